@@ -8,6 +8,7 @@
 mod bench;
 mod cargo;
 mod ci;
+mod deny;
 mod failure;
 mod features;
 mod loom;
@@ -64,6 +65,12 @@ const COMMANDS: &[Command] = &[
         args: "[ARGS]...",
         about: "the unit tests of the unsafe crates under Miri (nightly)",
         run: miri::run,
+    },
+    Command {
+        name: "deny",
+        args: "",
+        about: "licences and advisories of the dependencies (cargo-deny)",
+        run: deny::run,
     },
     Command {
         name: "bench",
@@ -136,7 +143,7 @@ mod tests {
 
     #[test]
     fn unknown_flags_are_usage_errors_and_run_nothing() {
-        for command in ["ci", "tidy", "features", "loom"] {
+        for command in ["ci", "tidy", "features", "loom", "deny"] {
             assert_eq!(
                 call(&[command, "--frobnicate"]),
                 Err(Failure::Usage(format!("`{command}` has no flag `--frobnicate`"))),

@@ -17,7 +17,8 @@
 //! `item` takes the function apart, `options` the arguments of the attribute, `error`
 //! turns a complaint into a `compile_error!` at the right place. This crate knows the facade's
 //! path `::moirai` and the names of the builder's methods; it depends on nothing, so that no user
-//! waits for a parser of all of Rust. It must never know what a runtime is.
+//! waits for a parser of all of Rust. It must never know what a runtime is. Examples, and what must
+//! not compile, stand at the re-exports in the facade, where `::moirai` exists.
 
 mod error;
 mod expand;
@@ -41,29 +42,6 @@ use proc_macro::TokenStream;
 ///
 /// The expanded function panics if the operating system refuses the runtime's threads, or if an
 /// option is outside the range that the runtime's builder documents.
-///
-/// # Examples
-///
-/// The facade `moirai` shows a whole program. The function must be async:
-///
-/// ```compile_fail
-/// #[moirai_macros::main]
-/// fn main() {}
-/// ```
-///
-/// and take no arguments:
-///
-/// ```compile_fail
-/// #[moirai_macros::main]
-/// async fn main(port: u16) {}
-/// ```
-///
-/// An option must be known:
-///
-/// ```compile_fail
-/// #[moirai_macros::main(threads = 2)]
-/// async fn main() {}
-/// ```
 #[proc_macro_attribute]
 pub fn main(options: TokenStream, function: TokenStream) -> TokenStream {
     expand::expand(expand::Kind::Main, options, function)
@@ -82,16 +60,6 @@ pub fn main(options: TokenStream, function: TokenStream) -> TokenStream {
 /// # Panics
 ///
 /// As [`macro@main`].
-///
-/// # Examples
-///
-/// The facade `moirai` shows a whole test. The attribute replaces `#[test]`; both together are refused:
-///
-/// ```compile_fail
-/// #[moirai_macros::test]
-/// #[test]
-/// async fn a_result_comes_back() {}
-/// ```
 #[proc_macro_attribute]
 pub fn test(options: TokenStream, function: TokenStream) -> TokenStream {
     expand::expand(expand::Kind::Test, options, function)
