@@ -212,13 +212,21 @@ fn is_test_file(path: &str) -> bool {
     folder("tests") || folder("model") || path.ends_with("/tests.rs")
 }
 
-/// `cfg(test)` or `cfg(all(.., test, ..))`, and nothing that also holds without `test`.
+/// `cfg(test)` or `cfg(all(.., test, ..))`: conditions that do not hold without `test`.
 fn is_test_attribute(body: &[Token<'_>]) -> bool {
     let words: Vec<_> = body.iter().map(|token| token.text).collect();
     match words.as_slice() {
         ["cfg", "(", "test", ")"] => true,
-        ["cfg", "(", "all", rest @ ..] => {
-            rest.contains(&"test") && !rest.contains(&"not") && !rest.contains(&"any")
+        ["cfg", "(", "all", "(", conditions @ ..] => {
+            let mut depth = 0_usize;
+            conditions.iter().any(|&word| {
+                match word {
+                    "(" => depth += 1,
+                    ")" => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
+                depth == 0 && word == "test"
+            })
         }
         _ => false,
     }
@@ -265,6 +273,7 @@ mod tests {
         check_tests("a.rs", "a\n#[cfg(test)]\nmod tests {\n { }\n}\nb", &[2, 3, 4, 5]);
         check_tests("a.rs", "#[cfg(test)]\nuse a::{b, c};\nd", &[1, 2]);
         check_tests("a.rs", "#[cfg(all(test, moirai_loom))] mod model;\nb", &[1]);
+        check_tests("a.rs", "#[cfg(all(test, not(any(a, b))))]\nfn f() {}\nb", &[1, 2]);
         check_tests("a.rs", "#[cfg(test)]\n#[inline]\nfn f() -> [u8; 3] {\n}\nb", &[1, 2, 3, 4]);
     }
 
