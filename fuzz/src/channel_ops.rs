@@ -31,35 +31,35 @@ pub struct Input {
 #[derive(Debug, Arbitrary)]
 pub enum Operation {
     /// `try_send` through a sender.
-    TrySend { sender: u8 },
+    TrySend(u8),
     /// `try_recv` through a receiver.
-    TryRecv { receiver: u8 },
+    TryRecv(u8),
     /// A new `send_async`, polled once and kept if it waits.
-    StartSend { sender: u8 },
+    StartSend(u8),
     /// A new `recv_async`, polled once and kept if it waits.
-    StartRecv { receiver: u8 },
+    StartRecv(u8),
     /// One more poll of a send that waits.
-    PollSend { index: u8 },
+    PollSend(u8),
     /// One more poll of a receive that waits.
-    PollRecv { index: u8 },
+    PollRecv(u8),
     /// A send that waits is cancelled.
-    CancelSend { index: u8 },
+    CancelSend(u8),
     /// A receive that waits is cancelled.
-    CancelRecv { index: u8 },
+    CancelRecv(u8),
     /// Everything that was woken is polled again, until nothing is.
     Settle,
     /// One more sender.
-    CloneSender { sender: u8 },
+    CloneSender(u8),
     /// One more receiver.
-    CloneReceiver { receiver: u8 },
+    CloneReceiver(u8),
     /// One sender less.
-    DropSender { sender: u8 },
+    DropSender(u8),
     /// One receiver less.
-    DropReceiver { receiver: u8 },
+    DropReceiver(u8),
     /// Closed by a sender.
-    CloseBySender { sender: u8 },
+    CloseBySender(u8),
     /// Closed by a receiver.
-    CloseByReceiver { receiver: u8 },
+    CloseByReceiver(u8),
 }
 
 /// The most messages a channel holds here: small, so that it is full and empty often.
@@ -119,50 +119,50 @@ impl World {
     fn step(&mut self, operation: Operation) {
         use Operation as Op;
         match operation {
-            Op::TrySend { sender } => self.try_send(sender),
-            Op::TryRecv { receiver } => self.try_recv(receiver),
-            Op::StartSend { sender } => self.start_send(sender),
-            Op::StartRecv { receiver } => self.start_recv(receiver),
-            Op::PollSend { index } => {
+            Op::TrySend(sender) => self.try_send(sender),
+            Op::TryRecv(receiver) => self.try_recv(receiver),
+            Op::StartSend(sender) => self.start_send(sender),
+            Op::StartRecv(receiver) => self.start_recv(receiver),
+            Op::PollSend(index) => {
                 if let Some(at) = pick(index, &self.sends) {
                     self.poll_send(at);
                 }
             }
-            Op::PollRecv { index } => {
+            Op::PollRecv(index) => {
                 if let Some(at) = pick(index, &self.receives) {
                     self.poll_recv(at);
                 }
             }
-            Op::CancelSend { index } => {
+            Op::CancelSend(index) => {
                 pick(index, &self.sends).map(|at| self.sends.remove(at));
             }
-            Op::CancelRecv { index } => {
+            Op::CancelRecv(index) => {
                 pick(index, &self.receives).map(|at| self.receives.remove(at));
             }
             Op::Settle => self.settle(),
-            Op::CloneSender { sender } => {
+            Op::CloneSender(sender) => {
                 if let Some(at) = pick(sender, &self.senders) {
                     self.senders.push(self.senders[at].clone());
                 }
             }
-            Op::CloneReceiver { receiver } => {
+            Op::CloneReceiver(receiver) => {
                 if let Some(at) = pick(receiver, &self.receivers) {
                     self.receivers.push(self.receivers[at].clone());
                 }
             }
-            Op::DropSender { sender } => {
+            Op::DropSender(sender) => {
                 pick(sender, &self.senders).map(|at| self.senders.remove(at));
             }
-            Op::DropReceiver { receiver } => {
+            Op::DropReceiver(receiver) => {
                 pick(receiver, &self.receivers).map(|at| self.receivers.remove(at));
             }
-            Op::CloseBySender { sender } => {
+            Op::CloseBySender(sender) => {
                 if let Some(at) = pick(sender, &self.senders) {
                     assert_eq!(self.senders[at].close(), !self.model.closed);
                     self.model.closed = true;
                 }
             }
-            Op::CloseByReceiver { receiver } => {
+            Op::CloseByReceiver(receiver) => {
                 if let Some(at) = pick(receiver, &self.receivers) {
                     assert_eq!(self.receivers[at].close(), !self.model.closed);
                     self.model.closed = true;
