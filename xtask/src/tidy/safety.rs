@@ -49,10 +49,17 @@ fn reason(attribute: &str) -> Option<&str> {
     (!reason.is_empty()).then_some(reason)
 }
 
-/// The files that a reason names as models: every `src/model/*.rs` in it.
-fn models(reason: &str) -> impl Iterator<Item = &str> {
-    let words = reason.split(|letter: char| letter.is_whitespace() || ",;\"`()\\".contains(letter));
-    words.map(|word| word.trim_end_matches('.')).filter(|word| word.starts_with("src/model/"))
+/// The files that a reason names as models: every `src/model/x.rs` or `src/model/{x,y}.rs` in it.
+fn models(reason: &str) -> impl Iterator<Item = String> {
+    reason.split(MODELS).skip(1).flat_map(|rest| {
+        let (names, tail) = match rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
+            Some((names, tail)) => (names, tail),
+            None => ("", rest),
+        };
+        let end = tail.find(|letter: char| !letter.is_alphanumeric() && !"_./".contains(letter));
+        let tail = tail[..end.unwrap_or(tail.len())].trim_end_matches('.').to_owned();
+        names.split(',').map(move |name| format!("{MODELS}{}{tail}", name.trim()))
+    })
 }
 
 /// `path` in the package that `file` belongs to.
@@ -87,6 +94,9 @@ pub(crate) fn orderings_name_their_partner(tree: &Tree) -> Vec<Violation> {
     }
     violations
 }
+
+/// Where models live, inside a package.
+const MODELS: &str = "src/model/";
 
 const ORDERED: [&str; 2] = ["crates/moirai-sync/src/", "crates/moirai-runtime/src/"];
 const ORDERINGS: [&str; 4] = ["Acquire", "Release", "AcqRel", "SeqCst"];
@@ -131,12 +141,10 @@ mod tests {
                 "#![allow(\n    unsafe_code,\n    reason = \"slots; model: {model}\"\n)]\nfn f() {{}}"
             )
         };
-        check(unsafe_files_say_why, &with("src/model/ring.rs"), &[]);
-        check(
-            unsafe_files_say_why,
-            &with("src/model/gone.rs"),
-            &["1: its model `src/model/gone.rs`"],
-        );
+        check(unsafe_files_say_why, &with("src/model/ring.rs."), &[]);
+        let gone = "1: its model `src/model/gone.rs`";
+        check(unsafe_files_say_why, &with("src/model/gone.rs, and more"), &[gone]);
+        check(unsafe_files_say_why, &with("src/model/{ring,gone}.rs"), &[gone]);
     }
 
     #[test]
