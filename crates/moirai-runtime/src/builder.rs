@@ -1,6 +1,6 @@
 //! The options of a runtime, checked once.
 
-use moirai_sync::__prim::thread;
+use moirai_sync::__prim as prim;
 
 use crate::blocking::{self, BlockingPool};
 use crate::error::BuildError;
@@ -124,8 +124,7 @@ fn check(option: &'static str, value: usize, min: usize, max: usize) -> Result<(
 }
 
 fn default_worker_threads() -> usize {
-    // Where the system does not tell, one is safe.
-    thread::available_parallelism().map_or(1, usize::from).min(WORKER_THREADS_MAX)
+    prim::available_parallelism().min(WORKER_THREADS_MAX)
 }
 
 /// Far more workers than any machine has cores; each costs a thread and a ring.

@@ -181,3 +181,9 @@ impl Counter {
         self.0.fetch_add(n, Ordering::Relaxed)
     }
 }
+
+/// How many cores the process may use, as its affinity mask and cgroup quota say; 1 where the
+/// system does not tell. Always std's: a model has no cores.
+pub fn available_parallelism() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

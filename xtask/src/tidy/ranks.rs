@@ -46,6 +46,7 @@ pub(crate) const ORDERS: &[Order] = &[
             ("sched", 1), // itself only a text and re-exports; its children follow
             ("sched::work", 1),
             ("sched::registry", 2),
+            ("blocking", 2),
             ("sched::deque", 2),
             ("sched::injector", 2),
             ("sched::mailbox", 2),
@@ -60,7 +61,6 @@ pub(crate) const ORDERS: &[Order] = &[
             ("coroutine", 4),
             ("time", 4),
             ("net", 4),
-            ("blocking", 4),
             ("runtime", 5),
             ("builder", 5),
             ("sim", 5),

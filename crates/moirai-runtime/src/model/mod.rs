@@ -1,1 +1,43 @@
-//! loom models of the files that hold `unsafe`. Run by `cargo xtask loom`.
+//! loom models of the files that hold `unsafe` or order two threads. Run by `cargo xtask loom`.
+//!
+//! They run the real code on a pool without threads: a task's queue entries land in the injector,
+//! and the model decides which of its threads takes them out.
+
+mod deque;
+mod park;
+mod registry;
+mod task;
+
+use std::sync::Arc;
+
+use crate::blocking::{self, BlockingPool};
+use crate::sched::driver::TimeDriver;
+use crate::sched::pool::{Config, Pool, Start};
+use crate::sched::worker;
+
+/// A pool for one worker.
+fn pool(start: Start) -> Arc<Pool> {
+    let blocking = BlockingPool::new(blocking::Config {
+        name: String::new(),
+        threads_max: 1,
+        queue_max: 1,
+        stack_bytes: None,
+    });
+    let config = Config { worker_threads: 1, name: String::new(), stack_bytes: None, start };
+    Arc::new(Pool::new(config, TimeDriver::new(), blocking))
+}
+
+/// A pool that nobody starts.
+fn idle_pool() -> Arc<Pool> {
+    pool(worker::start)
+}
+
+/// Runs what is in the injector until it is empty; says whether there was anything.
+fn run_queued(pool: &Pool) -> bool {
+    let mut ran = false;
+    while let Some((work, _)) = pool.injector.pop_batch(|_| 0) {
+        work.run();
+        ran = true;
+    }
+    ran
+}

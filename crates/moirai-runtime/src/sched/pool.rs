@@ -158,8 +158,9 @@ impl Pool {
         match grant {
             Grant::Sleeper(id) => {
                 if let Some(remote) = self.remote(id) {
-                    // Release: pairs with the Acquire swap by the sleeper.
-                    remote.granted.store(true, Ordering::Release);
+                    // Release: pairs with the Acquire swap by the sleeper. A swap too, because loom
+                    // may put a swap after a plain store that it did not read.
+                    remote.granted.swap(true, Ordering::Release);
                     self.rouse(remote);
                 }
             }

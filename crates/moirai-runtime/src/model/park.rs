@@ -1,0 +1,115 @@
+//! Models of sleeping: no work is forgotten while somebody could run it.
+
+use std::io;
+use std::sync::Arc;
+
+use loom::thread::{self, JoinHandle};
+
+use super::{idle_pool, pool};
+use crate::sched::deque::Local;
+use crate::sched::idle::{Acquired, Bed, Idle, LastSearcher, Search};
+use crate::sched::pool::{Begin, Pool};
+use crate::task;
+
+/// The real worker on a loom thread: finds a task from outside, whether it sleeps or is about to.
+#[test]
+fn park_against_publish() {
+    loom::model(|| {
+        let pool = idle_pool();
+        pool.start().unwrap();
+        let handle = task::spawn_future(&pool, async { 7 });
+        assert_eq!(handle.join().unwrap(), 7);
+        pool.close();
+    });
+}
+
+/// Closing wakes the worker, whether it sleeps or is about to.
+#[test]
+fn park_against_close() {
+    loom::model(|| {
+        let pool = idle_pool();
+        pool.start().unwrap();
+        pool.close();
+    });
+}
+
+fn no_thread(_: &Arc<Pool>, _: usize, _: Local, _: Begin) -> io::Result<JoinHandle<()>> {
+    Err(io::Error::other("a model of one worker"))
+}
+
+/// A permit given up by a blocking thread while a publisher looks for one: the work is granted to
+/// somebody, or the blocking thread sees it.
+#[test]
+fn release_against_publish() {
+    loom::model(|| {
+        let idle = Arc::new(Idle::new(1, 1));
+        let queued = Arc::new(loom::sync::atomic::AtomicU32::new(0));
+        let publisher = thread::spawn({
+            let (idle, queued) = (Arc::clone(&idle), Arc::clone(&queued));
+            move || {
+                queued.store(1, loom::sync::atomic::Ordering::Relaxed);
+                idle.wake_one().is_some()
+            }
+        });
+        idle.release();
+        loom::sync::atomic::fence(loom::sync::atomic::Ordering::SeqCst);
+        let seen = queued.load(loom::sync::atomic::Ordering::Relaxed) == 1;
+        let granted_here = seen && idle.wake_one().is_some();
+        let granted_there = publisher.join().unwrap();
+        assert!(granted_here || granted_there);
+    });
+}
+
+/// A searcher lies down while a publisher sees it searching: it must look again.
+#[test]
+fn the_last_searcher_looks_again() {
+    loom::model(|| {
+        let idle = Arc::new(Idle::new(1, 0));
+        let queued = Arc::new(loom::sync::atomic::AtomicU32::new(0));
+        assert_eq!(idle.begin_search(), Search::Yes);
+        let publisher = thread::spawn({
+            let (idle, queued) = (Arc::clone(&idle), Arc::clone(&queued));
+            move || {
+                queued.store(1, loom::sync::atomic::Ordering::Relaxed);
+                idle.wake_one().is_some()
+            }
+        });
+        let last = idle.sleep(0, Bed::Own, Search::Yes);
+        assert_eq!(last, LastSearcher::Yes);
+        loom::sync::atomic::fence(loom::sync::atomic::Ordering::SeqCst);
+        let seen = queued.load(loom::sync::atomic::Ordering::Relaxed) == 1;
+        let granted_here = seen && idle.wake_one().is_some();
+        let granted_there = publisher.join().unwrap();
+        assert!(granted_here || granted_there);
+    });
+}
+
+/// Two threads want the one free permit: one gets it, and it is still there afterwards.
+#[test]
+fn one_permit_has_one_holder() {
+    loom::model(|| {
+        let idle = Arc::new(Idle::new(1, 0));
+        assert_eq!(idle.sleep(0, Bed::Own, Search::No), LastSearcher::No);
+        let taker = thread::spawn({
+            let idle = Arc::clone(&idle);
+            move || idle.try_acquire() == Acquired::Yes
+        });
+        let up = idle.get_up(0) == Acquired::Yes;
+        let taken = taker.join().unwrap();
+        assert!(up != taken);
+        idle.release();
+        assert_eq!(idle.try_acquire(), Acquired::Yes);
+    });
+}
+
+/// A pool whose system refuses spares goes on without.
+#[test]
+fn a_refused_spare_gives_its_permit_back() {
+    loom::model(|| {
+        let pool = pool(no_thread);
+        pool.idle.release();
+        drop(task::spawn_future(&pool, async {}));
+        assert_eq!(pool.idle.try_acquire(), Acquired::Yes);
+        pool.close();
+    });
+}

@@ -1,0 +1,281 @@
+//! Models of a task's life: every pair of moves that two threads can make at once.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use loom::sync::Mutex;
+use loom::sync::atomic::AtomicU32;
+use loom::thread;
+
+use moirai_sync::TaskError;
+
+use super::{idle_pool, run_queued};
+use crate::sched::pool::Pool;
+use crate::sched::{current, deque};
+use crate::task::{self, TaskHandle};
+
+/// Counts how often it is dropped: always once.
+struct Once(Arc<AtomicUsize>);
+
+impl Once {
+    fn new() -> (Self, Arc<AtomicUsize>) {
+        let drops = Arc::new(AtomicUsize::new(0));
+        (Self(Arc::clone(&drops)), drops)
+    }
+}
+
+impl Drop for Once {
+    fn drop(&mut self) {
+        assert_eq!(self.0.fetch_add(1, Ordering::Relaxed), 0, "dropped twice");
+    }
+}
+
+/// Runs queue entries until the task has ended.
+fn run_to_end<T>(pool: &Pool, handle: &TaskHandle<T>) {
+    while !handle.is_finished() {
+        if !run_queued(pool) {
+            thread::yield_now();
+        }
+    }
+}
+
+/// A task that leaves its waker in `slot`, and is ready once `ready` is set.
+fn waiting(
+    slot: Arc<Mutex<Option<Waker>>>,
+    ready: Arc<AtomicU32>,
+) -> impl Future<Output = u32> + Send {
+    poll_fn(move |cx: &mut Context<'_>| {
+        if ready.load(Ordering::Relaxed) != 0 {
+            return Poll::Ready(7);
+        }
+        *slot.lock().unwrap() = Some(cx.waker().clone());
+        // Looked at again after the waker is out, as everybody must who waits.
+        if ready.load(Ordering::Relaxed) == 0 { Poll::Pending } else { Poll::Ready(7) }
+    })
+}
+
+/// A wake-up before, during or after a poll leads to another poll that sees what was written
+/// before it, although nothing but the wake-up orders the two.
+#[test]
+fn a_wake_during_a_poll_is_not_lost() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let (slot, ready) = (Arc::new(Mutex::new(None)), Arc::new(AtomicU32::new(0)));
+        let handle = task::spawn_future(&pool, waiting(Arc::clone(&slot), Arc::clone(&ready)));
+        let waker = thread::spawn(move || {
+            loop {
+                let waker = slot.lock().unwrap().take();
+                match waker {
+                    Some(waker) => {
+                        ready.store(1, Ordering::Relaxed);
+                        waker.wake();
+                        break;
+                    }
+                    None => thread::yield_now(),
+                }
+            }
+        });
+        run_to_end(&pool, &handle);
+        waker.join().unwrap();
+        assert_eq!(handle.join().unwrap(), 7);
+    });
+}
+
+/// A waker that is called and dropped while the task ends.
+#[test]
+fn a_wake_against_the_end_does_nothing() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let (once, drops) = Once::new();
+        let slot = Arc::new(Mutex::new(None));
+        let left = Arc::clone(&slot);
+        let mut polls = 0;
+        let handle = task::spawn_future(
+            &pool,
+            poll_fn(move |cx: &mut Context<'_>| {
+                let _ = &once;
+                polls += 1;
+                if polls == 1 {
+                    *left.lock().unwrap() = Some(cx.waker().clone());
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Poll::Ready(())
+            }),
+        );
+        let waker = thread::spawn(move || {
+            let waker = slot.lock().unwrap().take();
+            waker.map(Waker::wake)
+        });
+        run_to_end(&pool, &handle);
+        waker.join().unwrap();
+        run_queued(&pool);
+        handle.join().unwrap();
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+    });
+}
+
+/// The output is dropped once, by the handle or by the runner.
+#[test]
+fn drop_of_the_handle_against_the_end() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let (once, drops) = Once::new();
+        let handle = task::spawn_future(&pool, async move { once });
+        let dropper = thread::spawn(move || drop(handle));
+        run_queued(&pool);
+        dropper.join().unwrap();
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+    });
+}
+
+/// As above, with a waker in the slot that both may want.
+#[test]
+fn drop_of_a_waiting_handle_against_the_end() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let (once, drops) = Once::new();
+        let mut handle = task::spawn_future(&pool, async move { once });
+        let dropper = thread::spawn(move || {
+            let _ = Pin::new(&mut handle).poll(&mut Context::from_waker(Waker::noop()));
+            drop(handle);
+        });
+        run_queued(&pool);
+        dropper.join().unwrap();
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+    });
+}
+
+/// A join that gives up just when the task ends still has the result, once.
+#[test]
+fn join_timeout_against_the_end() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let (once, drops) = Once::new();
+        let mut handle = task::spawn_future(&pool, async move { once });
+        let runner = thread::spawn(move || run_queued(&pool));
+        let early = match handle.join_timeout(Duration::ZERO) {
+            Err(TaskError::ExecutionTimeout) => None,
+            result => Some(result),
+        };
+        let taken = early.is_some();
+        drop(early);
+        let late = handle.join();
+        assert_eq!(late.is_ok(), !taken);
+        drop(late);
+        runner.join().unwrap();
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+    });
+}
+
+/// The task ends by itself or cancelled; the future is dropped once, and the waiter is woken.
+#[test]
+fn cancel_against_poll() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let (once, drops) = Once::new();
+        let mut polls = 0;
+        let mut handle = task::spawn_future(
+            &pool,
+            poll_fn(move |cx: &mut Context<'_>| {
+                let _ = &once;
+                polls += 1;
+                cx.waker().wake_by_ref();
+                if polls == 2 { Poll::Ready(()) } else { Poll::Pending }
+            }),
+        );
+        let early = Pin::new(&mut handle).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(early.is_pending());
+        let runner = thread::spawn({
+            let pool = Arc::clone(&pool);
+            move || run_queued(&pool)
+        });
+        handle.cancel();
+        runner.join().unwrap();
+        run_queued(&pool);
+        assert!(matches!(handle.join(), Ok(()) | Err(TaskError::Cancelled)));
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+    });
+}
+
+/// A joining worker claims the task while another takes its queue entry.
+#[test]
+fn an_inline_join_against_the_queue() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let (once, drops) = Once::new();
+        let handle = task::spawn_future(&pool, async move { drop(once) });
+        let runner = thread::spawn({
+            let pool = Arc::clone(&pool);
+            move || run_queued(&pool)
+        });
+        {
+            let (local, _) = deque::ring();
+            let context = current::Context::new(Arc::clone(&pool), Some(local));
+            let _entered = current::enter(context);
+            handle.join().unwrap();
+        }
+        runner.join().unwrap();
+        run_queued(&pool);
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+    });
+}
+
+/// Shutdown finds a task wherever it is: queued, running, idle.
+#[test]
+fn shutdown_against_poll() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let (once, drops) = Once::new();
+        let handle = task::spawn_future(
+            &pool,
+            poll_fn(move |_| {
+                let _ = &once;
+                Poll::<()>::Pending
+            }),
+        );
+        let runner = thread::spawn({
+            let pool = Arc::clone(&pool);
+            move || run_queued(&pool)
+        });
+        pool.close();
+        runner.join().unwrap();
+        assert!(matches!(handle.join(), Err(TaskError::Cancelled)));
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+    });
+}
+
+/// The last waker of an idle task without a handle goes away: the future is dropped, by a worker.
+#[test]
+fn an_abandoned_task_is_dropped() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let (once, drops) = Once::new();
+        let slot = Arc::new(Mutex::new(None));
+        let left = Arc::clone(&slot);
+        task::spawn_future(
+            &pool,
+            poll_fn(move |cx: &mut Context<'_>| {
+                let _ = &once;
+                *left.lock().unwrap() = Some(cx.waker().clone());
+                Poll::<()>::Pending
+            }),
+        )
+        .detach();
+        let dropper = thread::spawn(move || {
+            let waker = slot.lock().unwrap().take();
+            drop(waker);
+            slot
+        });
+        run_queued(&pool);
+        let slot = dropper.join().unwrap();
+        let waker = slot.lock().unwrap().take();
+        drop(waker);
+        run_queued(&pool);
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+    });
+}
