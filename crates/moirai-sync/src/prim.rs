@@ -108,6 +108,7 @@ pub use backend::{Arc, Condvar, MutexGuard, UnsafeCell, atomic, spin_loop, threa
 
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::available_parallelism as available;
 use std::time::Duration;
 
 /// A mutex that ignores poison: no code of ours panics while it holds one, and a panic of the
@@ -185,5 +186,5 @@ impl Counter {
 /// How many cores the process may use, as its affinity mask and cgroup quota say; 1 where the
 /// system does not tell. Always std's: a model has no cores.
 pub fn available_parallelism() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    available().map_or(1, usize::from)
 }

@@ -1,0 +1,115 @@
+//! Which runtime is the current one.
+
+use std::time::Duration;
+
+use moirai_runtime::{Handle, Runtime, block_on, sleep, spawn, spawn_blocking, spawn_parallel};
+use moirai_sync::channel;
+
+use crate::{runtime, watch};
+
+fn named(name: &str) -> Runtime {
+    Runtime::builder().worker_threads(1).name(name).build().unwrap()
+}
+
+fn thread_name() -> String {
+    std::thread::current().name().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn free_functions_use_the_runtime_they_are_called_on() {
+    watch(|| {
+        let runtime = named("north");
+        let name = runtime.block_on(async { spawn(async { thread_name() }).await.unwrap() });
+        assert!(name.starts_with("north-worker-"), "{name}");
+        let name =
+            runtime.spawn_blocking(|| spawn_parallel(thread_name).join().unwrap()).join().unwrap();
+        assert!(name.starts_with("north-worker-"), "{name}");
+        let name =
+            runtime.spawn(async { spawn_blocking(thread_name).await.unwrap() }).join().unwrap();
+        assert!(name.starts_with("north-blocking-"), "{name}");
+    });
+}
+
+#[test]
+fn two_runtimes_share_a_channel() {
+    watch(|| {
+        let (north, south) = (runtime(1), runtime(1));
+        let (to_south, from_north) = channel::bounded::<u32>(1);
+        let (to_north, from_south) = channel::bounded::<u32>(1);
+        let echo = south.spawn(async move {
+            while let Ok(n) = from_north.recv_async().await {
+                to_north.send_async(n + 1).await.unwrap();
+            }
+        });
+        let sum = north.spawn(async move {
+            let mut sum = 0;
+            for n in 0..1000 {
+                to_south.send_async(n).await.unwrap();
+                sum += from_south.recv_async().await.unwrap();
+            }
+            sum
+        });
+        assert_eq!(sum.join().unwrap(), 500_500);
+        echo.join().unwrap();
+    });
+}
+
+#[test]
+fn a_runtime_inside_a_task_of_another_hides_it_and_gives_it_back() {
+    watch(|| {
+        let outer = named("outer");
+        let task = outer.spawn(async {
+            let inner = named("inner");
+            let (here, there) = inner.block_on(async {
+                // On the outer's worker, with the inner runtime current; the inner's timer wakes it.
+                sleep(Duration::from_millis(1)).await;
+                (thread_name(), spawn(async { thread_name() }).await.unwrap())
+            });
+            let after = spawn(async { thread_name() }).join().unwrap();
+            drop(inner);
+            [here, there, after]
+        });
+        let [here, there, after] = task.join().unwrap();
+        assert!(here.starts_with("outer-worker-"), "{here}");
+        assert!(there.starts_with("inner-worker-"), "{there}");
+        assert!(after.starts_with("outer-worker-"), "{after}");
+    });
+}
+
+#[test]
+fn block_on_works_everywhere() {
+    watch(|| {
+        let runtime = runtime(1);
+        let nested = || block_on(async { spawn(async { block_on(async { 7 }) }).await.unwrap() });
+        assert_eq!(runtime.spawn(async move { nested() }).join().unwrap(), 7);
+        assert_eq!(runtime.spawn_parallel(nested).join().unwrap(), 7);
+        assert_eq!(runtime.spawn_blocking(nested).join().unwrap(), 7);
+        assert_eq!(nested(), 7);
+    });
+}
+
+#[test]
+fn a_foreign_executor_awaits_our_handles_and_timers() {
+    watch(|| {
+        let runtime = runtime(1);
+        let handle = runtime.spawn(async {
+            sleep(Duration::from_millis(1)).await;
+            7
+        });
+        // An executor that knows nothing of us: std's waker over a thread.
+        let result = moirai_sync::strand::block_on(async move {
+            sleep(Duration::from_millis(1)).await;
+            handle.await.unwrap()
+        });
+        assert_eq!(result, 7);
+    });
+}
+
+#[test]
+fn the_global_runtime_is_used_where_there_is_none() {
+    watch(|| {
+        assert!(Handle::try_current().is_none());
+        assert_eq!(spawn(async { 7 }).join().unwrap(), 7);
+        assert!(Handle::try_current().is_none());
+    });
+}

@@ -1,0 +1,205 @@
+//! Waiting for results, from everywhere.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use moirai_runtime::{
+    TaskError, block_on, result_channel, sleep, spawn, spawn_blocking, spawn_parallel,
+};
+use moirai_sync::channel;
+
+use crate::{runtime, watch};
+
+#[test]
+fn a_handle_is_asked_a_thousand_times_and_still_yields_its_result() {
+    watch(|| {
+        let runtime = runtime(1);
+        let mut handle = runtime.spawn(async { 7 });
+        while !handle.is_finished() {
+            std::thread::yield_now();
+        }
+        assert!((0..1000).all(|_| handle.is_finished()));
+        assert_eq!(handle.try_join().unwrap().unwrap(), 7);
+        assert!(handle.is_finished());
+        assert!(matches!(handle.try_join(), Some(Err(TaskError::ResultNotFound))));
+        assert!(matches!(handle.join(), Err(TaskError::ResultNotFound)));
+    });
+}
+
+#[test]
+fn every_kind_of_handle_works_from_every_strand() {
+    for workers in [1, 2, 4] {
+        watch(move || {
+            let runtime = runtime(workers);
+            let spawn_all = || [spawn(async { 1 }), spawn_parallel(|| 1), spawn_blocking(|| 1)];
+            let wait_all = move || {
+                let mut sum = 0;
+                spawn_all().into_iter().for_each(|handle| sum += handle.join().unwrap());
+                spawn_all().into_iter().for_each(|mut handle| {
+                    sum += handle.join_timeout(Duration::MAX).unwrap();
+                });
+                spawn_all().into_iter().for_each(|handle| sum += block_on(handle).unwrap());
+                sum
+            };
+            assert_eq!(runtime.block_on(async move { wait_all() }), 9);
+            assert_eq!(runtime.spawn(async move { wait_all() }).join().unwrap(), 9);
+            assert_eq!(runtime.spawn_parallel(wait_all).join().unwrap(), 9);
+            assert_eq!(runtime.spawn_blocking(wait_all).join().unwrap(), 9);
+            let awaiting = runtime.spawn(async move {
+                let mut sum = 0;
+                for handle in spawn_all() {
+                    sum += handle.await.unwrap();
+                }
+                sum
+            });
+            assert_eq!(awaiting.join().unwrap(), 3);
+        });
+    }
+}
+
+#[test]
+fn join_in_an_async_fn_on_one_worker_does_not_hang() {
+    watch(|| {
+        let runtime = runtime(1);
+        let outer = runtime.spawn(async {
+            let queued = spawn(async { 1 });
+            let waiting = spawn(async {
+                sleep(Duration::from_millis(5)).await;
+                2
+            });
+            let needs_another = spawn(async {
+                let (sender, receiver) = channel::bounded(1);
+                spawn(async move { sender.send_async(4).await }).detach();
+                receiver.recv_async().await.unwrap()
+            });
+            queued.join().unwrap() + waiting.join().unwrap() + needs_another.join().unwrap()
+        });
+        assert_eq!(outer.join().unwrap(), 7);
+    });
+}
+
+#[test]
+fn joins_nest_deeper_than_the_stack_takes_them() {
+    fn nested(depth: u32) -> u32 {
+        if depth == 0 { 0 } else { spawn(async move { nested(depth - 1) }).join().unwrap() + 1 }
+    }
+    for workers in [1, 2] {
+        watch(move || {
+            let runtime = runtime(workers);
+            assert_eq!(runtime.spawn(async { nested(200) }).join().unwrap(), 200);
+        });
+    }
+}
+
+#[test]
+fn a_tree_of_joins_adds_up() {
+    fn tree(depth: u32) -> u64 {
+        if depth == 0 {
+            return 1;
+        }
+        let left = spawn_parallel(move || tree(depth - 1));
+        let right = spawn_parallel(move || tree(depth - 1));
+        left.join().unwrap() + right.join().unwrap()
+    }
+    for workers in [1, 2, 4] {
+        watch(move || {
+            let runtime = runtime(workers);
+            assert_eq!(runtime.spawn_parallel(|| tree(10)).join().unwrap(), 1024);
+        });
+    }
+}
+
+#[test]
+fn blocking_channel_calls_in_tasks_do_not_stop_the_workers() {
+    for workers in [1, 2, 4] {
+        watch(move || {
+            let runtime = runtime(workers);
+            let (request, requests) = channel::bounded::<u32>(1);
+            let (reply, replies) = channel::bounded::<u32>(1);
+            let server = runtime.spawn(async move {
+                requests.iter().try_for_each(|n| reply.send(n + 1)).unwrap();
+            });
+            let client = runtime.spawn(async move {
+                let sum = (0..500).map(|n| {
+                    request.send(n).unwrap();
+                    replies.recv().unwrap()
+                });
+                sum.sum::<u32>()
+            });
+            assert_eq!(client.join().unwrap(), 500 * 501 / 2);
+            server.join().unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_hundred_blocked_tasks_wait_for_one_that_runs() {
+    watch(|| {
+        let runtime = runtime(1);
+        let (gate, waiting) = channel::bounded::<()>(1);
+        let arrived = Arc::new(AtomicUsize::new(0));
+        let tasks: Vec<_> = (0..100)
+            .map(|_| {
+                let (waiting, arrived) = (waiting.clone(), Arc::clone(&arrived));
+                runtime.spawn(async move {
+                    arrived.fetch_add(1, Ordering::SeqCst);
+                    waiting.recv().unwrap_err();
+                })
+            })
+            .collect();
+        let opener = runtime.spawn(async move {
+            while arrived.load(Ordering::SeqCst) < 100 {
+                sleep(Duration::from_millis(1)).await;
+            }
+            drop(gate);
+        });
+        opener.join().unwrap();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
+}
+
+#[test]
+fn a_result_sent_by_hand_wakes_every_kind_of_receiver() {
+    watch(|| {
+        let runtime = runtime(2);
+        let (sender, receiver) = result_channel();
+        let task = runtime.spawn(async move { receiver.await.unwrap() });
+        sender.send(1).unwrap();
+        assert_eq!(task.join().unwrap(), 1);
+        let (sender, receiver) = result_channel();
+        let thread = std::thread::spawn(move || receiver.recv().unwrap());
+        runtime.spawn(async move { sender.send(2).unwrap() }).join().unwrap();
+        assert_eq!(thread.join().unwrap(), 2);
+    });
+}
+
+#[test]
+fn tasks_of_one_worker_all_get_their_turn() {
+    watch(|| {
+        let runtime = runtime(1);
+        let stop = Arc::new(AtomicUsize::new(0));
+        let spinner = runtime.spawn({
+            let stop = Arc::clone(&stop);
+            async move {
+                // Always ready again at once: wakes itself before it returns.
+                while stop.load(Ordering::SeqCst) == 0 {
+                    let mut yielded = false;
+                    std::future::poll_fn(|cx| {
+                        if yielded {
+                            return std::task::Poll::Ready(());
+                        }
+                        yielded = true;
+                        cx.waker().wake_by_ref();
+                        std::task::Poll::Pending
+                    })
+                    .await;
+                }
+            }
+        });
+        // From outside, through the injector; and by a timer.
+        runtime.spawn(async { sleep(Duration::from_millis(2)).await }).join().unwrap();
+        stop.store(1, Ordering::SeqCst);
+        spinner.join().unwrap();
+    });
+}

@@ -1,0 +1,42 @@
+//! What a user of the runtime relies on, by failure theme. Every test runs under a watchdog: what
+//! hangs fails.
+
+mod blocking;
+mod cancel;
+mod context;
+mod errors;
+mod join;
+mod panic;
+mod shutdown;
+mod time;
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use moirai_runtime::Runtime;
+
+/// Runs `test` on a thread of its own; fails if it takes longer than any honest run.
+#[track_caller]
+fn watch<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done, result) = mpsc::channel();
+    let thread = thread::spawn(move || {
+        let result = test();
+        let _ = done.send(());
+        result
+    });
+    match result.recv_timeout(WATCHDOG) {
+        // Disconnected: it panicked, and the join says how.
+        Ok(()) | Err(mpsc::RecvTimeoutError::Disconnected) => match thread.join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        },
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("hangs"),
+    }
+}
+
+fn runtime(workers: usize) -> Runtime {
+    Runtime::builder().worker_threads(workers).build().unwrap()
+}
+
+const WATCHDOG: Duration = Duration::from_secs(60);

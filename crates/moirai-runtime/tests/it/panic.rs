@@ -1,0 +1,97 @@
+//! A panic is a value for one, and nothing to all others.
+
+use std::future::poll_fn;
+use std::panic::panic_any;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use moirai_runtime::{Runtime, TaskError, TaskHandle};
+
+use crate::{runtime, watch};
+
+struct PanicsOnDrop;
+
+impl Drop for PanicsOnDrop {
+    fn drop(&mut self) {
+        panic!("in drop");
+    }
+}
+
+fn works_on(runtime: &Runtime) {
+    let handles: Vec<_> = (0..1000).map(|i| runtime.spawn(async move { i })).collect();
+    let sum: u32 = handles.into_iter().map(|handle| handle.join().unwrap()).sum();
+    assert_eq!(sum, 499_500);
+}
+
+fn message<T: std::fmt::Debug>(handle: TaskHandle<T>) -> String {
+    match handle.join() {
+        Err(TaskError::Panicked(panic)) => panic.message().to_owned(),
+        result => panic!("{result:?}"),
+    }
+}
+
+#[test]
+fn a_panic_reaches_the_handle_and_nobody_else() {
+    watch(|| {
+        let runtime = runtime(2);
+        assert_eq!(message(runtime.spawn(async { panic!("disk {}", 7) })), "disk 7");
+        works_on(&runtime);
+        assert_eq!(message(runtime.spawn_parallel(|| panic!("cpu"))), "cpu");
+        works_on(&runtime);
+        assert_eq!(message(runtime.spawn_blocking(|| panic!("file"))), "file");
+        works_on(&runtime);
+    });
+}
+
+#[test]
+fn panics_in_drops_are_contained() {
+    watch(|| {
+        let runtime = runtime(1);
+        // Of the future, after it was ready: the task's own panic.
+        let handle = runtime.spawn({
+            let held = PanicsOnDrop;
+            let mut ready = Some(7);
+            poll_fn(move |_| {
+                let _ = &held;
+                Poll::Ready(ready.take())
+            })
+        });
+        assert_eq!(message(handle), "in drop");
+        // Of the future, when it is cancelled.
+        let handle = runtime.spawn({
+            let held = PanicsOnDrop;
+            async move {
+                let _held = held;
+                std::future::pending::<()>().await;
+            }
+        });
+        handle.cancel();
+        assert!(matches!(handle.join(), Err(TaskError::Cancelled)));
+        // Of the output, when nobody wants it.
+        runtime.spawn(async { PanicsOnDrop }).detach();
+        // Of the payload.
+        runtime.spawn(async { panic_any(PanicsOnDrop) }).detach();
+        works_on(&runtime);
+    });
+}
+
+#[test]
+fn a_waker_that_panics_does_not_take_the_worker_along() {
+    struct Bad;
+    impl Wake for Bad {
+        fn wake(self: Arc<Self>) {
+            panic!("in wake");
+        }
+    }
+    watch(|| {
+        let runtime = runtime(1);
+        let (sender, receiver) = moirai_sync::channel::bounded::<()>(1);
+        let mut handle = runtime.spawn(async move { receiver.recv_async().await });
+        let waker = Waker::from(Arc::new(Bad));
+        let polled = std::pin::Pin::new(&mut handle).poll(&mut Context::from_waker(&waker));
+        assert!(polled.is_pending());
+        sender.send(()).unwrap();
+        works_on(&runtime);
+        assert_eq!(handle.join().unwrap(), Ok(()));
+    });
+}

@@ -1,0 +1,60 @@
+//! Timers.
+
+use std::time::{Duration, Instant};
+
+use moirai_runtime::{TaskError, sleep, time};
+
+use crate::{runtime, watch};
+
+#[test]
+fn sleeps_end_in_the_order_of_their_deadlines() {
+    watch(|| {
+        let runtime = runtime(1);
+        let (sender, receiver) = moirai_sync::channel::bounded(8);
+        let start = Instant::now();
+        for ms in [30, 10, 20] {
+            let sender = sender.clone();
+            let deadline = start + Duration::from_millis(ms);
+            runtime
+                .spawn(async move {
+                    time::sleep_until(deadline).await;
+                    assert!(Instant::now() >= deadline);
+                    sender.send_async(ms).await.unwrap();
+                })
+                .detach();
+        }
+        drop(sender);
+        assert_eq!(receiver.iter().collect::<Vec<_>>(), [10, 20, 30]);
+    });
+}
+
+#[test]
+fn the_shortest_and_the_longest_sleep() {
+    watch(|| {
+        let runtime = runtime(1);
+        runtime.block_on(sleep(Duration::ZERO));
+        let mut forever = runtime.spawn(sleep(Duration::MAX));
+        let result = forever.join_timeout(Duration::from_millis(5));
+        assert!(matches!(result, Err(TaskError::ExecutionTimeout)));
+        forever.cancel();
+        assert!(matches!(forever.join(), Err(TaskError::Cancelled)));
+    });
+}
+
+#[test]
+fn a_sleep_is_woken_while_every_worker_is_blocked() {
+    watch(|| {
+        let runtime = runtime(2);
+        let (sender, receiver) = moirai_sync::channel::bounded::<()>(1);
+        let blocked = [(); 2].map(|()| {
+            let receiver = receiver.clone();
+            runtime.spawn(async move { receiver.recv().is_err() })
+        });
+        let sleeper = runtime.spawn(async move {
+            sleep(Duration::from_millis(5)).await;
+            drop(sender);
+        });
+        sleeper.join().unwrap();
+        assert!(blocked.into_iter().all(|task| task.join().unwrap()));
+    });
+}

@@ -1,0 +1,106 @@
+//! Tasks in any number, and their memory back: its own binary, for the counting allocator.
+
+#![allow(unsafe_code, reason = "a counting allocator")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
+
+use moirai_runtime::{Runtime, TaskHandle, spawn};
+
+struct Counting;
+
+static LIVE_BYTES: AtomicIsize = AtomicIsize::new(0);
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+// SAFETY: the system's allocator, with counters beside it.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE_BYTES.fetch_add(layout.size() as isize, Ordering::Relaxed);
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's contract is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        LIVE_BYTES.fetch_sub(layout.size() as isize, Ordering::Relaxed);
+        // SAFETY: the caller's contract is the same.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn main() {
+    one_allocation_per_spawn();
+    for tasks in [100_000, 1_000_000] {
+        memory_returns(tasks);
+    }
+}
+
+fn one_allocation_per_spawn() {
+    let runtime = Runtime::builder().worker_threads(1).build().unwrap();
+    let mut handles: Vec<TaskHandle<u64>> = Vec::with_capacity(1000);
+    // The first task wakes the worker; what is lazy is made by it.
+    runtime.spawn(async { 1 }).join().unwrap();
+    let before = ALLOCATIONS.load(Ordering::SeqCst);
+    handles.extend((0..1000).map(|i| runtime.spawn(async move { i })));
+    let spawned = ALLOCATIONS.load(Ordering::SeqCst) - before;
+    assert_eq!(spawned, 1000, "allocations for 1000 spawns");
+    assert_eq!(handles.into_iter().map(|handle| handle.join().unwrap()).sum::<u64>(), 499_500);
+    println!("1000 spawns: {spawned} allocations");
+}
+
+fn memory_returns(tasks: u64) {
+    let runtime = Runtime::builder().worker_threads(2).build().unwrap();
+    let expected = tasks * (tasks - 1) / 2;
+    // Room for the handles is made once: it is the test's, not the tasks'.
+    let mut handles: Vec<TaskHandle<u64>> = Vec::with_capacity(tasks as usize);
+    let mut resident = [0; 4];
+    let mut live_before = 0;
+    for (cycle, resident) in resident.iter_mut().enumerate() {
+        if cycle == 1 {
+            settle(&runtime);
+            live_before = LIVE_BYTES.load(Ordering::SeqCst);
+        }
+        handles.extend((0..tasks).map(|i| runtime.spawn(async move { i })));
+        let outside: u64 = handles.drain(..).map(|handle| handle.join().unwrap()).sum();
+        let inside = runtime.spawn(async move {
+            let mut inner: Vec<_> = (0..tasks).map(|i| spawn(async move { i })).collect();
+            let mut sum = 0;
+            for handle in inner.drain(..) {
+                sum += handle.await.unwrap();
+            }
+            sum
+        });
+        assert_eq!((outside, inside.join().unwrap()), (expected, expected));
+        settle(&runtime);
+        *resident = resident_bytes();
+    }
+    let live = LIVE_BYTES.load(Ordering::SeqCst) - live_before;
+    assert_eq!(live, 0, "live heap bytes after {tasks} tasks, thrice");
+    let growth = resident[3] as i64 - resident[2] as i64;
+    assert!(growth <= 1 << 20, "resident bytes grew by {growth}");
+    println!("{tasks} tasks: {live} live bytes more, resident {resident:?}");
+}
+
+/// Waits until the workers have dropped what they hold of joined tasks: a handle is served before
+/// the runner lets go of its reference.
+fn settle(runtime: &Runtime) {
+    let mut last = isize::MIN;
+    for _ in 0..1000 {
+        runtime.spawn(async {}).join().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        let live = LIVE_BYTES.load(Ordering::SeqCst);
+        if live == last {
+            return;
+        }
+        last = live;
+    }
+}
+
+fn resident_bytes() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<usize>().ok());
+    pages.unwrap_or(0) * 4096
+}
