@@ -25,7 +25,7 @@ use moirai_sync::__prim::atomic::{AtomicU32, Ordering};
 pub(crate) struct Header {
     vtable: &'static VTable,
     /// The following work; reached by whoever owns the list that this one is in.
-    next: UnsafeCell<*mut Header>,
+    next: UnsafeCell<*mut Self>,
     meta: AtomicU32,
     /// Reached under the lock of the registry.
     pub(super) links: UnsafeCell<Links>,

@@ -136,7 +136,7 @@ impl Worker {
     fn find(&self) -> Option<Work> {
         let tick = self.tick.get().wrapping_add(1);
         self.tick.set(tick);
-        if tick % FAIRNESS_INTERVAL == 0 {
+        if tick.is_multiple_of(FAIRNESS_INTERVAL) {
             self.pool().driver.poll();
             if let Some(work) = self.take_injected() {
                 return Some(work);

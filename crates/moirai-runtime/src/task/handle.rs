@@ -235,12 +235,10 @@ impl<T> TaskHandle<T> {
     /// Puts `waker` where the task's end will find it.
     fn register(&mut self, waker: &Waker) -> WaiterMove {
         let core = self.task.core();
-        if core.state.has_waiter() == Waiting::Yes {
-            // SAFETY: shared access to the slot: the handle is the only one to change it, and the
-            // runner only takes it out once the task is complete, which `unset_waiter` tells.
-            if core.state.unset_waiter() == WaiterMove::Complete {
-                return WaiterMove::Complete;
-            }
+        if core.state.has_waiter() == Waiting::Yes
+            && core.state.unset_waiter() == WaiterMove::Complete
+        {
+            return WaiterMove::Complete;
         }
         let waker = waker.clone();
         // SAFETY: WAITER is clear and the task was not complete when we cleared it, or had never

@@ -100,7 +100,7 @@ fn stress_sent_equals_received_with_random_cancels() {
             let mut receive = pin!(receiver.recv_async());
             match poll(receive.as_mut(), &woken) {
                 Poll::Ready(message) => received += u64::from(message.is_ok()),
-                Poll::Pending if random % 3 == 0 => {
+                Poll::Pending if random.is_multiple_of(3) => {
                     if receiver.recv_timeout(Duration::from_micros(50)).is_ok() {
                         received += 1;
                     }
