@@ -1,6 +1,7 @@
 //! Tasks in any number, and their memory back: its own binary, for the counting allocator.
 
 #![allow(unsafe_code, reason = "a counting allocator")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test without a harness")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
