@@ -1,6 +1,8 @@
 //! What a user of the runtime relies on, by failure theme. Every test runs under a watchdog: what
 //! hangs fails.
 
+#![allow(clippy::unwrap_used, reason = "what tests share, outside of a test function")]
+
 mod blocking;
 mod cancel;
 mod context;
