@@ -1,0 +1,40 @@
+//! How long to spin for another thread that is in the middle of two stores.
+
+use crate::prim::{spin_loop, thread};
+
+/// Spins for exponentially longer, then yields the core: for loops whose other side has already
+/// begun what we wait for. Never for waiting on a message: that is what a waiter is for.
+#[derive(Debug, Default)]
+pub(crate) struct Backoff {
+    step: u32,
+}
+
+impl Backoff {
+    pub(crate) const fn new() -> Self {
+        Self { step: 0 }
+    }
+
+    /// After a lost compare-exchange: somebody else made progress.
+    pub(crate) fn spin(&mut self) {
+        for _ in 0..1_u32 << self.step.min(SPIN_STEP_MAX) {
+            spin_loop();
+        }
+        self.step = (self.step + 1).min(SPIN_STEP_MAX);
+    }
+
+    /// While the other side must finish before we can go on: after a few spins the core is given
+    /// away, for its thread may be the one that waits for it.
+    pub(crate) fn snooze(&mut self) {
+        if self.step <= SPIN_STEP_MAX {
+            for _ in 0..1_u32 << self.step {
+                spin_loop();
+            }
+            self.step += 1;
+        } else {
+            thread::yield_now();
+        }
+    }
+}
+
+/// The longest spin is 2^6 pauses, about 2 µs.
+const SPIN_STEP_MAX: u32 = if cfg!(any(moirai_loom, moirai_shuttle)) { 0 } else { 6 };

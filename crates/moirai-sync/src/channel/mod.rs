@@ -1,0 +1,51 @@
+//! Channels between threads, async tasks of any executor, and coroutines.
+//!
+//! One pair of handles, both cloneable, with blocking and async methods side by side:
+//!
+//! | | now or never | waiting, blocks the strand | waiting, with a limit | waiting, async |
+//! |---|---|---|---|---|
+//! | send | [`try_send`](Sender::try_send) | [`send`](Sender::send) | [`send_timeout`](Sender::send_timeout), [`send_deadline`](Sender::send_deadline) | [`send_async`](Sender::send_async) |
+//! | receive | [`try_recv`](Receiver::try_recv) | [`recv`](Receiver::recv), [`iter`](Receiver::iter) | [`recv_timeout`](Receiver::recv_timeout), [`recv_deadline`](Receiver::recv_deadline) | [`recv_async`](Receiver::recv_async) |
+//!
+//! - **Order.** Messages of one sender arrive in the order of its sends.
+//! - **Fairness.** Waiters are woken first come, first served; somebody who does not wait may take
+//!   a message or a place before a woken waiter gets to it, which then waits at the head.
+//! - **Close.** By [`close`](Sender::close), by the last sender or by the last receiver going away.
+//!   No send succeeds afterwards; what is queued can be received first, unless no receiver is left:
+//!   then it is dropped at once.
+//! - **Cancelling.** A message is taken by the poll that returns it. Dropping a waiting receive
+//!   loses nothing; dropping a waiting send drops its message unsent.
+//! - **A blocking method inside another executor's task** blocks that executor's thread; use the
+//!   async one there. On a Moirai worker it is allowed: the worker's permit goes to another thread.
+//!
+//! `shared` is where the queue and the two wait lists meet; `sender` and `receiver` are the handles.
+
+mod error;
+mod receiver;
+mod sender;
+mod shared;
+
+pub use error::{
+    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+};
+pub use receiver::{IntoIter, Iter, Receiver, TryIter};
+pub use sender::Sender;
+
+use crate::prim::Arc;
+
+/// Makes a channel that holds at most `capacity` messages; 0 counts as 1.
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::channel;
+///
+/// let (sender, receiver) = channel::bounded(2);
+/// let thread = std::thread::spawn(move || (0..10).try_for_each(|i| sender.send(i)));
+/// assert_eq!(receiver.iter().sum::<i32>(), 45);
+/// thread.join().unwrap().unwrap();
+/// ```
+pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    let shared = Arc::new(shared::Shared::new(capacity));
+    (Sender::first(Arc::clone(&shared)), Receiver::first(shared))
+}

@@ -1,0 +1,274 @@
+//! The receiving handle.
+
+use crate::prim::Arc;
+use std::fmt;
+use std::future::poll_fn;
+use std::iter::FusedIterator;
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use crate::strand;
+use crate::waitlist::Waiter;
+
+use super::error::{RecvError, RecvTimeoutError, TryRecvError};
+use super::shared::{LastHandle, Shared};
+
+/// The receiving side of a channel; clones share the messages, each goes to one of them.
+#[must_use = "dropping the last receiver closes the channel"]
+pub struct Receiver<T> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T> Receiver<T> {
+    /// The handle that `Shared::new` has counted.
+    pub(super) fn first(shared: Arc<Shared<T>>) -> Self {
+        Self { shared }
+    }
+
+    /// Takes the oldest message, waiting while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`] if the channel is empty and closed, also while waiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = moirai_sync::channel::bounded(1);
+    /// std::thread::spawn(move || sender.send(7));
+    /// assert_eq!(receiver.recv(), Ok(7));
+    /// assert!(receiver.recv().is_err());
+    /// ```
+    pub fn recv(&self) -> Result<T, RecvError> {
+        self.recv_until(None).map_err(|_| RecvError)
+    }
+
+    /// Takes the oldest message if there is one now.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError`] says whether a message may still come.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_sync::channel::{self, TryRecvError};
+    ///
+    /// let (sender, receiver) = channel::bounded::<u8>(1);
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    /// drop(sender);
+    /// assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+    /// ```
+    #[inline]
+    pub fn try_recv(&self) -> Result<T, TryRecvError> {
+        self.shared.try_recv()
+    }
+
+    /// Takes the oldest message, waiting at most `timeout` while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError`] if none came in time, or the channel is empty and closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use moirai_sync::channel::{self, RecvTimeoutError};
+    ///
+    /// let (_sender, receiver) = channel::bounded::<u8>(1);
+    /// let result = receiver.recv_timeout(Duration::from_millis(1));
+    /// assert_eq!(result, Err(RecvTimeoutError::Timeout));
+    /// ```
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        // A deadline beyond what an Instant can hold is none.
+        self.recv_until(Instant::now().checked_add(timeout))
+    }
+
+    /// Takes the oldest message, waiting until `deadline` while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError`] if none came in time, or the channel is empty and closed.
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        self.recv_until(Some(deadline))
+    }
+
+    /// Takes the oldest message, suspending the async task while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`] if the channel is empty and closed, also while waiting.
+    ///
+    /// # Cancel safety
+    ///
+    /// The message is taken by the poll that returns it: dropping the future before loses nothing
+    /// and passes its turn to the next waiting receiver.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_sync::{channel, strand};
+    ///
+    /// let (sender, receiver) = channel::bounded(1);
+    /// std::thread::spawn(move || sender.send(7));
+    /// assert_eq!(strand::block_on(receiver.recv_async()), Ok(7));
+    /// ```
+    pub async fn recv_async(&self) -> Result<T, RecvError> {
+        match self.try_recv() {
+            Ok(message) => return Ok(message),
+            Err(TryRecvError::Disconnected) => return Err(RecvError),
+            Err(TryRecvError::Empty) => {}
+        }
+        let waiter = pin!(Waiter::new(&self.shared.receivers_waiting));
+        poll_fn(|cx| self.shared.poll_recv(waiter.as_ref(), cx)).await
+    }
+
+    fn recv_until(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        match self.try_recv() {
+            Ok(message) => return Ok(message),
+            Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+            Err(TryRecvError::Empty) => {}
+        }
+        let waiter = pin!(Waiter::new(&self.shared.receivers_waiting));
+        let received = strand::wait(deadline, |cx| self.shared.poll_recv(waiter.as_ref(), cx));
+        Ok(received.ok_or(RecvTimeoutError::Timeout)??)
+    }
+
+    /// An iterator that waits for messages and ends when the channel is empty and closed.
+    pub fn iter(&self) -> Iter<'_, T> {
+        Iter { receiver: self }
+    }
+
+    /// An iterator over the messages that are there, without waiting.
+    pub fn try_iter(&self) -> TryIter<'_, T> {
+        TryIter { receiver: self }
+    }
+
+    /// Closes the channel for everybody: no later send succeeds; what is queued can be received.
+    /// Says whether this call closed it.
+    pub fn close(&self) -> bool {
+        self.shared.close().into()
+    }
+
+    /// Whether the channel is closed.
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_closed()
+    }
+
+    /// How many messages are queued.
+    pub fn len(&self) -> usize {
+        self.shared.len()
+    }
+
+    /// Whether no message is queued.
+    pub fn is_empty(&self) -> bool {
+        self.shared.is_empty()
+    }
+
+    /// Whether the channel holds as many messages as it may.
+    pub fn is_full(&self) -> bool {
+        self.shared.is_full()
+    }
+
+    /// How many messages the channel holds at most.
+    pub fn capacity(&self) -> usize {
+        self.shared.capacity()
+    }
+
+    /// Whether both handles belong to one channel.
+    pub fn same_channel(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        Shared::<T>::add_handle(&self.shared.receivers);
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        if Shared::<T>::remove_handle(&self.shared.receivers) == LastHandle::Yes {
+            self.shared.receivers_gone();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("len", &self.len())
+            .field("capacity", &self.capacity())
+            .field("closed", &self.is_closed())
+            .finish()
+    }
+}
+
+/// Messages as they come; from [`Receiver::iter`].
+#[derive(Debug)]
+#[must_use = "iterators are lazy"]
+pub struct Iter<'a, T> {
+    receiver: &'a Receiver<T>,
+}
+
+/// The messages that are there; from [`Receiver::try_iter`].
+#[derive(Debug)]
+#[must_use = "iterators are lazy"]
+pub struct TryIter<'a, T> {
+    receiver: &'a Receiver<T>,
+}
+
+/// Messages as they come; owns its receiver.
+#[derive(Debug)]
+#[must_use = "iterators are lazy"]
+pub struct IntoIter<T> {
+    receiver: Receiver<T>,
+}
+
+impl<T> Iterator for Iter<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.receiver.recv().ok()
+    }
+}
+
+impl<T> Iterator for TryIter<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.receiver.try_recv().ok()
+    }
+}
+
+impl<T> Iterator for IntoIter<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.receiver.recv().ok()
+    }
+}
+
+impl<T> FusedIterator for Iter<'_, T> {}
+impl<T> FusedIterator for IntoIter<T> {}
+
+impl<'a, T> IntoIterator for &'a Receiver<T> {
+    type Item = T;
+    type IntoIter = Iter<'a, T>;
+
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+impl<T> IntoIterator for Receiver<T> {
+    type Item = T;
+    type IntoIter = IntoIter<T>;
+
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter { receiver: self }
+    }
+}

@@ -1,0 +1,59 @@
+//! Models of a channel as a whole: waiting, cancelling, closing.
+
+use std::future::Future;
+use std::task::{Context, Waker};
+
+use loom::thread;
+
+use crate::channel::bounded;
+
+#[test]
+fn a_full_channel_of_one_passes_two_messages() {
+    loom::model(|| {
+        let (sender, receiver) = bounded(1);
+        let thread = thread::spawn(move || {
+            sender.send(1).unwrap();
+            sender.send(2).unwrap();
+        });
+        assert_eq!((receiver.recv(), receiver.recv()), (Ok(1), Ok(2)));
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn close_wakes_a_waiting_receiver() {
+    loom::model(|| {
+        let (sender, receiver) = bounded::<u32>(1);
+        let thread = thread::spawn(move || receiver.recv());
+        drop(sender);
+        assert!(thread.join().unwrap().is_err());
+    });
+}
+
+#[test]
+fn a_receiver_going_away_frees_a_waiting_sender() {
+    loom::model(|| {
+        let (sender, receiver) = bounded(1);
+        sender.send(1).unwrap();
+        let thread = thread::spawn(move || sender.send(2));
+        drop(receiver);
+        assert_eq!(thread.join().unwrap().unwrap_err().into_inner(), 2);
+    });
+}
+
+/// A receive that waits and is dropped while the message comes leaves it to the other one. (Only
+/// one thread pops: two that wait for a half-made push would yield to each other for ever here.)
+#[test]
+fn a_cancelled_receive_loses_no_message() {
+    loom::model(|| {
+        let (sender, receiver) = bounded(1);
+        let mut cancelled = Box::pin(receiver.recv_async());
+        assert!(cancelled.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let other = receiver.clone();
+        let receiving = thread::spawn(move || other.recv());
+        let sending = thread::spawn(move || sender.send(7));
+        drop(cancelled);
+        assert!(sending.join().unwrap().is_ok());
+        assert_eq!(receiving.join().unwrap(), Ok(7));
+    });
+}

@@ -1,0 +1,9 @@
+//! loom models of the files that hold `unsafe`. Run by `cargo xtask loom`.
+//!
+//! A lost wake-up shows as a deadlock, a race on a cell as a failed access, a wrong ordering as an
+//! assertion on a stale value.
+
+mod channel;
+mod oneshot;
+mod ring;
+mod waitlist;

@@ -1,0 +1,89 @@
+//! Models of the ring: laps, full and empty, close.
+
+use std::sync::Arc;
+
+use loom::thread;
+
+use crate::queue::ring::{Close, PopError, PushError, Ring};
+
+fn push(ring: &Ring<Box<u32>>, value: u32) {
+    let mut value = Box::new(value);
+    while let Err(PushError::Full(back)) = ring.push(value) {
+        value = back;
+        thread::yield_now();
+    }
+}
+
+fn pop(ring: &Ring<Box<u32>>) -> u32 {
+    loop {
+        match ring.pop() {
+            Ok(value) => return *value,
+            Err(_) => thread::yield_now(),
+        }
+    }
+}
+
+/// Every value comes out once, whole, in order; slots are reused.
+fn one_to_one(capacity: usize, values: u32) {
+    loom::model(move || {
+        let ring = Arc::new(Ring::new(capacity));
+        let other = Arc::clone(&ring);
+        let sender = thread::spawn(move || (0..values).for_each(|value| push(&other, value)));
+        for value in 0..values {
+            assert_eq!(pop(&ring), value);
+        }
+        sender.join().unwrap();
+        assert_eq!(ring.pop().map(|value| *value), Err(PopError::Empty));
+    });
+}
+
+#[test]
+fn a_ring_of_one_laps() {
+    one_to_one(1, 2);
+}
+
+#[test]
+fn a_ring_of_two_laps() {
+    one_to_one(2, 3);
+}
+
+#[test]
+fn two_senders_share_the_ring() {
+    loom::model(|| {
+        let ring = Arc::new(Ring::new(2));
+        let senders = [1, 2].map(|value| {
+            let ring = Arc::clone(&ring);
+            thread::spawn(move || push(&ring, value))
+        });
+        assert_eq!(pop(&ring) + pop(&ring), 3);
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
+    });
+}
+
+#[test]
+fn two_receivers_share_the_ring() {
+    loom::model(|| {
+        let ring = Arc::new(Ring::new(1));
+        push(&ring, 7);
+        let receivers = [(); 2].map(|()| {
+            let ring = Arc::clone(&ring);
+            thread::spawn(move || ring.pop().is_ok())
+        });
+        let taken = receivers.map(|receiver| usize::from(receiver.join().unwrap()));
+        assert_eq!(taken.iter().sum::<usize>() + usize::from(ring.pop().is_ok()), 1);
+    });
+}
+
+/// A push that succeeded before the close is received; none succeeds after it.
+#[test]
+fn close_races_push() {
+    loom::model(|| {
+        let ring = Arc::new(Ring::new(1));
+        let other = Arc::clone(&ring);
+        let sender = thread::spawn(move || other.push(Box::new(7)).is_ok());
+        assert_eq!(ring.close(), Close::Closed);
+        let received = ring.pop().is_ok();
+        assert!(ring.pop().is_err());
+        assert_eq!(sender.join().unwrap(), received);
+    });
+}

@@ -1,0 +1,130 @@
+//! Models of the wait list, over the smallest thing one can wait for: a number of permits.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use loom::sync::atomic::{AtomicU32, Ordering};
+use loom::thread;
+
+use crate::strand;
+use crate::waitlist::{Finished, WaitList, Waiter};
+
+struct Permits {
+    // Relaxed on purpose: the fences of the wait list alone must make the wake-up safe.
+    count: AtomicU32,
+    list: WaitList,
+}
+
+impl Permits {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { count: AtomicU32::new(0), list: WaitList::new() })
+    }
+
+    fn release(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.list.notify_one();
+    }
+
+    fn try_acquire(&self) -> bool {
+        self.count
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_sub(1))
+            .is_ok()
+    }
+
+    fn poll_acquire(&self, waiter: Pin<&Waiter<'_>>, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.try_acquire() {
+            waiter.register(cx.waker());
+            if !self.try_acquire() {
+                return Poll::Pending;
+            }
+        }
+        if waiter.finish() == Finished::Waited && self.count.load(Ordering::Relaxed) > 0 {
+            self.list.notify_one();
+        }
+        Poll::Ready(())
+    }
+
+    fn acquire(&self) {
+        let waiter = pin!(Waiter::new(&self.list));
+        strand::wait(None, |cx| self.poll_acquire(waiter.as_ref(), cx));
+    }
+}
+
+#[test]
+fn no_wake_up_is_lost() {
+    loom::model(|| {
+        let permits = Permits::new();
+        let other = Arc::clone(&permits);
+        let thread = thread::spawn(move || other.acquire());
+        permits.release();
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn two_waiters_get_one_permit_each() {
+    loom::model(|| {
+        let permits = Permits::new();
+        let threads = [(); 2].map(|()| {
+            let permits = Arc::clone(&permits);
+            thread::spawn(move || permits.acquire())
+        });
+        permits.release();
+        permits.release();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+    });
+}
+
+/// A waiter that leaves, notified or not, does not take the other one's wake-up with it.
+#[test]
+fn a_dropped_waiter_passes_its_baton_on() {
+    loom::model(|| {
+        let permits = Permits::new();
+        let other = Arc::clone(&permits);
+        let thread = thread::spawn(move || other.acquire());
+        let release = Arc::clone(&permits);
+        let releaser = thread::spawn(move || release.release());
+        {
+            let waiter = pin!(Waiter::new(&permits.list));
+            waiter.as_ref().register(Waker::noop());
+        }
+        thread.join().unwrap();
+        releaser.join().unwrap();
+    });
+}
+
+/// A notified waiter that is never polled again costs one wake-up: with one permit more than such
+/// waiters, the others go on.
+#[test]
+fn a_notified_and_never_polled_waiter_stops_nobody() {
+    loom::model(|| {
+        let permits = Permits::new();
+        let forgotten = pin!(Waiter::new(&permits.list));
+        forgotten.as_ref().register(Waker::noop());
+        let other = Arc::clone(&permits);
+        let thread = thread::spawn(move || {
+            other.acquire();
+            other.acquire();
+        });
+        permits.release();
+        permits.release();
+        thread.join().unwrap();
+    });
+}
+
+/// Leaving while being notified: the node is freed right after, so the notifier must be done.
+#[test]
+fn leaving_races_notify() {
+    loom::model(|| {
+        let list = Arc::new(WaitList::new());
+        let other = Arc::clone(&list);
+        let thread = thread::spawn(move || other.notify_all());
+        let waiter = Box::pin(Waiter::new(&list));
+        waiter.as_ref().register(Waker::noop());
+        waiter.as_ref().register(Waker::noop());
+        drop(waiter);
+        thread.join().unwrap();
+        assert_eq!(list.len(), 0);
+    });
+}

@@ -1,0 +1,188 @@
+//! A thread that can be woken through a [`Waker`](std::task::Waker).
+//!
+//! ```text
+//!            unpark                      park finds it: returns
+//!   EMPTY ───────────► NOTIFIED ─────────────────────────────────► EMPTY
+//!     │                   ▲
+//!     └─ park ─► PARKED ──┘ unpark, which also unparks the thread
+//! ```
+//!
+//! A notification is never lost and never counted: two before a park are one. Foreign code on the
+//! same thread may use `std::thread::park` as well: it may take our token, but not our state word,
+//! and a thread that took its token is awake and looks at the word.
+//!
+//! This file knows one thread; who waits for what is [`strand`](crate::strand)'s affair.
+
+use std::sync::Arc;
+use std::task::Wake;
+use std::time::Instant;
+
+use crate::prim::atomic::{AtomicU32, Ordering};
+use crate::prim::thread::{self, Thread};
+use crate::prim::{self, spin_loop};
+
+const EMPTY: u32 = 0;
+const PARKED: u32 = 1;
+const NOTIFIED: u32 = 2;
+
+/// Pauses before the thread sleeps, where spinning has paid lately: about 4 µs, which a sleeping
+/// thread costs its waker anyway.
+const SPIN_MAX: u32 = if cfg!(any(moirai_loom, moirai_shuttle)) { 0 } else { 100 };
+
+/// How many failed spins in a row stop the spinning; one in so many parks then tries again.
+const SPIN_RETRY: u32 = 32;
+
+/// Why [`Parker::park`] returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Parked {
+    /// [`Parker::unpark`] was called.
+    Notified,
+    /// The deadline passed first.
+    TimedOut,
+}
+
+/// Parks the thread that made it; as an `Arc` it is a [`Waker`](std::task::Waker).
+#[derive(Debug)]
+pub struct Parker {
+    state: AtomicU32,
+    /// Parks since the last spin that paid; only the parked thread writes it.
+    futile: AtomicU32,
+    thread: Thread,
+}
+
+impl Parker {
+    /// A parker for the calling thread.
+    pub fn new() -> Self {
+        Self { state: AtomicU32::new(EMPTY), futile: AtomicU32::new(0), thread: thread::current() }
+    }
+
+    /// Waits until [`unpark`](Self::unpark) was called or `deadline` has passed. Only the thread
+    /// that made the parker may call this.
+    pub fn park(&self, deadline: Option<Instant>) -> Parked {
+        if self.spin() {
+            return Parked::Notified;
+        }
+        let parked =
+            self.state.compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Relaxed);
+        if parked.is_err() {
+            // Acquire: pairs with the Release in `unpark`. A swap and not a store: it reads the
+            // last of several notifications, so none is overwritten unseen.
+            self.state.swap(EMPTY, Ordering::Acquire);
+            return Parked::Notified;
+        }
+        loop {
+            match deadline {
+                None => thread::park(),
+                Some(deadline) => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() && prim::HAS_CLOCK {
+                        return self.give_up();
+                    }
+                    prim::park_timeout(left);
+                    if !prim::HAS_CLOCK {
+                        return self.give_up();
+                    }
+                }
+            }
+            if self.take() {
+                return Parked::Notified;
+            }
+        }
+    }
+
+    /// Wakes the thread if it is parked, else makes its next [`park`](Self::park) return at once.
+    pub fn unpark(&self) {
+        // Release: pairs with the Acquire in `take`, so what was done before the wake-up is seen
+        // after it. Acquire is not needed: nothing is read here.
+        if self.state.swap(NOTIFIED, Ordering::Release) == PARKED {
+            self.thread.unpark();
+        }
+    }
+
+    /// Takes a notification that is there.
+    fn take(&self) -> bool {
+        // Acquire: pairs with the Release in `unpark`.
+        self.state.compare_exchange(NOTIFIED, EMPTY, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    fn give_up(&self) -> Parked {
+        // Acquire: pairs with the Release in `unpark`, which may just have happened.
+        match self.state.swap(EMPTY, Ordering::Acquire) {
+            NOTIFIED => Parked::Notified,
+            _ => Parked::TimedOut,
+        }
+    }
+
+    /// Waits a little without sleeping, if that has paid lately. A thread whose wake-ups come late
+    /// stops spinning after one try, so waiting costs no CPU.
+    fn spin(&self) -> bool {
+        if self.take() {
+            return true;
+        }
+        let futile = self.futile.load(Ordering::Relaxed);
+        if futile != 0 && futile < SPIN_RETRY {
+            self.futile.store(futile + 1, Ordering::Relaxed);
+            return false;
+        }
+        for _ in 0..SPIN_MAX {
+            spin_loop();
+            if self.state.load(Ordering::Relaxed) == NOTIFIED && self.take() {
+                self.futile.store(0, Ordering::Relaxed);
+                return true;
+            }
+        }
+        self.futile.store(1, Ordering::Relaxed);
+        false
+    }
+}
+
+impl Default for Parker {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Wake for Parker {
+    fn wake(self: Arc<Self>) {
+        self.unpark();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.unpark();
+    }
+}
+
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_notification_before_the_park_is_kept_and_not_counted() {
+        let parker = Parker::new();
+        parker.unpark();
+        parker.unpark();
+        assert_eq!(parker.park(None), Parked::Notified);
+        assert_eq!(parker.park(Some(Instant::now())), Parked::TimedOut);
+    }
+
+    #[test]
+    fn a_stray_token_of_the_thread_wakes_nobody() {
+        let parker = Parker::new();
+        thread::current().unpark();
+        let deadline = Instant::now() + Duration::from_millis(5);
+        assert_eq!(parker.park(Some(deadline)), Parked::TimedOut);
+        assert!(Instant::now() >= deadline);
+    }
+
+    #[test]
+    fn another_thread_wakes_the_parked_one() {
+        let parker = Arc::new(Parker::new());
+        let other = Arc::clone(&parker);
+        let thread = thread::spawn(move || other.unpark());
+        assert_eq!(parker.park(None), Parked::Notified);
+        thread.join().unwrap();
+    }
+}

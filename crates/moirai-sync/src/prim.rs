@@ -1,0 +1,165 @@
+//! The only file that names a synchronisation primitive: atomics, cells, mutexes, threads.
+//!
+//! Everything above takes them from here, so that one flag swaps the backend:
+//!
+//! | flag | backend | what it shows |
+//! |---|---|---|
+//! | (none) | std | the program |
+//! | `cfg(moirai_loom)` | loom | every interleaving of a small model, weak memory included |
+//! | `cfg(moirai_shuttle)` | shuttle | random schedules of a large model, sequentially consistent |
+//!
+//! The shapes follow loom where it is the narrowest: [`UnsafeCell`] hands out pointers inside a
+//! closure, so that the model sees when an access begins and ends. Whatever is freed by its last
+//! owner is held by this file's `Arc`, or the model would not see that the others came before; only
+//! what becomes a `std::task::Waker` is held by std's.
+
+#![allow(unsafe_code, reason = "declares the Send and Sync of no type; see UnsafeCell")]
+
+#[cfg(not(any(moirai_loom, moirai_shuttle)))]
+mod backend {
+    pub use std::hint::spin_loop;
+    pub use std::sync::Arc;
+    pub(super) use std::sync::Mutex;
+    pub use std::sync::atomic;
+    pub use std::sync::{Condvar, MutexGuard};
+    pub use std::thread;
+    pub use std::thread_local;
+
+    /// `std::cell::UnsafeCell` behind loom's closure-shaped access.
+    #[derive(Debug, Default)]
+    #[repr(transparent)]
+    pub struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        /// Wraps `value`.
+        pub const fn new(value: T) -> Self {
+            Self(std::cell::UnsafeCell::new(value))
+        }
+
+        /// Calls `f` with a pointer for shared access.
+        #[inline(always)]
+        pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            f(self.0.get())
+        }
+
+        /// Calls `f` with a pointer for exclusive access.
+        #[inline(always)]
+        pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            f(self.0.get())
+        }
+
+        /// Unwraps the value.
+        pub fn into_inner(self) -> T {
+            self.0.into_inner()
+        }
+    }
+}
+
+#[cfg(moirai_loom)]
+mod backend {
+    pub use loom::cell::UnsafeCell;
+    pub use loom::hint::spin_loop;
+    pub use loom::sync::Arc;
+    pub(super) use loom::sync::Mutex;
+    pub use loom::sync::atomic;
+    pub use loom::sync::{Condvar, MutexGuard};
+    pub use loom::thread;
+    pub use loom::thread_local;
+}
+
+#[cfg(moirai_shuttle)]
+mod backend {
+    pub use shuttle::hint::spin_loop;
+    pub use shuttle::sync::Arc;
+    pub(super) use shuttle::sync::Mutex;
+    pub use shuttle::sync::atomic;
+    pub use shuttle::sync::{Condvar, MutexGuard};
+    pub use shuttle::thread;
+    pub use shuttle::thread_local;
+
+    /// As under std: shuttle does not watch cells.
+    #[derive(Debug, Default)]
+    pub struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        /// Wraps `value`.
+        pub const fn new(value: T) -> Self {
+            Self(std::cell::UnsafeCell::new(value))
+        }
+
+        /// Calls `f` with a pointer for shared access.
+        pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            f(self.0.get())
+        }
+
+        /// Calls `f` with a pointer for exclusive access.
+        pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            f(self.0.get())
+        }
+
+        /// Unwraps the value.
+        pub fn into_inner(self) -> T {
+            self.0.into_inner()
+        }
+    }
+}
+
+pub use backend::{Arc, Condvar, MutexGuard, UnsafeCell, atomic, spin_loop, thread, thread_local};
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+/// A mutex that ignores poison: no code of ours panics while it holds one, and a panic of the
+/// program's own must not take a channel or a runtime down with it.
+#[derive(Debug, Default)]
+pub struct Mutex<T>(backend::Mutex<T>);
+
+impl<T> Mutex<T> {
+    /// Wraps `value`.
+    #[cfg(not(moirai_loom))]
+    pub const fn new(value: T) -> Self {
+        Self(backend::Mutex::new(value))
+    }
+
+    /// Wraps `value`.
+    #[cfg(moirai_loom)]
+    pub fn new(value: T) -> Self {
+        Self(backend::Mutex::new(value))
+    }
+
+    /// Locks; a poisoned mutex is locked like any other.
+    #[inline]
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits on `condvar` until notified or, where `timeout` is given, until it has passed. May return
+/// for no reason.
+pub fn condvar_wait<'a, T>(
+    condvar: &Condvar,
+    guard: MutexGuard<'a, T>,
+    timeout: Option<Duration>,
+) -> MutexGuard<'a, T> {
+    match timeout {
+        None => condvar.wait(guard).unwrap_or_else(PoisonError::into_inner),
+        Some(timeout) => {
+            condvar.wait_timeout(guard, timeout).unwrap_or_else(PoisonError::into_inner).0
+        }
+    }
+}
+
+/// Parks the thread for at most `timeout`; may return for no reason. A model has no clock: there a
+/// park with a timeout is one yield, so the timeout may pass before or after anything else.
+pub fn park_timeout(timeout: Duration) {
+    #[cfg(not(any(moirai_loom, moirai_shuttle)))]
+    thread::park_timeout(timeout);
+    #[cfg(any(moirai_loom, moirai_shuttle))]
+    {
+        let _ = timeout;
+        thread::yield_now();
+    }
+}
+
+/// Whether time passes by itself. In a model every deadline counts as passed after one park.
+pub const HAS_CLOCK: bool = cfg!(not(any(moirai_loom, moirai_shuttle)));

@@ -1,0 +1,298 @@
+//! How whatever is running waits.
+//!
+//! A *strand* is a flow of control: an OS thread, an async task or a coroutine. Every operation
+//! that may wait is written once, as a poll with a [`Context`]. An async task polls it from its own
+//! future; [`wait`] polls it from blocking code, and between two polls suspends the strand:
+//!
+//! ```text
+//!   wait(deadline, poll) ─► hooks installed? ── no ──► poll, park the thread, poll ..
+//!                                   │ yes
+//!                                   ▼
+//!                             Hooks::wait ─┬─ a worker thread: blocking_begin, park, blocking_end
+//!                                          └─ a coroutine: switches stacks
+//! ```
+//!
+//! A runtime [`install`]s its [`Hooks`] on the threads it owns. They are a saved and restored
+//! stack: a runtime entered inside another's task hides the outer one until it is left. This file
+//! knows no runtime and no scheduler.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use crate::parker::{Parked, Parker};
+use crate::prim;
+use crate::timer::TimerThread;
+
+/// What a runtime does for the strands on its threads.
+pub trait Hooks {
+    /// Calls `poll` until it is ready, suspending the strand in between; [`Poll::Pending`] means
+    /// that `deadline` passed first.
+    ///
+    /// The default parks the thread, between [`blocking_begin`](Self::blocking_begin) and
+    /// [`blocking_end`](Self::blocking_end).
+    fn wait(&self, deadline: Option<Instant>, poll: Polled<'_>) -> Poll<()> {
+        wait_parked(deadline, poll, || self.blocking_begin(), || self.blocking_end())
+    }
+
+    /// The thread is about to block: it must give up whatever others need to go on (a worker its
+    /// permit to run tasks). Calls may nest.
+    fn blocking_begin(&self);
+
+    /// The thread is running again. It gets back what it gave up here or at its next scheduling
+    /// point, so this never waits.
+    fn blocking_end(&self);
+
+    /// The time, and the timers, of the strands on this thread.
+    fn clock(&self) -> Arc<dyn Clock>;
+}
+
+/// A poll function without its result.
+pub type Polled<'a> = &'a mut dyn FnMut(&mut Context<'_>) -> Poll<()>;
+
+/// A source of time that also wakes at a time.
+pub trait Clock: Send + Sync + fmt::Debug {
+    /// The current time.
+    fn now(&self) -> Instant;
+
+    /// Wakes `waker` at or after `deadline`, once.
+    fn insert(&self, deadline: Instant, waker: Waker) -> TimerKey;
+
+    /// Forgets a timer, whether or not it has fired.
+    fn remove(&self, key: TimerKey);
+}
+
+/// Names one timer of one [`Clock`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimerKey {
+    /// When the timer fires.
+    pub deadline: Instant,
+    /// Tells timers with equal deadlines apart.
+    pub id: u64,
+}
+
+/// A running timer; dropping it forgets the timer.
+#[derive(Debug)]
+#[must_use = "a timer is forgotten when it is dropped"]
+pub struct Timer {
+    clock: Arc<dyn Clock>,
+    key: TimerKey,
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.clock.remove(self.key);
+    }
+}
+
+/// Calls `poll` until it is ready, and suspends the current strand in between. Returns `None` if
+/// `deadline` passes first; the poll function is called at least once, and once more after the
+/// deadline has passed.
+///
+/// # Examples
+///
+/// ```
+/// use std::task::Poll;
+/// use std::time::{Duration, Instant};
+/// use moirai_sync::strand;
+///
+/// assert_eq!(strand::wait(None, |_| Poll::Ready(7)), Some(7));
+/// let deadline = Instant::now() + Duration::from_millis(1);
+/// assert_eq!(strand::wait(Some(deadline), |_| Poll::<()>::Pending), None);
+/// ```
+pub fn wait<T>(
+    deadline: Option<Instant>,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Option<T> {
+    let mut result = None;
+    let mut poll = |cx: &mut Context<'_>| {
+        poll(cx).map(|value| {
+            result = Some(value);
+        })
+    };
+    // Pending says that the deadline passed; `result` says so too.
+    let _: Poll<()> = match hooks() {
+        Some(hooks) => hooks.wait(deadline, &mut poll),
+        None => wait_parked(deadline, &mut poll, || (), || ()),
+    };
+    result
+}
+
+/// Runs `future` to its end on the current strand.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(moirai_sync::strand::block_on(async { 40 + 2 }), 42);
+/// ```
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    match wait(None, |cx| future.as_mut().poll(cx)) {
+        Some(output) => output,
+        None => unreachable!("a wait without a deadline ended without a result"),
+    }
+}
+
+/// Tells the runtime of this thread, if any, that the thread may block until the guard is dropped.
+///
+/// # Examples
+///
+/// ```
+/// let blocking = moirai_sync::strand::blocking();
+/// std::thread::sleep(std::time::Duration::from_millis(1));
+/// drop(blocking);
+/// ```
+pub fn blocking() -> Blocking {
+    let hooks = hooks();
+    if let Some(hooks) = &hooks {
+        hooks.blocking_begin();
+    }
+    Blocking { hooks }
+}
+
+/// The time between [`blocking`] and the end of the blocking call.
+#[must_use = "the thread counts as blocked until this is dropped"]
+pub struct Blocking {
+    hooks: Option<Rc<dyn Hooks>>,
+}
+
+impl Drop for Blocking {
+    fn drop(&mut self) {
+        if let Some(hooks) = &self.hooks {
+            hooks.blocking_end();
+        }
+    }
+}
+
+impl fmt::Debug for Blocking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Blocking").finish_non_exhaustive()
+    }
+}
+
+/// The current time: of the runtime's clock on its threads, else the system's.
+pub fn now() -> Instant {
+    hooks().map_or_else(Instant::now, |hooks| hooks.clock().now())
+}
+
+/// Wakes `waker` at or after `deadline`, unless the [`Timer`] is dropped before. Served by the
+/// runtime of this thread, else by a thread that the first such timer starts.
+///
+/// # Examples
+///
+/// ```
+/// use std::task::Poll;
+/// use std::time::Duration;
+/// use moirai_sync::strand;
+///
+/// let deadline = strand::now() + Duration::from_millis(1);
+/// let mut timer = None;
+/// strand::wait(None, |cx| {
+///     timer = Some(strand::timer(deadline, cx.waker()));
+///     if strand::now() < deadline { Poll::Pending } else { Poll::Ready(()) }
+/// });
+/// ```
+pub fn timer(deadline: Instant, waker: &Waker) -> Timer {
+    let clock = hooks().map_or_else(TimerThread::global, |hooks| hooks.clock());
+    let key = clock.insert(deadline, waker.clone());
+    Timer { clock, key }
+}
+
+/// Installs `hooks` on the calling thread until the guard is dropped, which restores what was
+/// installed before.
+pub fn install(hooks: Rc<dyn Hooks>) -> Installed {
+    let outer = HOOKS.try_with(|current| current.borrow_mut().replace(hooks)).ok().flatten();
+    Installed { outer, _thread: PhantomData }
+}
+
+/// Hooks installed on this thread.
+#[must_use = "dropping it restores the hooks installed before"]
+pub struct Installed {
+    outer: Option<Rc<dyn Hooks>>,
+    /// Not `Send`: it belongs to the thread that installed it.
+    _thread: PhantomData<*const ()>,
+}
+
+impl Drop for Installed {
+    fn drop(&mut self) {
+        let outer = self.outer.take();
+        // The inner hooks are dropped outside of the borrow: their drop may run anything.
+        let inner = HOOKS.try_with(|current| current.replace(outer));
+        drop(inner);
+    }
+}
+
+impl fmt::Debug for Installed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Installed").finish_non_exhaustive()
+    }
+}
+
+/// The hooks of this thread; none where its thread-locals are gone.
+fn hooks() -> Option<Rc<dyn Hooks>> {
+    HOOKS.try_with(|current| current.borrow().clone()).ok().flatten()
+}
+
+/// Waits by parking the thread; calls `begin` before each park and `end` after it, so that the
+/// polls in between run as any other code of the thread does.
+fn wait_parked(
+    deadline: Option<Instant>,
+    poll: Polled<'_>,
+    begin: impl Fn(),
+    end: impl Fn(),
+) -> Poll<()> {
+    // A wait inside another wait's poll function finds the slot empty and makes a parker of its
+    // own: sharing one would swallow the outer wait's notification.
+    let parker = PARKER
+        .try_with(|slot| slot.borrow_mut().take())
+        .ok()
+        .flatten()
+        .unwrap_or_else(|| Arc::new(Parker::new()));
+    let waker = Waker::from(Arc::clone(&parker));
+    let result = wait_on(&parker, &waker, deadline, poll, begin, end);
+    // Where the thread-locals are gone, so is the slot.
+    let _: Result<(), _> = PARKER.try_with(|slot| *slot.borrow_mut() = Some(parker));
+    result
+}
+
+fn wait_on(
+    parker: &Parker,
+    waker: &Waker,
+    deadline: Option<Instant>,
+    poll: Polled<'_>,
+    begin: impl Fn(),
+    end: impl Fn(),
+) -> Poll<()> {
+    let mut cx = Context::from_waker(waker);
+    if poll(&mut cx).is_ready() {
+        return Poll::Ready(());
+    }
+    loop {
+        begin();
+        let parked = parker.park(deadline);
+        end();
+        if poll(&mut cx).is_ready() {
+            return Poll::Ready(());
+        }
+        if parked == Parked::TimedOut {
+            return Poll::Pending;
+        }
+    }
+}
+
+// loom's thread-locals take no `const`.
+#[cfg(moirai_loom)]
+prim::thread_local! {
+    static HOOKS: RefCell<Option<Rc<dyn Hooks>>> = RefCell::new(None);
+    static PARKER: RefCell<Option<Arc<Parker>>> = RefCell::new(None);
+}
+#[cfg(not(moirai_loom))]
+prim::thread_local! {
+    static HOOKS: RefCell<Option<Rc<dyn Hooks>>> = const { RefCell::new(None) };
+    static PARKER: RefCell<Option<Arc<Parker>>> = const { RefCell::new(None) };
+}

@@ -1,0 +1,450 @@
+//! Who waits, in order of arrival.
+//!
+//! A [`Waiter`] is a node that lives where its owner waits: in the future, or on the stack of the
+//! blocked thread. [`WaitList::notify`] takes the oldest ones out and wakes them.
+//!
+//! ```text
+//!            1 register                2 notify
+//!   IDLE ───────────────► QUEUED ────────────────────► NOTIFIED
+//!     ▲                      │                            │
+//!     │                      │ 3 finish, drop             │ 4 finish    the baton is used up
+//!     ├──────────────────────┘                            │ 5 drop      it goes to the next waiter
+//!     └───────────────────────────────────────────────────┤
+//!                  QUEUED, at the head ◄──────────────────┘ 6 register  it found nothing
+//! ```
+//!
+//! **A notification is a baton, not the message.** It says: try again. What is waited for stays
+//! where it is until somebody takes it, so dropping a waiter at any time loses nothing, and a
+//! notified waiter that is never polled again costs one wake-up.
+//!
+//! **No wake-up is lost.** Both sides put a full fence between what they write and what they read:
+//!
+//! ```text
+//!   waiter:   count += 1 (register) ─ fence ─ try again ─ sleep
+//!   notifier: publish               ─ fence ─ count == 0 ? return : lock, notify
+//! ```
+//! At least one of them sees the other.
+//!
+//! **Who may touch what.** `waker` and `links`: whoever holds the list's lock. `state`: written
+//! under the lock while queued, read by the owner at any time; setting it to NOTIFIED is the last
+//! thing a notifier does to a node, for from then on the owner may free it without the lock.
+//! Wakers are cloned, dropped and called outside of the lock. This file knows no queue and no
+//! message.
+
+#![allow(unsafe_code, reason = "intrusive nodes; model: src/model/waitlist.rs")]
+
+use std::fmt;
+use std::marker::PhantomPinned;
+use std::pin::Pin;
+use std::ptr;
+use std::task::Waker;
+
+use crate::prim::atomic::{AtomicU32, Ordering, fence};
+use crate::prim::{Mutex, UnsafeCell};
+
+const IDLE: u32 = 0;
+const QUEUED: u32 = 1;
+const NOTIFIED: u32 = 2;
+
+/// A first-in, first-out list of waiters.
+pub(crate) struct WaitList {
+    /// The length of `queue`: all that a notifier reads when nobody waits.
+    count: AtomicU32,
+    queue: Mutex<Queue>,
+}
+
+struct Queue {
+    head: *const Node,
+    tail: *const Node,
+}
+
+// SAFETY: the pointers are to nodes whose fields are reached only under the mutex (see `Waiter`).
+unsafe impl Send for Queue {}
+
+/// One place in a [`WaitList`]; dropping it leaves the list and passes on an unused baton.
+pub(crate) struct Waiter<'a> {
+    list: &'a WaitList,
+    node: Node,
+}
+
+struct Node {
+    state: AtomicU32,
+    waker: UnsafeCell<Option<Waker>>,
+    links: UnsafeCell<Links>,
+    /// Neighbours point here.
+    _pin: PhantomPinned,
+}
+
+struct Links {
+    prev: *const Node,
+    next: *const Node,
+}
+
+// SAFETY: `state` is atomic; `waker` (Send + Sync) and `links` are reached only under the lock of
+// `list`, which outlives the node, or by the owner once no list holds the node.
+unsafe impl Send for Waiter<'_> {}
+// SAFETY: as above; a shared waiter offers only `register` and `finish`, which take the lock.
+unsafe impl Sync for Waiter<'_> {}
+
+/// Whether a waiter had to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Finished {
+    /// It was never in the list: no notification can have been meant for it.
+    Idle,
+    /// It was in the list, perhaps notified. There may be more to take for others.
+    Waited,
+}
+
+/// Where a node joins the queue.
+#[derive(Clone, Copy)]
+enum End {
+    Head,
+    Tail,
+}
+
+impl WaitList {
+    /// An empty list.
+    pub(crate) fn new() -> Self {
+        let queue = Queue { head: ptr::null(), tail: ptr::null() };
+        Self { count: AtomicU32::new(0), queue: Mutex::new(queue) }
+    }
+
+    /// Wakes the oldest waiter. To be called after what it waits for has been published.
+    #[inline]
+    pub(crate) fn notify_one(&self) {
+        // SeqCst fence: pairs with the one in `Waiter::register`.
+        fence(Ordering::SeqCst);
+        if self.count.load(Ordering::Relaxed) != 0 {
+            self.notify(1);
+        }
+    }
+
+    /// Wakes every waiter that is in the list now.
+    pub(crate) fn notify_all(&self) {
+        // SeqCst fence: pairs with the one in `Waiter::register`.
+        fence(Ordering::SeqCst);
+        self.notify(self.count.load(Ordering::Relaxed));
+    }
+
+    /// How many wait.
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::Relaxed) as usize
+    }
+
+    #[cold]
+    fn notify(&self, mut n: u32) {
+        while n > 0 {
+            let mut wakers: [Option<Waker>; WAKE_BATCH_MAX] = [const { None }; WAKE_BATCH_MAX];
+            let mut taken = 0;
+            {
+                let mut queue = self.queue.lock();
+                while taken < WAKE_BATCH_MAX.min(n as usize) {
+                    // SAFETY: we hold the lock of the list that the queue belongs to.
+                    let Some(node) = (unsafe { queue.pop() }) else { break };
+                    self.lower_count();
+                    // SAFETY: a queued node is alive: its drop takes this lock to leave the queue.
+                    let node = unsafe { &*node };
+                    // SAFETY: `waker` is reached under the lock only.
+                    wakers[taken] = node.waker.with_mut(|waker| unsafe { (*waker).take() });
+                    // Release: pairs with the Acquire loads of the owner, which may free the node
+                    // without the lock as soon as it reads this. The last access to the node.
+                    node.state.store(NOTIFIED, Ordering::Release);
+                    taken += 1;
+                }
+            }
+            if taken == 0 {
+                return;
+            }
+            n -= taken as u32;
+            wakers.into_iter().flatten().for_each(Waker::wake);
+        }
+    }
+
+    fn lower_count(&self) {
+        // Relaxed: only changed under the lock; `register`'s fence orders the one read without.
+        let count = self.count.load(Ordering::Relaxed);
+        self.count.store(count - 1, Ordering::Relaxed);
+    }
+
+    fn raise_count(&self) {
+        let count = self.count.load(Ordering::Relaxed);
+        self.count.store(count + 1, Ordering::Relaxed);
+    }
+}
+
+impl Queue {
+    /// # Safety
+    ///
+    /// The caller holds the lock; `node` is pinned, not in a queue, and leaves it before its end.
+    unsafe fn push(&mut self, node: *const Node, end: End) {
+        let links = match end {
+            End::Head => Links { prev: ptr::null(), next: self.head },
+            End::Tail => Links { prev: self.tail, next: ptr::null() },
+        };
+        // SAFETY: `node` is alive, and so are its neighbours, which are in the queue; all links
+        // are reached under the lock only.
+        unsafe {
+            match links.prev.as_ref() {
+                Some(prev) => prev.links.with_mut(|links| (*links).next = node),
+                None => self.head = node,
+            }
+            match links.next.as_ref() {
+                Some(next) => next.links.with_mut(|links| (*links).prev = node),
+                None => self.tail = node,
+            }
+            (*node).links.with_mut(|place| *place = links);
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The caller holds the lock; `node` is in this queue.
+    unsafe fn unlink(&mut self, node: *const Node) {
+        // SAFETY: `node` and its neighbours are in the queue, hence alive; links are reached under
+        // the lock only.
+        unsafe {
+            let (prev, next) = (*node).links.with(|links| ((*links).prev, (*links).next));
+            match prev.as_ref() {
+                Some(prev) => prev.links.with_mut(|links| (*links).next = next),
+                None => self.head = next,
+            }
+            match next.as_ref() {
+                Some(next) => next.links.with_mut(|links| (*links).prev = prev),
+                None => self.tail = prev,
+            }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The caller holds the lock.
+    unsafe fn pop(&mut self) -> Option<*const Node> {
+        let head = self.head;
+        if head.is_null() {
+            return None;
+        }
+        // SAFETY: `head` is in the queue and the caller holds the lock.
+        unsafe { self.unlink(head) };
+        Some(head)
+    }
+}
+
+impl<'a> Waiter<'a> {
+    /// A waiter that is not in the list yet.
+    pub(crate) fn new(list: &'a WaitList) -> Self {
+        let node = Node {
+            state: AtomicU32::new(IDLE),
+            waker: UnsafeCell::new(None),
+            links: UnsafeCell::new(Links { prev: ptr::null(), next: ptr::null() }),
+            _pin: PhantomPinned,
+        };
+        Self { list, node }
+    }
+
+    /// Joins the list, or stays in it with a new waker. Afterwards the caller must **try again**
+    /// before it sleeps: what it waits for may have come before it was in the list.
+    ///
+    /// A notified waiter that found nothing goes back to the head: it has waited longest.
+    pub(crate) fn register(self: Pin<&Self>, waker: &Waker) {
+        let waker = waker.clone();
+        let replaced = {
+            let mut queue = self.list.queue.lock();
+            // Relaxed: under the lock nobody else writes a queued node's state.
+            let end = match self.node.state.load(Ordering::Relaxed) {
+                QUEUED => None,
+                NOTIFIED => Some(End::Head),
+                _ => Some(End::Tail),
+            };
+            if let Some(end) = end {
+                // SAFETY: we hold the lock; the node is pinned, in no queue (its state says so),
+                // and `drop` takes it out before the memory goes.
+                unsafe { queue.push(&raw const self.node, end) };
+                self.list.raise_count();
+                self.node.state.store(QUEUED, Ordering::Relaxed);
+            }
+            // SAFETY: `waker` is reached under the lock only.
+            self.node.waker.with_mut(|place| unsafe { (*place).replace(waker) })
+        };
+        drop(replaced);
+        // SeqCst fence: pairs with the one in `notify_one`, `notify_all`.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Leaves the list, because what was waited for is taken. A baton is used up by this; if there
+    /// is more to take, the caller passes one on.
+    pub(crate) fn finish(self: Pin<&Self>) -> Finished {
+        match self.leave() {
+            IDLE => Finished::Idle,
+            _ => Finished::Waited,
+        }
+    }
+
+    /// Leaves the list; returns the state before.
+    fn leave(&self) -> u32 {
+        // Acquire: pairs with the Release in `notify`: its accesses come before ours. A node that
+        // is not queued is ours alone.
+        let mut state = self.node.state.load(Ordering::Acquire);
+        let mut waker = None;
+        if state == QUEUED {
+            let mut queue = self.list.queue.lock();
+            state = self.node.state.load(Ordering::Relaxed);
+            if state == QUEUED {
+                // SAFETY: we hold the lock, and a node in state QUEUED is in its list's queue.
+                unsafe { queue.unlink(&raw const self.node) };
+                self.list.lower_count();
+                // SAFETY: `waker` is reached under the lock only.
+                waker = self.node.waker.with_mut(|waker| unsafe { (*waker).take() });
+            }
+        }
+        self.node.state.store(IDLE, Ordering::Relaxed);
+        drop(waker);
+        state
+    }
+}
+
+impl Drop for Waiter<'_> {
+    fn drop(&mut self) {
+        if self.leave() == NOTIFIED {
+            self.list.notify_one();
+        }
+    }
+}
+
+impl fmt::Debug for WaitList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WaitList").field("waiting", &self.len()).finish()
+    }
+}
+
+/// Wakers taken out under one lock.
+const WAKE_BATCH_MAX: usize = if cfg!(moirai_loom) { 2 } else { 32 };
+
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
+mod tests {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    impl Woken {
+        fn count(&self) -> usize {
+            self.0.load(Ordering::Relaxed)
+        }
+    }
+
+    fn woken() -> (Arc<Woken>, Waker) {
+        let woken = Arc::<Woken>::default();
+        (Arc::clone(&woken), woken.into())
+    }
+
+    #[test]
+    fn waiters_are_notified_in_order_of_arrival() {
+        let list = WaitList::new();
+        let (first, second) = (pin!(Waiter::new(&list)), pin!(Waiter::new(&list)));
+        let ((one, waker_one), (two, waker_two)) = (woken(), woken());
+        first.as_ref().register(&waker_one);
+        second.as_ref().register(&waker_two);
+        list.notify_one();
+        assert_eq!((one.count(), two.count(), list.len()), (1, 0, 1));
+        list.notify_one();
+        assert_eq!((one.count(), two.count(), list.len()), (1, 1, 0));
+    }
+
+    #[test]
+    fn a_dropped_notified_waiter_passes_its_baton_on() {
+        let list = WaitList::new();
+        let second = pin!(Waiter::new(&list));
+        let ((_, waker_one), (two, waker_two)) = (woken(), woken());
+        {
+            let first = pin!(Waiter::new(&list));
+            first.as_ref().register(&waker_one);
+            second.as_ref().register(&waker_two);
+            list.notify_one();
+            assert_eq!(two.count(), 0);
+        }
+        assert_eq!(two.count(), 1);
+    }
+
+    #[test]
+    fn a_dropped_queued_waiter_leaves_the_list_from_any_place() {
+        for gone in 0..3 {
+            let list = WaitList::new();
+            let wakers = [woken(), woken(), woken()];
+            let mut waiters: Vec<_> = (0..3).map(|_| Box::pin(Waiter::new(&list))).collect();
+            for (waiter, (_, waker)) in waiters.iter().zip(&wakers) {
+                waiter.as_ref().register(waker);
+            }
+            drop(waiters.remove(gone));
+            assert_eq!(list.len(), 2);
+            list.notify_all();
+            for (i, (woken, _)) in wakers.iter().enumerate() {
+                assert_eq!(woken.count(), usize::from(i != gone));
+            }
+        }
+    }
+
+    #[test]
+    fn a_notified_waiter_that_found_nothing_waits_at_the_head() {
+        let list = WaitList::new();
+        let (first, second) = (pin!(Waiter::new(&list)), pin!(Waiter::new(&list)));
+        let ((one, waker_one), (two, waker_two)) = (woken(), woken());
+        first.as_ref().register(&waker_one);
+        second.as_ref().register(&waker_two);
+        list.notify_one();
+        first.as_ref().register(&waker_one);
+        list.notify_one();
+        assert_eq!((one.count(), two.count()), (2, 0));
+    }
+
+    #[test]
+    fn registering_again_replaces_the_waker() {
+        let list = WaitList::new();
+        let waiter = pin!(Waiter::new(&list));
+        let ((one, waker_one), (two, waker_two)) = (woken(), woken());
+        waiter.as_ref().register(&waker_one);
+        waiter.as_ref().register(&waker_two);
+        assert_eq!(list.len(), 1);
+        list.notify_one();
+        assert_eq!((one.count(), two.count()), (0, 1));
+    }
+
+    #[test]
+    fn notify_all_wakes_more_than_one_batch() {
+        let list = WaitList::new();
+        let (woken, waker) = woken();
+        let waiters: Vec<_> = (0..=WAKE_BATCH_MAX).map(|_| Box::pin(Waiter::new(&list))).collect();
+        waiters.iter().for_each(|waiter| waiter.as_ref().register(&waker));
+        list.notify_all();
+        assert_eq!(woken.count(), WAKE_BATCH_MAX + 1);
+        assert!(waiters.iter().all(|waiter| waiter.as_ref().finish() == Finished::Waited));
+    }
+
+    #[test]
+    fn a_waker_may_use_the_list_it_is_woken_from() {
+        struct Reenter(WaitList);
+        impl Wake for Reenter {
+            fn wake(self: Arc<Self>) {
+                self.0.notify_all();
+                let waiter = pin!(Waiter::new(&self.0));
+                waiter.as_ref().register(Waker::noop());
+            }
+        }
+        let shared = Arc::new(Reenter(WaitList::new()));
+        let waiter = pin!(Waiter::new(&shared.0));
+        waiter.as_ref().register(&Arc::clone(&shared).into());
+        shared.0.notify_one();
+        assert_eq!(shared.0.len(), 0);
+    }
+}
