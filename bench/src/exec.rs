@@ -3,24 +3,22 @@
 //! The workloads are written once and run by every runtime through [`Peer`]. Each checks the results of
 //! its tasks. The runtimes are started once, before anything is timed, and sit idle while others run.
 
+use std::future;
 use std::hint::black_box;
-use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
-use std::{env, future, thread};
 
 use crate::harness::statistics::percentile;
 use crate::harness::{Case, CaseResult, Effort, Entrant, Failure, Outcome, Row, Sample, Workload};
-use crate::machine;
 use crate::peer::floor::Floor;
 use crate::peer::moirai::Moirai;
 use crate::peer::moirai_0_10::{self, Moirai010};
 use crate::peer::smol::Smol;
 use crate::peer::tokio_ct::TokioCt;
 use crate::peer::tokio_mt::TokioMt;
-use crate::peer::{Channels, Peer, Spawner, Timers};
+use crate::peer::{Channels, Peer, Spawner};
+use crate::sleepers;
 
 /// The name of the suite.
 pub(crate) const NAME: &str = "exec";
@@ -38,16 +36,6 @@ const FLAT_P99_OUTSTANDING: u64 = 100;
 /// Tasks of `yield`, and how often each of them yields.
 const YIELDERS: u64 = 100;
 const YIELDS: u64 = 1_000;
-
-/// Tasks of `idle_10k_sleepers`, how long they sleep, how long they are watched, and how long the
-/// runtime has to settle before that.
-const SLEEPERS: u64 = 10_000;
-const SLEEP: Duration = Duration::from_secs(60);
-const WATCHED: Duration = Duration::from_secs(5);
-const SETTLING: Duration = Duration::from_millis(500);
-
-/// How long all runtimes together are watched doing nothing.
-const IDLE_WATCHED: Duration = Duration::from_millis(500);
 
 /// Cases that share their rounds.
 #[derive(Debug)]
@@ -87,13 +75,6 @@ impl Runtimes {
         })
     }
 
-    /// Processor time that all of them together use in [`IDLE_WATCHED`] with nothing to do.
-    pub(crate) fn idle_cpu_time(&self) -> (Duration, Duration) {
-        let before = machine::cpu_time();
-        thread::sleep(IDLE_WATCHED);
-        (machine::cpu_time().saturating_sub(before), IDLE_WATCHED)
-    }
-
     /// The groups of the suite, in the order in which they run.
     pub(crate) fn groups(&self) -> Vec<Group> {
         let alone = |case: Case| Group { name: case.name, cases: vec![case], derive: None };
@@ -114,7 +95,7 @@ impl Runtimes {
             Group { name: "flat", cases: flat.into(), derive: Some(worst_by_best) },
             alone(self.case("flat_p99", "99th percentile of spawn to joined", FlatP99)),
             alone(oneshot()),
-            alone(idle_sleepers()),
+            alone(sleepers::case()),
         ]
     }
 
@@ -136,7 +117,7 @@ impl Runtimes {
             player(&self.tokio_mt),
             player(&self.tokio_ct),
             player(&self.smol),
-            refusal(Moirai010::NAME, moirai_0_10::NO_CHANNELS),
+            Entrant::refusing(Moirai010::NAME, moirai_0_10::NO_CHANNELS),
             player(&self.floor),
         ];
         let effort = Effort::Calibrated;
@@ -158,10 +139,6 @@ fn player<P: Channels + Send + Sync>(peer: &Arc<P>) -> Entrant {
     let peer = Arc::clone(peer);
     let workload: Workload = Arc::new(move |rounds| ping_pong(&*peer, rounds));
     Entrant { peer: P::NAME, workload: Ok(workload) }
-}
-
-fn refusal(peer: &'static str, why: &str) -> Entrant {
-    Entrant { peer, workload: Err(why.to_owned()) }
 }
 
 /// A workload that every runtime can be given.
@@ -360,85 +337,6 @@ fn oneshot() -> Case {
     ];
     let effort = Effort::Calibrated;
     Case { name: "oneshot", unit: "ns", what: "per create, send, receive", effort, entrants }
-}
-
-/// Processor time of 10,000 sleeping tasks, each runtime alone in a process of its own.
-fn idle_sleepers() -> Case {
-    let child = |peer: &'static str| {
-        let workload: Workload = Arc::new(move |_| {
-            let start = Instant::now();
-            let value = sleepers_of(peer).map_err(Failure::Refused)?;
-            Ok(Sample { elapsed: start.elapsed(), value })
-        });
-        Entrant { peer, workload: Ok(workload) }
-    };
-    let entrants = vec![
-        child(Moirai::NAME),
-        child(TokioMt::NAME),
-        child(TokioCt::NAME),
-        child(Smol::NAME),
-        child(Moirai010::NAME),
-        refusal(Floor::NAME, "not supported: it has no timers"),
-    ];
-    let what = "of processor time in 5 s";
-    Case { name: "idle_10k_sleepers", unit: "us", what, effort: Effort::Once, entrants }
-}
-
-/// Runs this program as a child that measures one peer; gives back microseconds.
-fn sleepers_of(peer: &str) -> Result<f64, String> {
-    let program = env::current_exe().map_err(|error| error.to_string())?;
-    let output = Command::new(program)
-        .args(["sleepers", peer])
-        .output()
-        .map_err(|error| format!("cannot start the child process: {error}"))?;
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    let complaint = complaint.trim().trim_start_matches(crate::COMPLAINT);
-    said.trim().parse().map_err(|_| complaint.to_owned())
-}
-
-/// The child's side of [`sleepers_of`]: the microseconds that one peer's sleepers cost.
-pub(crate) fn sleepers(peer: &str) -> Outcome {
-    match peer {
-        Moirai::NAME => watch_sleepers::<Moirai>(),
-        TokioMt::NAME => watch_sleepers::<TokioMt>(),
-        TokioCt::NAME => watch_sleepers::<TokioCt>(),
-        Smol::NAME => watch_sleepers::<Smol>(),
-        Moirai010::NAME => watch_sleepers::<Moirai010>(),
-        _ => Err(Failure::Refused(format!("no peer with timers is called `{peer}`"))),
-    }
-}
-
-fn watch_sleepers<P: Timers>() -> Outcome {
-    let peer = P::start().map_err(Failure::Refused)?;
-    let asleep = Arc::new(AtomicUsize::new(0));
-    let sleeper = |_| {
-        let asleep = Arc::clone(&asleep);
-        peer.spawner().spawn(async move {
-            let mut sleep = std::pin::pin!(P::sleep(SLEEP));
-            let mut first = true;
-            future::poll_fn(|context| {
-                let poll = sleep.as_mut().poll(context);
-                if poll.is_pending() && std::mem::take(&mut first) {
-                    asleep.fetch_add(1, Ordering::Relaxed);
-                }
-                poll
-            })
-            .await;
-            0
-        })
-    };
-    let handles: Vec<_> = (0..SLEEPERS).map(sleeper).collect();
-    let used = peer.block_on(async {
-        while asleep.load(Ordering::Relaxed) < handles.len() {
-            P::sleep(Duration::from_millis(1)).await;
-        }
-        P::sleep(SETTLING).await;
-        let before = machine::cpu_time();
-        P::sleep(WATCHED).await;
-        machine::cpu_time().saturating_sub(before)
-    });
-    Ok(Sample { elapsed: WATCHED, value: used.as_micros() as f64 })
 }
 
 /// Per peer and round: the worst of the group's cases divided by the best.

@@ -13,6 +13,13 @@ pub(crate) fn cpu_time() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
+/// Processor time that this process uses while the calling thread sleeps for `watched`.
+pub(crate) fn idle_cpu_time(watched: Duration) -> Duration {
+    let before = cpu_time();
+    thread::sleep(watched);
+    cpu_time() - before
+}
+
 /// Cores, processor, kernel, load and date, on one line.
 pub(crate) fn describe() -> String {
     let mut line = String::new();

@@ -8,13 +8,16 @@ mod exec;
 mod harness;
 mod machine;
 mod peer;
+mod sleepers;
 
 use std::error::Error;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 use std::{env, process};
 
 use args::{Command, Selection};
@@ -26,6 +29,9 @@ use peer::Peer as _;
 /// Whom the tables compare.
 const STANDING: Standing =
     Standing { ours: peer::moirai::Moirai::NAME, limit: peer::floor::Floor::NAME };
+
+/// How long all runtimes together are watched doing nothing, at the end.
+const IDLE_WATCHED: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     let command = match args::parse(env::args().skip(1)) {
@@ -59,16 +65,16 @@ fn with_smol_threads() -> Result<(), Box<dyn Error>> {
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
         Command::Help => print!("{}", args::USAGE),
-        Command::Sleepers(peer) => println!("{}", sleepers(peer)?),
+        Command::Sleepers(peer) => println!("{}", child(peer)?),
         Command::Exec(selection) => return suite(&selection),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// A child process, for one sample of one peer alone.
-fn sleepers(peer: String) -> Result<f64, String> {
+fn child(peer: String) -> Result<f64, String> {
     catch_panic_messages();
-    match Driver::new().run(&(Arc::new(move |_| exec::sleepers(&peer)) as Workload), 1) {
+    match Driver::new().run(&(Arc::new(move |_| sleepers::sample(&peer)) as Workload), 1) {
         Ok(sample) => Ok(sample.value),
         Err(Failure::Refused(why) | Failure::Wrong(why)) => Err(why),
     }
@@ -81,7 +87,7 @@ fn suite(selection: &Selection) -> Result<ExitCode, Box<dyn Error>> {
         list(&groups);
         return Ok(ExitCode::SUCCESS);
     }
-    let mut json = selection.json.as_ref().map(File::create).transpose()?;
+    let mut json = selection.json.as_deref().map(create).transpose()?;
     println!("{}", machine::describe());
 
     catch_panic_messages();
@@ -98,9 +104,13 @@ fn suite(selection: &Selection) -> Result<ExitCode, Box<dyn Error>> {
             ours_complete &= !ours_failed(result);
         }
     }
-    let (used, watched) = runtimes.idle_cpu_time();
-    println!("all runtimes, idle: {} us of processor time in {watched:?}", used.as_micros());
+    let used = machine::idle_cpu_time(IDLE_WATCHED).as_micros();
+    println!("all runtimes, idle: {used} us of processor time in {IDLE_WATCHED:?}");
     Ok(if ours_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn create(path: &Path) -> Result<File, String> {
+    File::create(path).map_err(|error| format!("cannot write {}: {error}", path.display()))
 }
 
 /// The groups and peers that were asked for.

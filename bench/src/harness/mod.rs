@@ -44,6 +44,13 @@ pub(crate) struct Entrant {
     pub(crate) workload: Result<Workload, String>,
 }
 
+impl Entrant {
+    /// A peer that cannot take part.
+    pub(crate) fn refusing(peer: &'static str, why: &str) -> Self {
+        Self { peer, workload: Err(why.to_owned()) }
+    }
+}
+
 impl fmt::Debug for Entrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let refusal = self.workload.as_ref().err();
