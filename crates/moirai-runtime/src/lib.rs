@@ -1,1 +1,49 @@
-//! The runtime.
+//! One scheduler for async tasks, parallel work and blocking code: floor 1 of Moirai.
+//!
+//! | the work | start it with | it runs on |
+//! |---|---|---|
+//! | waits (I/O, timers, channels) | [`spawn`] | the workers, between its awaits |
+//! | computes | [`spawn_parallel`] | the same workers |
+//! | blocks (files, foreign calls) | [`spawn_blocking`] | threads of its own |
+//!
+//! All three return a [`TaskHandle`]: await it, [`join`](TaskHandle::join) it from blocking code,
+//! ask it, cancel it. There are as many workers as cores; a worker whose task blocks in a call of
+//! ours lends its permit to another thread, so the others go on.
+//!
+//! ```
+//! use std::time::Duration;
+//! use moirai_runtime::{Runtime, sleep};
+//!
+//! let runtime = Runtime::new()?;
+//! let answer = runtime.block_on(async {
+//!     let slow = moirai_runtime::spawn(async {
+//!         sleep(Duration::from_millis(1)).await;
+//!         40
+//!     });
+//!     let quick = moirai_runtime::spawn_parallel(|| 2);
+//!     slow.await.unwrap() + quick.await.unwrap()
+//! });
+//! assert_eq!(answer, 42);
+//! # Ok::<(), moirai_runtime::BuildError>(())
+//! ```
+
+mod blocking;
+mod builder;
+mod error;
+mod runtime;
+mod sched;
+mod task;
+pub mod time;
+
+#[cfg(all(test, moirai_loom))]
+mod model;
+
+pub use builder::Builder;
+pub use error::BuildError;
+pub use moirai_sync::{
+    Panicked, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult, result_channel,
+};
+pub use runtime::{
+    Handle, Runtime, block_on, sleep, spawn, spawn_async, spawn_blocking, spawn_parallel,
+};
+pub use task::{CancelOnDrop, TaskHandle, TaskId};

@@ -34,6 +34,7 @@
 mod backoff;
 mod cache_padded;
 pub mod channel;
+mod clock;
 mod error;
 mod oneshot;
 mod parker;

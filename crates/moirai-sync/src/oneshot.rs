@@ -25,6 +25,7 @@
 
 use std::fmt;
 use std::mem::{ManuallyDrop, MaybeUninit};
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker};
@@ -91,6 +92,10 @@ struct CellPtr<T>(NonNull<Cell<T>>);
 unsafe impl<T: Send> Send for CellPtr<T> {}
 // SAFETY: `&ResultSender` and `&ResultReceiver` only load the state.
 unsafe impl<T: Send> Sync for CellPtr<T> {}
+
+// A panic elsewhere leaves no cell half changed.
+impl<T> UnwindSafe for CellPtr<T> {}
+impl<T> RefUnwindSafe for CellPtr<T> {}
 
 impl<T> CellPtr<T> {
     fn get(&self) -> &Cell<T> {

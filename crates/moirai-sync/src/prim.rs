@@ -107,6 +107,7 @@ mod backend {
 pub use backend::{Arc, Condvar, MutexGuard, UnsafeCell, atomic, spin_loop, thread, thread_local};
 
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A mutex that ignores poison: no code of ours panics while it holds one, and a panic of the
@@ -163,3 +164,20 @@ pub fn park_timeout(timeout: Duration) {
 
 /// Whether time passes by itself. In a model every deadline counts as passed after one park.
 pub const HAS_CLOCK: bool = cfg!(not(any(moirai_loom, moirai_shuttle)));
+
+/// Numbers that are never given out twice. Always std's atomic: it orders nothing, and a model's
+/// cannot be a static.
+#[derive(Debug)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Starts at `first`.
+    pub const fn new(first: u64) -> Self {
+        Self(AtomicU64::new(first))
+    }
+
+    /// Takes `n` numbers; returns the first.
+    pub fn take(&self, n: u64) -> u64 {
+        self.0.fetch_add(n, Ordering::Relaxed)
+    }
+}

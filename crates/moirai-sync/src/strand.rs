@@ -29,6 +29,8 @@ use crate::parker::{Parked, Parker};
 use crate::prim;
 use crate::timer::TimerThread;
 
+pub use crate::clock::{Clock, TimerKey};
+
 /// What a runtime does for the strands on its threads.
 pub trait Hooks {
     /// Calls `poll` until it is ready, suspending the strand in between; [`Poll::Pending`] means
@@ -54,27 +56,6 @@ pub trait Hooks {
 
 /// A poll function without its result.
 pub type Polled<'a> = &'a mut dyn FnMut(&mut Context<'_>) -> Poll<()>;
-
-/// A source of time that also wakes at a time.
-pub trait Clock: Send + Sync + fmt::Debug {
-    /// The current time.
-    fn now(&self) -> Instant;
-
-    /// Wakes `waker` at or after `deadline`, once.
-    fn insert(&self, deadline: Instant, waker: Waker) -> TimerKey;
-
-    /// Forgets a timer, whether or not it has fired.
-    fn remove(&self, key: TimerKey);
-}
-
-/// Names one timer of one [`Clock`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimerKey {
-    /// When the timer fires.
-    pub deadline: Instant,
-    /// Tells timers with equal deadlines apart.
-    pub id: u64,
-}
 
 /// A running timer; dropping it forgets the timer.
 #[derive(Debug)]
@@ -233,8 +214,9 @@ impl fmt::Debug for Installed {
     }
 }
 
-/// The hooks of this thread; none where its thread-locals are gone.
-fn hooks() -> Option<Rc<dyn Hooks>> {
+/// The hooks of this thread; none where its thread-locals are gone. A runtime that hides another's
+/// passes on what the outer one must hear.
+pub fn hooks() -> Option<Rc<dyn Hooks>> {
     HOOKS.try_with(|current| current.borrow().clone()).ok().flatten()
 }
 

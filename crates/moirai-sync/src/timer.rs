@@ -11,8 +11,8 @@ use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 use std::time::Instant;
 
-use crate::prim::{self, Condvar, Mutex};
-use crate::strand::{Clock, TimerKey};
+use crate::clock::{Clock, TimerKey};
+use crate::prim::{self, Condvar, Mutex, thread};
 
 /// Timers in the order of their deadlines.
 #[derive(Debug, Default)]
@@ -111,7 +111,7 @@ impl TimerThread {
             });
             let run = Arc::clone(&timers);
             // A process that cannot start one more thread has no way to keep a deadline.
-            std::thread::Builder::new()
+            thread::Builder::new()
                 .name("moirai-timer".into())
                 .spawn(move || run.run())
                 .expect("cannot start the timer thread");

@@ -1,1 +1,131 @@
-//! One runtime.
+//! One runtime for async tasks, parallel work and blocking code, and the channels between them.
+//!
+//! ```
+//! use moirai::channel;
+//!
+//! #[moirai::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let waiting = moirai::spawn(async { 40 });
+//!     let working = moirai::spawn_parallel(|| (1..=20).product::<u64>());
+//!     let reading = moirai::spawn_blocking(|| std::fs::read_to_string("Cargo.toml"));
+//!
+//!     let (sender, receiver) = channel::bounded(16);
+//!     std::thread::spawn(move || (0..100).try_for_each(|n| sender.send(n)));
+//!     let mut sum = 0;
+//!     while let Ok(n) = receiver.recv_async().await {
+//!         sum += n;
+//!     }
+//!     assert_eq!(sum, 4950);
+//!
+//!     assert_eq!(waiting.await? + 2, 42);
+//!     assert_eq!(working.await?, 2_432_902_008_176_640_000);
+//!     assert!(reading.await??.contains("moirai"));
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # What do I want?
+//!
+//! | to | use |
+//! |---|---|
+//! | run a future beside others | [`spawn`] |
+//! | use the processor for a while | [`spawn_parallel`] |
+//! | call something that blocks | [`spawn_blocking`] |
+//! | get a result, now, later or with a limit | [`TaskHandle`] |
+//! | pass messages between any of them and plain threads | [`channel`] |
+//! | pass one result by hand | [`result_channel`] |
+//! | chain stages with bounded memory between them | [`mod@pipeline`] |
+//! | choose how many threads there are | [`Runtime::builder`] |
+//!
+//! The free functions use the runtime they are called on, or start a global one on first use. The
+//! guide in [`_guide`] has a chapter on each.
+//!
+//! This crate only re-exports: each thing lives in the crate of its floor, and is documented there.
+
+pub use moirai_pipeline as pipeline;
+pub use moirai_pipeline::pipeline;
+pub use moirai_runtime::{
+    BuildError, Builder, CancelOnDrop, Handle, Runtime, TaskHandle, TaskId, block_on, sleep, spawn,
+    spawn_async, spawn_blocking, spawn_parallel, time,
+};
+pub use moirai_sync::{
+    Panicked, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult, channel,
+    result_channel,
+};
+
+/// ```
+/// #[moirai::main(worker_threads = 2)]
+/// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     let answer = moirai::spawn(async { 40 + 2 }).await?;
+///     assert_eq!(answer, 42);
+///     Ok(())
+/// }
+/// ```
+///
+/// The function must be async:
+///
+/// ```compile_fail
+/// #[moirai::main(worker_threads = 2)]
+/// fn main() {}
+/// ```
+///
+/// take no arguments, and not be generic:
+///
+/// ```compile_fail
+/// #[moirai::main(worker_threads = 2)]
+/// async fn main(port: u16) {}
+/// ```
+///
+/// ```compile_fail
+/// #[moirai::main(worker_threads = 2)]
+/// async fn main<T>() {}
+/// ```
+///
+/// Options must be known, given once, and of the right type:
+///
+/// ```compile_fail
+/// #[moirai::main(threads = 2)]
+/// async fn main() {}
+/// ```
+///
+/// ```compile_fail
+/// #[moirai::main(worker_threads = 2, worker_threads = 3)]
+/// async fn main() {}
+/// ```
+///
+/// ```compile_fail
+/// #[moirai::main(worker_threads = "two")]
+/// async fn main() {}
+/// ```
+#[doc(inline)]
+pub use moirai_macros::main;
+/// ```
+/// #[moirai::test(worker_threads = 1)]
+/// async fn a_result_comes_back() {
+///     assert_eq!(moirai::spawn(async { 42 }).await.unwrap(), 42);
+/// }
+/// ```
+///
+/// The attribute replaces `#[test]`; both together are refused:
+///
+/// ```compile_fail
+/// #[moirai::test(worker_threads = 1)]
+/// #[test]
+/// async fn a_result_comes_back() {}
+/// ```
+#[doc(inline)]
+pub use moirai_macros::test;
+
+#[doc = include_str!("../../../docs/guide/README.md")]
+pub mod _guide {
+    #[doc = include_str!("../../../docs/guide/channels.md")]
+    pub mod channels {}
+    #[doc = include_str!("../../../docs/guide/pipelines.md")]
+    pub mod pipelines {}
+    #[doc = include_str!("../../../docs/guide/tasks.md")]
+    pub mod tasks {}
+}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod readme {}

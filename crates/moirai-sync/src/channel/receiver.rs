@@ -4,6 +4,7 @@ use crate::prim::Arc;
 use std::fmt;
 use std::future::poll_fn;
 use std::iter::FusedIterator;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -181,6 +182,10 @@ impl<T> Receiver<T> {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 }
+
+// A panic elsewhere leaves no channel half changed.
+impl<T> UnwindSafe for Receiver<T> {}
+impl<T> RefUnwindSafe for Receiver<T> {}
 
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Self {

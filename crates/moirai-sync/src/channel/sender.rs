@@ -3,6 +3,7 @@
 use crate::prim::Arc;
 use std::fmt;
 use std::future::poll_fn;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
@@ -191,6 +192,10 @@ impl<T> Sender<T> {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 }
+
+// A panic elsewhere leaves no channel half changed.
+impl<T> UnwindSafe for Sender<T> {}
+impl<T> RefUnwindSafe for Sender<T> {}
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {

@@ -5,5 +5,6 @@
 
 mod channel;
 mod oneshot;
+mod parker;
 mod ring;
 mod waitlist;

@@ -1,0 +1,142 @@
+//! The options of a runtime, checked once.
+
+use moirai_sync::__prim::thread;
+
+use crate::blocking::{self, BlockingPool};
+use crate::error::BuildError;
+use crate::sched::driver::TimeDriver;
+use crate::sched::pool::{Config, Pool};
+use crate::sched::worker;
+
+/// Options of a runtime; from [`Runtime::builder`](crate::Runtime::builder).
+///
+/// # Examples
+///
+/// ```
+/// use moirai_runtime::{BuildError, Runtime};
+///
+/// let runtime = Runtime::builder().worker_threads(2).name("ingest").build()?;
+/// assert_eq!(runtime.block_on(runtime.spawn(async { 40 + 2 })).unwrap(), 42);
+///
+/// let none = Runtime::builder().worker_threads(0).build();
+/// assert_eq!(none.unwrap_err().to_string(), "`worker_threads` is 0, expected 1..=1024");
+/// # Ok::<(), BuildError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a builder builds nothing until `build` is called"]
+pub struct Builder {
+    worker_threads: Option<usize>,
+    blocking_threads: usize,
+    blocking_queue_depth: usize,
+    thread_stack_bytes: Option<usize>,
+    blocking_stack_bytes: Option<usize>,
+    name: String,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        Self {
+            worker_threads: None,
+            blocking_threads: BLOCKING_THREADS_DEFAULT,
+            blocking_queue_depth: BLOCKING_QUEUE_DEPTH_DEFAULT,
+            thread_stack_bytes: None,
+            blocking_stack_bytes: None,
+            name: "moirai".into(),
+        }
+    }
+
+    /// How many workers run at once; without this, as many as the process may use cores, which
+    /// respects affinity masks and cgroup quotas.
+    pub fn worker_threads(mut self, count: usize) -> Self {
+        self.worker_threads = Some(count);
+        self
+    }
+
+    /// How many threads `spawn_blocking` may use at once.
+    pub fn blocking_threads(mut self, count: usize) -> Self {
+        self.blocking_threads = count;
+        self
+    }
+
+    /// How many `spawn_blocking` jobs may wait for a thread; more are refused.
+    pub fn blocking_queue_depth(mut self, jobs: usize) -> Self {
+        self.blocking_queue_depth = jobs;
+        self
+    }
+
+    /// The stack of each worker, in bytes; without this, the standard library's default.
+    pub fn thread_stack_bytes(mut self, bytes: usize) -> Self {
+        self.thread_stack_bytes = Some(bytes);
+        self
+    }
+
+    /// The stack of each `spawn_blocking` thread, in bytes; without this, the standard library's
+    /// default.
+    pub fn blocking_stack_bytes(mut self, bytes: usize) -> Self {
+        self.blocking_stack_bytes = Some(bytes);
+        self
+    }
+
+    /// What the threads' names begin with.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Checks the options; the pool has no threads yet.
+    pub(crate) fn into_pool(self) -> Result<Pool, BuildError> {
+        let Self {
+            worker_threads,
+            blocking_threads,
+            blocking_queue_depth,
+            thread_stack_bytes,
+            blocking_stack_bytes,
+            name,
+        } = self;
+        let worker_threads = worker_threads.unwrap_or_else(default_worker_threads);
+        check("worker_threads", worker_threads, 1, WORKER_THREADS_MAX)?;
+        check("blocking_threads", blocking_threads, 1, BLOCKING_THREADS_MAX)?;
+        check("blocking_queue_depth", blocking_queue_depth, 1, BLOCKING_QUEUE_DEPTH_MAX)?;
+        for (option, bytes) in [
+            ("thread_stack_bytes", thread_stack_bytes),
+            ("blocking_stack_bytes", blocking_stack_bytes),
+        ] {
+            bytes.map_or(Ok(()), |bytes| check(option, bytes, STACK_BYTES_MIN, STACK_BYTES_MAX))?;
+        }
+        let blocking = BlockingPool::new(blocking::Config {
+            name: name.clone(),
+            threads_max: blocking_threads,
+            queue_max: blocking_queue_depth,
+            stack_bytes: blocking_stack_bytes,
+        });
+        let config =
+            Config { worker_threads, name, stack_bytes: thread_stack_bytes, start: worker::start };
+        Ok(Pool::new(config, TimeDriver::new(), blocking))
+    }
+}
+
+fn check(option: &'static str, value: usize, min: usize, max: usize) -> Result<(), BuildError> {
+    if (min..=max).contains(&value) {
+        Ok(())
+    } else {
+        Err(BuildError::OutOfRange { option, value, min, max })
+    }
+}
+
+fn default_worker_threads() -> usize {
+    // Where the system does not tell, one is safe.
+    thread::available_parallelism().map_or(1, usize::from).min(WORKER_THREADS_MAX)
+}
+
+/// Far more workers than any machine has cores; each costs a thread and a ring.
+const WORKER_THREADS_MAX: usize = 1024;
+/// Blocking threads mostly sleep; beyond this a process rarely gets them from the system.
+const BLOCKING_THREADS_MAX: usize = 32_768;
+const BLOCKING_THREADS_DEFAULT: usize = 512;
+const BLOCKING_QUEUE_DEPTH_MAX: usize = usize::MAX;
+/// A job is a few hundred bytes: this many wait in well under a gigabyte.
+const BLOCKING_QUEUE_DEPTH_DEFAULT: usize = 1 << 20;
+/// The least that a thread of a debug build gets through a panic with.
+const STACK_BYTES_MIN: usize = 64 << 10;
+/// What the system refuses, it refuses by itself.
+const STACK_BYTES_MAX: usize = 1 << 40;

@@ -1,0 +1,50 @@
+//! Why a runtime was not built.
+
+use std::fmt;
+use std::io;
+
+/// An error from [`Builder::build`](crate::Builder::build).
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// An option lies outside its range.
+    #[non_exhaustive]
+    OutOfRange {
+        /// The builder's method.
+        option: &'static str,
+        /// What it was given.
+        value: usize,
+        /// The least it takes.
+        min: usize,
+        /// The most it takes.
+        max: usize,
+    },
+    /// The operating system refused a worker's thread.
+    #[non_exhaustive]
+    SpawnWorker {
+        /// Which worker, from 0.
+        worker: usize,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OutOfRange { option, value, min, max } => {
+                write!(f, "`{option}` is {value}, expected {min}..={max}")
+            }
+            Self::SpawnWorker { worker, .. } => write!(f, "cannot start worker {worker}"),
+        }
+    }
+}
+
+impl std::error::Error for BuildError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::OutOfRange { .. } => None,
+            Self::SpawnWorker { source, .. } => Some(source),
+        }
+    }
+}

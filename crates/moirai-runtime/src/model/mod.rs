@@ -1,0 +1,1 @@
+//! loom models of the files that hold `unsafe`. Run by `cargo xtask loom`.

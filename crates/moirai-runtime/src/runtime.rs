@@ -1,0 +1,385 @@
+//! The runtime as its users hold it: [`Runtime`] owns it, [`Handle`] points to it.
+
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use moirai_sync::strand::{self, Clock, Hooks};
+
+use crate::builder::Builder;
+use crate::error::BuildError;
+use crate::sched::current::{self, Context};
+use crate::sched::pool::Pool;
+use crate::task::{self, TaskHandle};
+use crate::time::Sleep;
+
+/// Workers, timers and blocking threads; everything spawned here runs on them.
+///
+/// Dropping the runtime shuts it down, see [`shutdown`](Self::shutdown).
+///
+/// # Examples
+///
+/// ```
+/// use moirai_runtime::Runtime;
+///
+/// let runtime = Runtime::new()?;
+/// let page = runtime.spawn(async { "page" });
+/// let bytes = runtime.spawn_blocking(|| std::fs::read("Cargo.toml"));
+/// let sum = runtime.spawn_parallel(|| (1..=100).sum::<u32>());
+/// runtime.block_on(async {
+///     assert_eq!(page.await.unwrap(), "page");
+///     assert!(bytes.await.unwrap().is_ok());
+///     assert_eq!(sum.await.unwrap(), 5050);
+/// });
+/// # Ok::<(), moirai_runtime::BuildError>(())
+/// ```
+#[derive(Debug)]
+pub struct Runtime {
+    handle: Handle,
+}
+
+/// Points to a runtime; spawns on it as long as it is there.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pool: Arc<Pool>,
+}
+
+impl Runtime {
+    /// A runtime with the default options.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] if the system refuses a thread.
+    pub fn new() -> Result<Self, BuildError> {
+        Self::builder().build()
+    }
+
+    /// The options of a new runtime.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// A pointer to this runtime, to be cloned and given away.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// See [`Handle::block_on`].
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.handle.block_on(future)
+    }
+
+    /// See [`Handle::spawn`].
+    pub fn spawn<F>(&self, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn(future)
+    }
+
+    /// The same as [`spawn`](Self::spawn).
+    pub fn spawn_async<F>(&self, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn(future)
+    }
+
+    /// See [`Handle::spawn_parallel`].
+    pub fn spawn_parallel<F, T>(&self, f: F) -> TaskHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle.spawn_parallel(f)
+    }
+
+    /// See [`Handle::spawn_blocking`].
+    pub fn spawn_blocking<F, T>(&self, f: F) -> TaskHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.handle.spawn_blocking(f)
+    }
+
+    /// Ends the runtime, as dropping it does.
+    ///
+    /// Tasks that have not ended are cancelled: their futures are dropped, and their handles yield
+    /// [`TaskError::Cancelled`](moirai_sync::TaskError::Cancelled). A task in the middle of a poll
+    /// is waited for, a blocking job that runs is not. Later spawns are refused.
+    ///
+    /// On one of the runtime's own workers the calling thread itself is not waited for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::{Runtime, TaskError};
+    ///
+    /// let runtime = Runtime::new()?;
+    /// let handle = runtime.spawn(std::future::pending::<()>());
+    /// runtime.shutdown();
+    /// assert!(matches!(handle.join(), Err(TaskError::Cancelled)));
+    /// # Ok::<(), moirai_runtime::BuildError>(())
+    /// ```
+    pub fn shutdown(self) {}
+}
+
+impl Builder {
+    /// Checks the options and starts the workers.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] if an option is out of range, or the system refuses a thread.
+    pub fn build(self) -> Result<Runtime, BuildError> {
+        let pool = Arc::new(self.into_pool()?);
+        // Dropped on failure, which ends the threads that were started.
+        let runtime = Runtime { handle: Handle { pool: Arc::clone(&pool) } };
+        pool.start().map_err(|(worker, source)| BuildError::SpawnWorker { worker, source })?;
+        Ok(runtime)
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        // On a worker of another runtime, waiting for our threads is blocking.
+        let _blocking = strand::blocking();
+        self.handle.pool.close();
+    }
+}
+
+impl Handle {
+    /// The runtime that the calling code runs on; elsewhere the global one, which the first such
+    /// call starts.
+    ///
+    /// # Panics
+    ///
+    /// If the global runtime cannot be started: the system refuses threads.
+    pub fn current() -> Self {
+        Self::try_current().unwrap_or_else(|| global().clone())
+    }
+
+    /// The runtime that the calling code runs on, if any.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::{Handle, block_on};
+    ///
+    /// assert!(Handle::try_current().is_none());
+    /// assert!(block_on(async { Handle::try_current().is_some() }));
+    /// ```
+    pub fn try_current() -> Option<Self> {
+        current::pool().map(|pool| Self { pool })
+    }
+
+    /// Runs `future` to its end on the calling strand, with this runtime as the current one.
+    ///
+    /// May be called anywhere, also on a worker, which gives its permit to another thread while it
+    /// waits. Dropped futures and panics are the caller's: the future runs here, not on a worker.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = moirai_runtime::Runtime::new()?;
+    /// assert_eq!(runtime.handle().block_on(async { 40 + 2 }), 42);
+    /// # Ok::<(), moirai_runtime::BuildError>(())
+    /// ```
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let is_current = current::with(|context| Arc::ptr_eq(&context.pool, &self.pool));
+        if is_current == Some(true) {
+            return strand::block_on(future);
+        }
+        let context = Context::new(Arc::clone(&self.pool), None);
+        let hooks = Guest { pool: Arc::clone(&self.pool), outer: strand::hooks() };
+        let _entered = current::enter(context);
+        let _installed = strand::install(Rc::new(hooks));
+        strand::block_on(future)
+    }
+
+    /// Starts an async task on the workers.
+    ///
+    /// A runtime that was shut down refuses it: the handle yields
+    /// [`TaskError::SpawnFailed`](moirai_sync::TaskError::SpawnFailed).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let handle = moirai_runtime::Handle::current().spawn(async { 40 + 2 });
+    /// assert_eq!(handle.join().unwrap(), 42);
+    /// ```
+    pub fn spawn<F>(&self, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        task::spawn_future(&self.pool, future)
+    }
+
+    /// The same as [`spawn`](Self::spawn).
+    pub fn spawn_async<F>(&self, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.spawn(future)
+    }
+
+    /// Runs a closure on the workers: for work that computes. It shares them with the async tasks,
+    /// so there is one thread per core, not two.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let handle = moirai_runtime::Handle::current().spawn_parallel(|| (1..=10).product::<u64>());
+    /// assert_eq!(handle.join().unwrap(), 3_628_800);
+    /// ```
+    pub fn spawn_parallel<F, T>(&self, f: F) -> TaskHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        task::spawn_parallel(&self.pool, f)
+    }
+
+    /// Runs a closure on a thread of its own: for calls that block.
+    ///
+    /// The threads are started as needed, up to
+    /// [`blocking_threads`](crate::Builder::blocking_threads), and end after ten seconds of rest.
+    /// A job is refused ([`TaskError::SpawnFailed`](moirai_sync::TaskError::SpawnFailed)) if too
+    /// many wait, if the system refuses the first thread, or after shutdown.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let handle = moirai_runtime::Handle::current().spawn_blocking(|| std::fs::read("Cargo.toml"));
+    /// assert!(handle.join().unwrap().is_ok());
+    /// ```
+    pub fn spawn_blocking<F, T>(&self, f: F) -> TaskHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        task::spawn_blocking(&self.pool, f)
+    }
+}
+
+/// A strand inside `block_on` on a thread that is not one of the runtime's own.
+struct Guest {
+    pool: Arc<Pool>,
+    /// Of the runtime whose thread this is, if any: it must still hear of blocking.
+    outer: Option<Rc<dyn Hooks>>,
+}
+
+impl Hooks for Guest {
+    fn blocking_begin(&self) {
+        if let Some(outer) = &self.outer {
+            outer.blocking_begin();
+        }
+    }
+
+    fn blocking_end(&self) {
+        if let Some(outer) = &self.outer {
+            outer.blocking_end();
+        }
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.pool.driver) as Arc<dyn Clock>
+    }
+}
+
+fn global() -> &'static Handle {
+    static GLOBAL: OnceLock<Runtime> = OnceLock::new();
+    let runtime = GLOBAL.get_or_init(|| match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => panic!("cannot start the global runtime: {error}"),
+    });
+    runtime.handle()
+}
+
+/// Runs `future` to its end on the calling strand; see [`Handle::block_on`].
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(moirai_runtime::block_on(async { 40 + 2 }), 42);
+/// ```
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    Handle::current().block_on(future)
+}
+
+/// Starts an async task on the current runtime; see [`Handle::spawn`].
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(moirai_runtime::spawn(async { 40 + 2 }).join().unwrap(), 42);
+/// ```
+pub fn spawn<F>(future: F) -> TaskHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    Handle::current().spawn(future)
+}
+
+/// The same as [`spawn`].
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(moirai_runtime::spawn_async(async { 40 + 2 }).join().unwrap(), 42);
+/// ```
+pub fn spawn_async<F>(future: F) -> TaskHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    spawn(future)
+}
+
+/// Runs a closure that computes on the current runtime's workers; see [`Handle::spawn_parallel`].
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(moirai_runtime::spawn_parallel(|| 40 + 2).join().unwrap(), 42);
+/// ```
+pub fn spawn_parallel<F, T>(f: F) -> TaskHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    Handle::current().spawn_parallel(f)
+}
+
+/// Runs a closure that blocks on a thread of its own; see [`Handle::spawn_blocking`].
+///
+/// # Examples
+///
+/// ```
+/// assert!(moirai_runtime::spawn_blocking(|| std::fs::read("Cargo.toml")).join().is_ok());
+/// ```
+pub fn spawn_blocking<F, T>(f: F) -> TaskHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    Handle::current().spawn_blocking(f)
+}
+
+/// Waits for `duration` without blocking the thread; see [`time::sleep`](crate::time::sleep).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// moirai_runtime::block_on(moirai_runtime::sleep(Duration::from_millis(1)));
+/// ```
+pub fn sleep(duration: Duration) -> Sleep {
+    crate::time::sleep(duration)
+}

@@ -1,0 +1,253 @@
+//! Who may run, who searches, who sleeps.
+//!
+//! **A permit is the right to run tasks.** There are as many as workers were asked for; a thread
+//! without one sleeps. A worker that finds nothing gives its permit back and sleeps; a worker whose
+//! task is about to block gives it back and blocks. Whoever publishes work hands a free permit to
+//! a sleeper, or has a spare thread started if there is none:
+//!
+//! ```text
+//!                 grant (by `wake_one`)
+//!   SLEEPING ───────────────────────────► RUNNING, searching
+//!      ▲   ▲                                 │          │
+//!      │   └───────── sleep ─────────────────┘          │ found work: end_search
+//!      │                                                ▼
+//!      │         release            try_acquire       RUNNING
+//!      │   BLOCKED ◄──────────────────────────────────────┘│
+//!      │      │   ──────────────────────────────────►  │   │
+//!      │      │        no permit is free               ▼   │
+//!      └──────┴──────────────────── WITHOUT ◄──────────────┘  sleeps at its next scheduling point
+//!             sleep_without
+//! ```
+//!
+//! One word counts the free permits and the searchers; the sleepers themselves are a list behind a
+//! lock that is only taken to sleep or to wake.
+//!
+//! **No work is forgotten.** Both sides put a full fence between what they write and what they
+//! read. The publisher: push, fence, read the word; it wakes nobody if somebody searches, because a
+//! searcher looks at every queue after it stops to search. The last searcher: stop searching
+//! (SeqCst), look at every queue, and wake somebody if there is work. Checked by the model
+//! `park_against_publish`.
+
+use moirai_sync::__prim::Mutex;
+use moirai_sync::__prim::atomic::{AtomicU32, Ordering, fence};
+
+#[derive(Debug)]
+pub(crate) struct Idle {
+    /// `free << 16 | searching`.
+    word: AtomicU32,
+    sleepers: Mutex<Sleepers>,
+    permits: u32,
+}
+
+#[derive(Debug)]
+struct Sleepers {
+    /// Last in, first out; who waits for the driver lies at the bottom.
+    ids: Vec<usize>,
+    /// Threads that may still be started.
+    startable: usize,
+    /// The worker that the next started thread becomes.
+    next_id: usize,
+}
+
+/// Where a sleeper lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bed {
+    /// It waits for the driver, and is woken last: somebody should watch the clock.
+    Driver,
+    Own,
+}
+
+/// Whether a worker searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Search {
+    Yes,
+    No,
+}
+
+/// Whether a searcher that stopped was the last one, and must look at every queue once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum LastSearcher {
+    Yes,
+    No,
+}
+
+/// Who has been given a permit; it counts as searching.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "the permit is lost unless its holder is woken or started"]
+pub(crate) enum Grant {
+    /// To wake.
+    Sleeper(usize),
+    /// To start.
+    Spare(usize),
+}
+
+/// Whether a permit was to be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Acquired {
+    Yes,
+    No,
+}
+
+#[derive(Clone, Copy)]
+struct Word {
+    free: u32,
+    searching: u32,
+}
+
+impl Word {
+    fn of(word: u32) -> Self {
+        Self { free: word >> 16, searching: word & 0xffff }
+    }
+}
+
+const ONE_FREE: u32 = 1 << 16;
+const ONE_SEARCHING: u32 = 1;
+
+impl Idle {
+    /// All `permits` held by workers 0.. that are about to start; `spares` more threads may follow.
+    pub(crate) fn new(permits: usize, spares: usize) -> Self {
+        let sleepers = Sleepers {
+            ids: Vec::with_capacity(permits + spares),
+            startable: spares,
+            next_id: permits,
+        };
+        Self { word: AtomicU32::new(0), sleepers: Mutex::new(sleepers), permits: permits as u32 }
+    }
+
+    /// Called after work was published: who is to be woken for it, if anybody.
+    #[inline]
+    pub(crate) fn wake_one(&self) -> Option<Grant> {
+        // SeqCst fence: pairs with the SeqCst exchanges of `end_search`, `sleep` and `release`.
+        fence(Ordering::SeqCst);
+        let word = Word::of(self.word.load(Ordering::Relaxed));
+        if word.free == 0 || word.searching != 0 {
+            return None;
+        }
+        self.grant()
+    }
+
+    #[cold]
+    fn grant(&self) -> Option<Grant> {
+        let mut sleepers = self.sleepers.lock();
+        if sleepers.ids.is_empty() && sleepers.startable == 0 {
+            return None;
+        }
+        // SeqCst: one order with the other changes of the word; free permits may go without the
+        // lock (`try_acquire`).
+        self.word
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |word| {
+                let Word { free, searching } = Word::of(word);
+                (free != 0 && searching == 0).then(|| word - ONE_FREE + ONE_SEARCHING)
+            })
+            .ok()?;
+        Some(match sleepers.ids.pop() {
+            Some(id) => Grant::Sleeper(id),
+            None => {
+                sleepers.startable -= 1;
+                sleepers.next_id += 1;
+                Grant::Spare(sleepers.next_id - 1)
+            }
+        })
+    }
+
+    /// Takes back the grant of a spare that could not be started; no further one is tried.
+    pub(crate) fn spare_failed(&self) {
+        let mut sleepers = self.sleepers.lock();
+        sleepers.startable = 0;
+        // SeqCst: one order with the other changes of the word.
+        self.word.fetch_add(ONE_FREE - ONE_SEARCHING, Ordering::SeqCst);
+    }
+
+    /// A running worker starts to search, unless half of the running ones do already.
+    pub(crate) fn begin_search(&self) -> Search {
+        let word = Word::of(self.word.load(Ordering::Relaxed));
+        if word.searching * 2 >= self.permits.saturating_sub(word.free) {
+            return Search::No;
+        }
+        // SeqCst: one order with the other changes of the word.
+        self.word.fetch_add(ONE_SEARCHING, Ordering::SeqCst);
+        Search::Yes
+    }
+
+    /// A searcher has found work.
+    pub(crate) fn end_search(&self) -> LastSearcher {
+        // SeqCst: pairs with the fence in `wake_one`: who saw us searching has published before.
+        let before = self.word.fetch_sub(ONE_SEARCHING, Ordering::SeqCst);
+        last(before)
+    }
+
+    /// A worker gives its permit back and lies down.
+    pub(crate) fn sleep(&self, id: usize, bed: Bed, search: Search) -> LastSearcher {
+        let mut sleepers = self.sleepers.lock();
+        sleepers.lie_down(id, bed);
+        match search {
+            // SeqCst: as in `end_search`.
+            Search::Yes => last(self.word.fetch_add(ONE_FREE - ONE_SEARCHING, Ordering::SeqCst)),
+            Search::No => {
+                self.word.fetch_add(ONE_FREE, Ordering::SeqCst);
+                LastSearcher::No
+            }
+        }
+    }
+
+    /// A thread without a permit takes one, or lies down to wait for one.
+    pub(crate) fn sleep_without(&self, id: usize) -> Acquired {
+        let mut sleepers = self.sleepers.lock();
+        if self.try_acquire() == Acquired::Yes {
+            return Acquired::Yes;
+        }
+        sleepers.lie_down(id, Bed::Own);
+        Acquired::No
+    }
+
+    /// A sleeper that woke by itself gets up if a permit is free. If it has been granted one
+    /// meanwhile, it is no sleeper any more and must wait for its wake-up.
+    pub(crate) fn get_up(&self, id: usize) -> Acquired {
+        let mut sleepers = self.sleepers.lock();
+        match sleepers.ids.iter().position(|&sleeper| sleeper == id) {
+            Some(place) if self.try_acquire() == Acquired::Yes => {
+                sleepers.ids.remove(place);
+                Acquired::Yes
+            }
+            _ => Acquired::No,
+        }
+    }
+
+    /// A running thread gives its permit back without lying down: it is about to block.
+    pub(crate) fn release(&self) {
+        // SeqCst: pairs with the fence in `wake_one`: who found no free permit has published
+        // before, and our caller looks at the queues now.
+        self.word.fetch_add(ONE_FREE, Ordering::SeqCst);
+    }
+
+    /// Takes a free permit.
+    pub(crate) fn try_acquire(&self) -> Acquired {
+        // SeqCst: one order with the other changes of the word.
+        let taken = self.word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |word| {
+            (Word::of(word).free != 0).then(|| word - ONE_FREE)
+        });
+        if taken.is_ok() { Acquired::Yes } else { Acquired::No }
+    }
+
+    /// Forgets every sleeper and starts no more threads; returns who is to be woken to end.
+    pub(crate) fn close(&self) -> Vec<usize> {
+        let mut sleepers = self.sleepers.lock();
+        sleepers.startable = 0;
+        std::mem::take(&mut sleepers.ids)
+    }
+}
+
+impl Sleepers {
+    fn lie_down(&mut self, id: usize, bed: Bed) {
+        match bed {
+            Bed::Driver => self.ids.insert(0, id),
+            Bed::Own => self.ids.push(id),
+        }
+    }
+}
+
+fn last(before: u32) -> LastSearcher {
+    if Word::of(before).searching == 1 { LastSearcher::Yes } else { LastSearcher::No }
+}

@@ -1,0 +1,37 @@
+//! The scheduler: it moves [`Work`](work::Work) to threads that may run it.
+//!
+//! **Search order** of a worker with a permit: its own ring, the injector, the rings of the others
+//! (half of one, from a random start), then sleep. Every [`FAIRNESS_INTERVAL`](worker) runs it looks at the
+//! injector and the driver first, so that neither starves behind a ring that refills itself.
+//!
+//! **Wake rule.** Whoever publishes work wakes one sleeper, unless somebody searches already. The
+//! last searcher to find work looks whether there is more, and wakes the next. At most half of the
+//! running workers search. A sleeping runtime uses no CPU.
+//!
+//! **Permits.** `idle` says who may run. A worker about to block gives its permit to another
+//! thread; the [`Worker`](worker) itself never changes threads.
+//!
+//! | file | knows |
+//! |---|---|
+//! | `work` | headers, vtables, chains |
+//! | `registry` | everything spawned and not freed |
+//! | `deque`, `injector` | queues of work |
+//! | `idle` | permits, searchers, sleepers |
+//! | `driver` | the clock |
+//! | `pool` | what the workers share; starts threads through a function it is given |
+//! | `current` | which pool and ring the calling thread belongs to; `schedule` |
+//! | `worker` | the loop: find, run, sleep |
+//!
+//! It never names a task, a job or a coroutine. Rejected: one shared queue (contended from two
+//! cores on); a dedicated timer thread (a context switch per timer); moving the worker's state to
+//! another thread when it blocks (its address would change under everybody who holds it).
+
+pub(crate) mod current;
+pub(crate) mod deque;
+pub(crate) mod driver;
+pub(crate) mod idle;
+pub(crate) mod injector;
+pub(crate) mod pool;
+pub(crate) mod registry;
+pub(crate) mod work;
+pub(crate) mod worker;

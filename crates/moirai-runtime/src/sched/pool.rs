@@ -1,0 +1,262 @@
+//! What the workers of one runtime share.
+//!
+//! A pool starts threads, but not by knowing what they do: it is given the function that starts
+//! one. It knows queues, sleepers and the driver, and neither the worker's loop nor any task.
+
+use std::fmt;
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use moirai_sync::__prim::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use moirai_sync::__prim::thread::JoinHandle;
+use moirai_sync::__prim::{Mutex, Parker, thread};
+
+use crate::blocking::BlockingPool;
+
+use super::deque::{self, Local, Stealer};
+use super::driver::Driver;
+use super::idle::{Bed, Grant, Idle};
+use super::injector::Injector;
+use super::registry::Registry;
+use super::work::{Chain, Work};
+
+pub(crate) struct Pool {
+    pub(crate) injector: Injector,
+    pub(crate) idle: Idle,
+    pub(crate) driver: Arc<dyn Driver>,
+    pub(crate) registry: Registry,
+    pub(crate) blocking: BlockingPool,
+    config: Config,
+    /// The workers' shared halves, by id; those below `started` are there.
+    remotes: Box<[OnceLock<Remote>]>,
+    started: AtomicUsize,
+    /// Whether a sleeper waits for the driver.
+    driver_manned: AtomicBool,
+    closed: AtomicBool,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+pub(crate) struct Config {
+    pub(crate) worker_threads: usize,
+    pub(crate) name: String,
+    pub(crate) stack_bytes: Option<usize>,
+    /// Starts the thread of a worker.
+    pub(crate) start: Start,
+}
+
+/// Starts the thread that becomes the worker `id` with the ring `local`, and counts as searching
+/// if it was granted its permit.
+pub(crate) type Start = fn(&Arc<Pool>, usize, Local, Begin) -> io::Result<JoinHandle<()>>;
+
+/// How a worker begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// With a permit of its own.
+    Running,
+    /// With a permit it was granted to look for work.
+    Searching,
+}
+
+/// What others see of a worker.
+#[derive(Debug)]
+pub(crate) struct Remote {
+    pub(crate) stealer: Stealer,
+    /// Set by the thread before it first sleeps.
+    pub(crate) parker: OnceLock<Arc<Parker>>,
+    /// A permit is given to this sleeper.
+    pub(crate) granted: AtomicBool,
+    /// It waits in the driver and not on its parker.
+    pub(crate) in_driver: AtomicBool,
+}
+
+impl Pool {
+    /// A pool without threads; see [`start`](Self::start).
+    pub(crate) fn new(config: Config, driver: Arc<dyn Driver>, blocking: BlockingPool) -> Self {
+        let (workers, spares) = (config.worker_threads, SPARE_THREADS_MAX);
+        Self {
+            injector: Injector::new(),
+            idle: Idle::new(workers, spares),
+            driver,
+            registry: Registry::new(),
+            blocking,
+            config,
+            remotes: (0..workers + spares).map(|_| OnceLock::new()).collect(),
+            started: AtomicUsize::new(0),
+            driver_manned: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            threads: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// Starts the workers, each with a permit.
+    pub(crate) fn start(self: &Arc<Self>) -> Result<(), (usize, io::Error)> {
+        for id in 0..self.config.worker_threads {
+            self.start_thread(id, Begin::Running).map_err(|error| (id, error))?;
+        }
+        Ok(())
+    }
+
+    fn start_thread(self: &Arc<Self>, id: usize, begin: Begin) -> io::Result<()> {
+        let (local, stealer) = deque::ring();
+        let remote = Remote {
+            stealer,
+            parker: OnceLock::new(),
+            granted: AtomicBool::new(false),
+            in_driver: AtomicBool::new(false),
+        };
+        // Ids are given out once, so the place is empty.
+        let _: Result<(), Remote> = self.remotes[id].set(remote);
+        // Relaxed: the OnceLock publishes the remote; the count only bounds the search.
+        self.started.fetch_max(id + 1, Ordering::Relaxed);
+        let thread = (self.config.start)(self, id, local, begin)?;
+        self.threads.lock().push(thread);
+        Ok(())
+    }
+
+    /// The shared halves of the workers started so far.
+    pub(crate) fn remotes(&self) -> impl Iterator<Item = &Remote> {
+        self.remotes[..self.started()].iter().filter_map(OnceLock::get)
+    }
+
+    pub(crate) fn remote(&self, id: usize) -> Option<&Remote> {
+        self.remotes[id].get()
+    }
+
+    pub(crate) fn started(&self) -> usize {
+        self.started.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Queues work from outside of the workers, and wakes one. A closed pool shuts it down.
+    pub(crate) fn inject(self: &Arc<Self>, work: Work) {
+        match self.injector.push(work) {
+            Ok(()) => self.wake_one(),
+            Err(work) => work.shutdown(),
+        }
+    }
+
+    /// As [`inject`](Self::inject), for what a full ring gave back. Wakes nobody.
+    pub(crate) fn inject_chain(&self, chain: Chain) {
+        if let Err(chain) = self.injector.push_chain(chain) {
+            shut_down(chain);
+        }
+    }
+
+    /// Called after work was published.
+    #[inline]
+    pub(crate) fn wake_one(self: &Arc<Self>) {
+        if let Some(grant) = self.idle.wake_one() {
+            self.give(grant);
+        }
+    }
+
+    #[cold]
+    fn give(self: &Arc<Self>, grant: Grant) {
+        match grant {
+            Grant::Sleeper(id) => {
+                if let Some(remote) = self.remote(id) {
+                    // Release: pairs with the Acquire swap by the sleeper.
+                    remote.granted.store(true, Ordering::Release);
+                    self.rouse(remote);
+                }
+            }
+            Grant::Spare(id) => {
+                if self.start_thread(id, Begin::Searching).is_err() {
+                    self.idle.spare_failed();
+                }
+            }
+        }
+    }
+
+    /// Wakes a sleeper, wherever it lies.
+    fn rouse(&self, remote: &Remote) {
+        if let Some(parker) = remote.parker.get() {
+            parker.unpark();
+        }
+        // SeqCst fence: pairs with the one in the worker between `in_driver` and its last look.
+        fence(Ordering::SeqCst);
+        if remote.in_driver.load(Ordering::Relaxed) {
+            self.driver.unpark();
+        }
+    }
+
+    /// Whether work is queued anywhere. A full fence comes first, so a caller that has just
+    /// changed `idle` misses nothing that was published before somebody read that change.
+    pub(crate) fn has_work(&self) -> bool {
+        // SeqCst fence: pairs with the one in `Idle::wake_one`.
+        fence(Ordering::SeqCst);
+        !self.injector.is_empty() || self.remotes().any(|remote| remote.stealer.len() != 0)
+    }
+
+    /// A running thread gives its permit back because it is about to block. Somebody else must
+    /// take over what it leaves: queued work, and the watch over the clock.
+    pub(crate) fn release_permit(self: &Arc<Self>) {
+        self.idle.release();
+        // SeqCst: the flag belongs to what `has_work`'s fence orders.
+        if self.has_work() || !self.driver_manned.load(Ordering::SeqCst) {
+            self.wake_one();
+        }
+    }
+
+    /// Whether the caller is the one to wait for the driver.
+    pub(crate) fn man_driver(&self) -> Bed {
+        // SeqCst: see `release_permit`.
+        if self.driver_manned.swap(true, Ordering::SeqCst) { Bed::Own } else { Bed::Driver }
+    }
+
+    pub(crate) fn leave_driver(&self) {
+        // SeqCst: see `release_permit`.
+        self.driver_manned.store(false, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        // SeqCst: pairs with the swap in `close`; see `Idle::close`.
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Ends the pool: refuses new work, shuts down what there is, and waits for the threads, but
+    /// for the calling one. A second call waits for nothing.
+    pub(crate) fn close(&self) {
+        // SeqCst: pairs with `is_closed`.
+        if self.closed.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        for id in self.idle.close() {
+            self.remote(id).into_iter().for_each(|remote| self.rouse(remote));
+        }
+        shut_down(self.injector.close());
+        shut_down(self.blocking.close());
+        self.registry.close();
+        let threads = std::mem::take(&mut *self.threads.lock());
+        let me = thread::current().id();
+        for thread in threads.into_iter().filter(|thread| thread.thread().id() != me) {
+            // A worker catches the panics of what it runs; its own would be reported by the hook.
+            drop(thread.join());
+        }
+    }
+}
+
+/// Shuts down all of `chain`.
+pub(crate) fn shut_down(mut chain: Chain) {
+    while let Some(work) = chain.pop() {
+        work.shutdown();
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("name", &self.config.name)
+            .field("worker_threads", &self.config.worker_threads)
+            .field("started", &self.started())
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Threads beyond the workers, started when workers block. At this bound, tasks wait for a blocked
+/// one to go on.
+pub(crate) const SPARE_THREADS_MAX: usize = 256;

@@ -1,0 +1,243 @@
+//! What the scheduler runs: one word that points at a header.
+//!
+//! Tasks, and later stack jobs and coroutines, all start with a [`Header`]; a [`Work`] is the
+//! right to run what it heads, once. The scheduler moves that word through rings and lists and
+//! calls the vtable; it never knows what is behind it.
+//!
+//! ```text
+//!   Work ──► Header { vtable, next, meta, links }  then whatever the kind of work needs
+//!              │       │      │     └ neighbours in the registry, under its lock
+//!              │       │      └ kind 0..4 │ registered 4 │ lane 8..16 │ home thread 16..32
+//!              │       └ the next in an injector or a chain, under that list's lock
+//!              └ run, shutdown, acquire, describe
+//! ```
+
+#![allow(unsafe_code, reason = "calls through a vtable; models: src/model/{task,deque}.rs")]
+
+use std::fmt;
+use std::ptr::{self, NonNull};
+
+use moirai_sync::__prim::UnsafeCell;
+use moirai_sync::__prim::atomic::{AtomicU32, Ordering};
+
+/// The head of everything that can be scheduled.
+#[repr(C)]
+pub(crate) struct Header {
+    vtable: &'static VTable,
+    /// The following work; reached by whoever owns the list that this one is in.
+    next: UnsafeCell<*mut Header>,
+    meta: AtomicU32,
+    /// Reached under the lock of the registry.
+    pub(super) links: UnsafeCell<Links>,
+}
+
+/// Neighbours in a registry; both null where there is none.
+#[derive(Debug)]
+pub(super) struct Links {
+    pub(super) prev: *const Header,
+    pub(super) next: *const Header,
+}
+
+/// What can be done with work of one kind and type.
+pub(crate) struct VTable {
+    /// Runs it to its next scheduling point.
+    ///
+    /// # Safety
+    ///
+    /// The header is that of work made with this table, and the caller gives up its [`Work`].
+    pub(crate) run: unsafe fn(NonNull<Header>),
+    /// Ends it without running it further: whatever it holds is dropped now, or by whoever runs it.
+    ///
+    /// # Safety
+    ///
+    /// As for `run`.
+    pub(crate) shutdown: unsafe fn(NonNull<Header>),
+    /// Makes a second [`Work`] for `shutdown`, if it is alive and has not ended.
+    ///
+    /// # Safety
+    ///
+    /// The header is allocated, and stays so during the call.
+    pub(crate) acquire: unsafe fn(NonNull<Header>) -> Option<Work>,
+    /// The name of its type.
+    pub(crate) describe: fn() -> &'static str,
+}
+
+/// What kind of work a header heads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Kind {
+    /// A future, polled on a worker.
+    Future = 0,
+    /// A closure, run to its end on a worker.
+    Parallel = 1,
+    /// A closure, run to its end on the blocking pool.
+    Blocking = 2,
+}
+
+/// Whether work is in the registry, and may start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Registered {
+    Yes,
+    /// The registry is closed: the work is not in it.
+    Closed,
+}
+
+impl Header {
+    pub(crate) fn new(vtable: &'static VTable, kind: Kind) -> Self {
+        Self {
+            vtable,
+            next: UnsafeCell::new(ptr::null_mut()),
+            meta: AtomicU32::new(kind as u32),
+            links: UnsafeCell::new(Links { prev: ptr::null(), next: ptr::null() }),
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        // Relaxed: the kind is written before the header is shared.
+        match self.meta.load(Ordering::Relaxed) & KIND_MASK {
+            0 => Kind::Future,
+            1 => Kind::Parallel,
+            _ => Kind::Blocking,
+        }
+    }
+
+    /// Notes whether a registry holds the header. To be called by its maker, who shares it later.
+    pub(crate) fn set_registered(&self, registered: Registered) {
+        // Relaxed: ordered by the registry's lock and by the sharing that follows.
+        match registered {
+            Registered::Yes => self.meta.fetch_or(REGISTERED, Ordering::Relaxed),
+            Registered::Closed => self.meta.fetch_and(!REGISTERED, Ordering::Relaxed),
+        };
+    }
+
+    pub(crate) fn is_registered(&self) -> bool {
+        self.meta.load(Ordering::Relaxed) & REGISTERED != 0
+    }
+
+    pub(crate) fn describe(&self) -> &'static str {
+        (self.vtable.describe)()
+    }
+
+    /// # Safety
+    ///
+    /// The header is in a registry whose lock the caller holds.
+    pub(super) unsafe fn acquire(this: NonNull<Self>) -> Option<Work> {
+        // SAFETY: work leaves the registry, under its lock, before it is freed.
+        unsafe { (this.as_ref().vtable.acquire)(this) }
+    }
+}
+
+/// The right to run something once. Must be run, shut down or queued: dropping it would leak.
+#[must_use = "work that is neither run nor queued is lost"]
+pub(crate) struct Work(NonNull<Header>);
+
+// SAFETY: the header's fields are atomic or guarded as their docs say; whoever makes work of
+// something that must stay on its thread schedules it there only.
+unsafe impl Send for Work {}
+
+impl Work {
+    /// # Safety
+    ///
+    /// `header` is allocated and stays so until this work has been run or shut down; its table's
+    /// functions may be called from any thread.
+    pub(crate) unsafe fn from_header(header: NonNull<Header>) -> Self {
+        Self(header)
+    }
+
+    /// # Safety
+    ///
+    /// `raw` came from [`into_raw`](Self::into_raw) and is turned back once.
+    pub(super) unsafe fn from_raw(raw: *mut Header) -> Self {
+        // SAFETY: `into_raw` returns what is not null.
+        Self(unsafe { NonNull::new_unchecked(raw) })
+    }
+
+    pub(super) fn into_raw(self) -> *mut Header {
+        self.0.as_ptr()
+    }
+
+    pub(crate) fn run(self) {
+        // SAFETY: the header is allocated while there is work for it, and the work is given up.
+        unsafe { (self.0.as_ref().vtable.run)(self.0) }
+    }
+
+    pub(crate) fn shutdown(self) {
+        // SAFETY: as in `run`.
+        unsafe { (self.0.as_ref().vtable.shutdown)(self.0) }
+    }
+
+    fn header(&self) -> &Header {
+        // SAFETY: the header is allocated while there is work for it.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Work").field("of", &self.header().describe()).finish()
+    }
+}
+
+/// Work in a row, linked through the headers: any number in two words, without an allocation.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    head: *mut Header,
+    tail: *mut Header,
+    len: usize,
+}
+
+// SAFETY: a chain owns the work it links.
+unsafe impl Send for Chain {}
+
+impl Chain {
+    pub(crate) const fn new() -> Self {
+        Self { head: ptr::null_mut(), tail: ptr::null_mut(), len: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn push(&mut self, work: Work) {
+        let raw = work.into_raw();
+        // SAFETY: we own `raw` and, if there is one, the tail: nobody else reaches their `next`.
+        unsafe {
+            (*raw).next.with_mut(|next| *next = ptr::null_mut());
+            match self.tail.as_ref() {
+                Some(tail) => tail.next.with_mut(|next| *next = raw),
+                None => self.head = raw,
+            }
+        }
+        self.tail = raw;
+        self.len += 1;
+    }
+
+    pub(crate) fn append(&mut self, other: Self) {
+        if other.len == 0 {
+            return;
+        }
+        // SAFETY: we own the tail, so nobody else reaches its `next`.
+        match unsafe { self.tail.as_ref() } {
+            // SAFETY: as above.
+            Some(tail) => tail.next.with_mut(|next| unsafe { *next = other.head }),
+            None => self.head = other.head,
+        }
+        self.tail = other.tail;
+        self.len += other.len;
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Work> {
+        let raw = NonNull::new(self.head)?;
+        // SAFETY: we own what is in the chain.
+        self.head = unsafe { raw.as_ref() }.next.with(|next| unsafe { *next });
+        if self.head.is_null() {
+            self.tail = ptr::null_mut();
+        }
+        self.len -= 1;
+        Some(Work(raw))
+    }
+}
+
+const KIND_MASK: u32 = 0xf;
+const REGISTERED: u32 = 1 << 4;

@@ -1,0 +1,271 @@
+//! The loop of one worker: find, run, sleep.
+//!
+//! Everything here belongs to one thread; what others reach is the [`Remote`](super::pool::Remote)
+//! in the pool. The worker knows nothing about what it runs.
+
+use std::cell::Cell;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use moirai_sync::__prim::atomic::{Ordering, fence};
+use moirai_sync::__prim::thread::{self, JoinHandle};
+use moirai_sync::__prim::{Parked, Parker};
+use moirai_sync::strand::{self, Clock, Hooks};
+
+use super::current::{self, Context};
+use super::deque::{Local, RING_CAPACITY};
+use super::idle::{Acquired, Bed, LastSearcher, Search};
+use super::pool::{Begin, Pool, Remote};
+use super::work::Work;
+
+/// Starts a worker's thread; see [`Start`](super::pool::Start).
+pub(crate) fn start(
+    pool: &Arc<Pool>,
+    id: usize,
+    local: Local,
+    begin: Begin,
+) -> io::Result<JoinHandle<()>> {
+    let config = pool.config();
+    let mut builder = thread::Builder::new().name(format!("{}-worker-{id}", config.name));
+    if let Some(bytes) = config.stack_bytes {
+        builder = builder.stack_size(bytes);
+    }
+    let pool = Arc::clone(pool);
+    builder.spawn(move || run(pool, id, local, begin))
+}
+
+fn run(pool: Arc<Pool>, id: usize, local: Local, begin: Begin) {
+    let seat = Rc::new(Seat {
+        pool: Arc::clone(&pool),
+        permit: Cell::new(true),
+        blocking_depth: Cell::new(0),
+    });
+    let parker = Arc::new(Parker::new());
+    if let Some(remote) = pool.remote(id) {
+        // The thread of an id is started once.
+        let _: Result<(), Arc<Parker>> = remote.parker.set(Arc::clone(&parker));
+    }
+    let context = Context::new(pool, Some(local));
+    let worker = Worker {
+        context: Rc::clone(&context),
+        seat: Rc::clone(&seat),
+        parker,
+        id,
+        search: Cell::new(if begin == Begin::Searching { Search::Yes } else { Search::No }),
+        tick: Cell::new(0),
+        random: Cell::new(id as u32 * 2 + 1),
+    };
+    {
+        let _entered = current::enter(context);
+        let _installed = strand::install(seat);
+        worker.work();
+    }
+    // Nothing is pushed here any more: this thread has left the pool's context.
+    while let Some(work) = worker.local().pop() {
+        work.shutdown();
+    }
+}
+
+/// What a thread needs to block without stopping the others.
+struct Seat {
+    pool: Arc<Pool>,
+    permit: Cell<bool>,
+    /// Blocking calls inside each other; the outermost gives the permit up.
+    blocking_depth: Cell<u32>,
+}
+
+impl Hooks for Seat {
+    fn blocking_begin(&self) {
+        let depth = self.blocking_depth.get();
+        self.blocking_depth.set(depth + 1);
+        if depth == 0 && self.permit.replace(false) {
+            self.pool.release_permit();
+        }
+    }
+
+    fn blocking_end(&self) {
+        let depth = self.blocking_depth.get() - 1;
+        self.blocking_depth.set(depth);
+        if depth == 0 {
+            // Without a permit the task goes on all the same, up to its next scheduling point.
+            self.permit.set(self.pool.idle.try_acquire() == Acquired::Yes);
+        }
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::clone(&self.pool.driver) as Arc<dyn Clock>
+    }
+}
+
+struct Worker {
+    context: Rc<Context>,
+    seat: Rc<Seat>,
+    parker: Arc<Parker>,
+    id: usize,
+    search: Cell<Search>,
+    tick: Cell<u32>,
+    random: Cell<u32>,
+}
+
+impl Worker {
+    fn pool(&self) -> &Arc<Pool> {
+        &self.context.pool
+    }
+
+    fn local(&self) -> &Local {
+        match &self.context.local {
+            Some(local) => local,
+            None => unreachable!("a worker's context has a ring"),
+        }
+    }
+
+    fn work(&self) {
+        while !self.pool().is_closed() {
+            if !self.seat.permit.get() {
+                self.regain_permit();
+            } else if let Some(work) = self.find() {
+                self.run(work);
+            } else {
+                self.sleep();
+            }
+        }
+    }
+
+    fn find(&self) -> Option<Work> {
+        let tick = self.tick.get().wrapping_add(1);
+        self.tick.set(tick);
+        if tick % FAIRNESS_INTERVAL == 0 {
+            self.pool().driver.poll();
+            if let Some(work) = self.take_injected() {
+                return Some(work);
+            }
+        }
+        self.local().pop().or_else(|| self.take_injected()).or_else(|| self.steal())
+    }
+
+    fn run(&self, work: Work) {
+        if self.search.replace(Search::No) == Search::Yes
+            && self.pool().idle.end_search() == LastSearcher::Yes
+            && self.pool().has_work()
+        {
+            self.pool().wake_one();
+        }
+        work.run();
+    }
+
+    /// Takes this worker's share of the injector: one to run, the rest into the ring.
+    fn take_injected(&self) -> Option<Work> {
+        let pool = self.pool();
+        let share = |queued: usize| {
+            (queued / pool.config().worker_threads).min(RING_CAPACITY / 2).min(self.local().room())
+        };
+        let (work, mut rest) = pool.injector.pop_batch(share)?;
+        while let Some(more) = rest.pop() {
+            // The share is no more than the room.
+            if let Err(overflow) = self.local().push(more) {
+                pool.inject_chain(overflow);
+            }
+        }
+        Some(work)
+    }
+
+    fn steal(&self) -> Option<Work> {
+        if self.search.get() == Search::No {
+            self.search.set(self.pool().idle.begin_search());
+            if self.search.get() == Search::No {
+                return None;
+            }
+        }
+        let started = self.pool().started();
+        let first = self.random() as usize % started;
+        let victims = (first..started).chain(0..first).filter(|&id| id != self.id);
+        for remote in victims.filter_map(|id| self.pool().remote(id)) {
+            if let Some(work) = remote.stealer.steal_half(self.local()) {
+                return Some(work);
+            }
+        }
+        self.take_injected()
+    }
+
+    /// Gives the permit back and sleeps until there is work.
+    fn sleep(&self) {
+        let bed = self.pool().man_driver();
+        self.seat.permit.set(false);
+        let search = self.search.replace(Search::No);
+        let last = self.pool().idle.sleep(self.id, bed, search);
+        if last == LastSearcher::Yes && self.pool().has_work() {
+            self.pool().wake_one();
+        }
+        self.slumber(bed);
+    }
+
+    /// A thread that came back from blocking waits until a permit is free.
+    fn regain_permit(&self) {
+        match self.pool().idle.sleep_without(self.id) {
+            Acquired::Yes => self.seat.permit.set(true),
+            Acquired::No => self.slumber(Bed::Own),
+        }
+    }
+
+    fn slumber(&self, bed: Bed) {
+        let Some(remote) = self.pool().remote(self.id) else { return };
+        loop {
+            // Acquire: pairs with the Release store by whoever grants.
+            if remote.granted.swap(false, Ordering::Acquire) {
+                self.seat.permit.set(true);
+                self.search.set(Search::Yes);
+                break;
+            }
+            if self.pool().is_closed() {
+                break;
+            }
+            // The driver's wakers were called on this thread and filled its ring.
+            if !self.local().is_empty() && self.pool().idle.get_up(self.id) == Acquired::Yes {
+                self.seat.permit.set(true);
+                break;
+            }
+            match bed {
+                Bed::Driver => self.wait_in_driver(remote),
+                Bed::Own => {
+                    let _: Parked = self.parker.park(None);
+                }
+            }
+        }
+        if bed == Bed::Driver {
+            self.pool().leave_driver();
+        }
+        // One task in the ring is for this worker; for more, another is woken.
+        if self.seat.permit.get() && self.local().len() > 1 {
+            self.pool().wake_one();
+        }
+    }
+
+    fn wait_in_driver(&self, remote: &Remote) {
+        remote.in_driver.store(true, Ordering::Relaxed);
+        // SeqCst fence: pairs with the one in `Pool::rouse`: it sees that we are in the driver, or
+        // we see why it woke us.
+        fence(Ordering::SeqCst);
+        if !remote.granted.load(Ordering::Relaxed) && !self.pool().is_closed() {
+            self.context.quiet.set(true);
+            self.pool().driver.wait(None::<Instant>);
+            self.context.quiet.set(false);
+        }
+        remote.in_driver.store(false, Ordering::Relaxed);
+    }
+
+    /// Marsaglia's xorshift: it only spreads the thieves.
+    fn random(&self) -> u32 {
+        let mut random = self.random.get();
+        random ^= random << 13;
+        random ^= random >> 17;
+        random ^= random << 5;
+        self.random.set(random);
+        random
+    }
+}
+
+/// Runs between two looks at the injector and the driver: a prime, so that it keeps no step with
+/// programs that work in round numbers.
+const FAIRNESS_INTERVAL: u32 = 61;

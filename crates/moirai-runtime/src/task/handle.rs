@@ -1,0 +1,365 @@
+//! The cell as the owner of its result.
+
+#![allow(unsafe_code, reason = "reads the output and the waiter slot; model: src/model/task.rs")]
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::pin::Pin;
+use std::ptr;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use moirai_sync::{TaskError, TaskResult, strand};
+
+use crate::sched::current;
+use crate::sched::work::Kind;
+
+use super::harness::Claimed;
+use super::id::TaskId;
+use super::raw::TaskRef;
+use super::state::{Claim, Output, TakeOutput, ToScheduled, WaiterMove, Waiting};
+
+/// Owns the result of a spawned task: wait for it, ask for it, cancel it. Also a future.
+///
+/// Dropping the handle detaches the task: it goes on, and its result is dropped. To stop it
+/// instead, see [`cancel_on_drop`](Self::cancel_on_drop).
+///
+/// # Cancel safety
+///
+/// The handle may be polled, dropped or asked by another method at any time; the result is taken
+/// by the poll or call that returns it, and asking again yields [`TaskError::ResultNotFound`].
+///
+/// # Examples
+///
+/// ```
+/// let handle = moirai_runtime::spawn(async { 40 + 2 });
+/// assert_eq!(handle.join().unwrap(), 42);
+///
+/// let handle = moirai_runtime::spawn_parallel(|| 40 + 2);
+/// assert_eq!(moirai_runtime::block_on(handle).unwrap(), 42);
+/// ```
+#[must_use = "dropping a handle detaches the task; say so with `detach`"]
+pub struct TaskHandle<T> {
+    task: TaskRef,
+    _output: PhantomData<fn() -> T>,
+}
+
+impl<T> TaskHandle<T> {
+    /// # Safety
+    ///
+    /// `task` is the handle's reference to a cell whose output is a `T`.
+    pub(super) unsafe fn new(task: TaskRef) -> Self {
+        Self { task, _output: PhantomData }
+    }
+
+    /// Waits for the result on the current strand.
+    ///
+    /// On a worker of the same runtime, a task that has not begun is run at once, inside this call;
+    /// else the worker gives its permit to another thread while it waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`] says why there is no result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::{TaskError, spawn};
+    ///
+    /// match spawn(async { panic!("no disk") }).join() {
+    ///     Err(TaskError::Panicked(panic)) => assert_eq!(panic.message(), "no disk"),
+    ///     _ => unreachable!(),
+    /// }
+    /// ```
+    pub fn join(mut self) -> TaskResult<T> {
+        loop {
+            if let Some(result) = self.join_until(None) {
+                return result;
+            }
+        }
+    }
+
+    /// Waits for the result for at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError::ExecutionTimeout`] if the task has not ended in time: it goes on, and the
+    /// handle can be asked again. Else as [`join`](Self::join).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use moirai_runtime::{TaskError, sleep, spawn};
+    ///
+    /// let mut handle = spawn(sleep(Duration::from_millis(20)));
+    /// let result = handle.join_timeout(Duration::from_millis(1));
+    /// assert!(matches!(result, Err(TaskError::ExecutionTimeout)));
+    /// handle.join_timeout(Duration::MAX).unwrap();
+    /// ```
+    pub fn join_timeout(&mut self, timeout: Duration) -> TaskResult<T> {
+        // A deadline beyond what an Instant can hold is none.
+        let deadline = Instant::now().checked_add(timeout);
+        self.join_until(deadline).unwrap_or(Err(TaskError::ExecutionTimeout))
+    }
+
+    /// The result, if the task has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`] says why there is no result.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut handle = moirai_runtime::spawn(async { 7 });
+    /// let result = loop {
+    ///     if let Some(result) = handle.try_join() {
+    ///         break result;
+    ///     }
+    ///     std::thread::yield_now();
+    /// };
+    /// assert_eq!(result.unwrap(), 7);
+    /// ```
+    pub fn try_join(&mut self) -> Option<TaskResult<T>> {
+        match self.task.core().state.take_output() {
+            TakeOutput::NotYet => None,
+            TakeOutput::Gone => Some(Err(TaskError::ResultNotFound)),
+            TakeOutput::Take => {
+                let mut result = MaybeUninit::<TaskResult<T>>::uninit();
+                let core = self.task.core();
+                // SAFETY: the output is the handle's now, and a `TaskResult<T>` by the contract of
+                // `new`.
+                unsafe {
+                    (core.ops.read_output)(self.task.as_ptr(), result.as_mut_ptr().cast());
+                    Some(result.assume_init())
+                }
+            }
+        }
+    }
+
+    /// Whether the task has ended. Asking changes nothing.
+    pub fn is_finished(&self) -> bool {
+        self.task.core().state.is_complete()
+    }
+
+    /// Asks the task to end. Its future is dropped at its next scheduling point, and the result is
+    /// [`TaskError::Cancelled`], unless it ends by itself before. A closure that runs is not
+    /// interrupted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::{TaskError, spawn};
+    ///
+    /// let handle = spawn(std::future::pending::<()>());
+    /// handle.cancel();
+    /// assert!(matches!(handle.join(), Err(TaskError::Cancelled)));
+    /// ```
+    pub fn cancel(&self) {
+        match self.task.core().state.cancel() {
+            // SAFETY: a reference has been counted for the queue entry.
+            ToScheduled::Push => unsafe { TaskRef::from_ptr(self.task.as_ptr()) }.schedule(),
+            ToScheduled::Nothing => {}
+        }
+    }
+
+    /// The task's name among all tasks of the process.
+    pub fn id(&self) -> TaskId {
+        self.task.core().id
+    }
+
+    /// Lets the task go on by itself; its result is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// moirai_runtime::spawn(async { println!("somewhere, some time") }).detach();
+    /// ```
+    pub fn detach(self) {}
+
+    /// A handle that cancels the task when it is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let handle = moirai_runtime::spawn(std::future::pending::<()>()).cancel_on_drop();
+    /// drop(handle); // the future is dropped soon
+    /// ```
+    pub fn cancel_on_drop(self) -> CancelOnDrop<T> {
+        CancelOnDrop { handle: self }
+    }
+
+    fn join_until(&mut self, deadline: Option<Instant>) -> Option<TaskResult<T>> {
+        if let Some(result) = self.try_join() {
+            return Some(result);
+        }
+        self.run_inline();
+        let result = strand::wait(deadline, |cx| Pin::new(&mut *self).poll(cx));
+        if result.is_none() {
+            self.take_waiter();
+        }
+        result
+    }
+
+    /// Runs the task here and now, if it waits in a queue of the worker's own runtime.
+    fn run_inline(&self) {
+        let core = self.task.core();
+        // A blocking job belongs on its own threads.
+        if core.header().kind() == Kind::Blocking {
+            return;
+        }
+        current::with(|context| {
+            let depth = context.inline_depth.get();
+            if context.local.is_none()
+                || !Arc::ptr_eq(&context.pool, &core.pool)
+                || depth >= JOIN_INLINE_MAX
+            {
+                return;
+            }
+            let claimed = match core.state.claim() {
+                Claim::Run => Claimed::Run,
+                Claim::Cancel => Claimed::Cancel,
+                Claim::Refused => return,
+            };
+            context.inline_depth.set(depth + 1);
+            // SAFETY: the claim made the state RUNNING and counted a reference, given up here.
+            unsafe { (core.ops.run_claimed)(self.task.as_ptr(), claimed) };
+            context.inline_depth.set(depth);
+        });
+    }
+
+    /// Puts `waker` where the task's end will find it.
+    fn register(&mut self, waker: &Waker) -> WaiterMove {
+        let core = self.task.core();
+        if core.state.has_waiter() == Waiting::Yes {
+            // SAFETY: shared access to the slot: the handle is the only one to change it, and the
+            // runner only takes it out once the task is complete, which `unset_waiter` tells.
+            if core.state.unset_waiter() == WaiterMove::Complete {
+                return WaiterMove::Complete;
+            }
+        }
+        let waker = waker.clone();
+        // SAFETY: WAITER is clear and the task was not complete when we cleared it, or had never
+        // been set: the runner does not touch the slot.
+        let old = core.waiter.with_mut(|slot| unsafe { (*slot).replace(waker) });
+        drop(old);
+        core.state.set_waiter()
+    }
+
+    /// Takes the waker out of the slot, unless the task's end has it.
+    fn take_waiter(&mut self) {
+        let core = self.task.core();
+        if core.state.has_waiter() == Waiting::Yes && core.state.unset_waiter() == WaiterMove::Done
+        {
+            // SAFETY: WAITER is clear and the task was not complete: the slot is the handle's.
+            let waker = core.waiter.with_mut(|slot| unsafe { (*slot).take() });
+            drop(waker);
+        }
+    }
+}
+
+impl<T> Future for TaskHandle<T> {
+    type Output = TaskResult<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<TaskResult<T>> {
+        loop {
+            if let Some(result) = self.try_join() {
+                return Poll::Ready(result);
+            }
+            if self.register(cx.waker()) == WaiterMove::Done {
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+impl<T> Drop for TaskHandle<T> {
+    fn drop(&mut self) {
+        self.take_waiter();
+        if self.task.core().state.drop_handle() == Output::Caller {
+            // SAFETY: the task is complete and its output was not taken: it is the handle's.
+            unsafe { (self.task.core().ops.drop_output)(self.task.as_ptr()) };
+        }
+    }
+}
+
+// The result is elsewhere, and reached by one owner only.
+impl<T> Unpin for TaskHandle<T> {}
+impl<T> UnwindSafe for TaskHandle<T> {}
+impl<T> RefUnwindSafe for TaskHandle<T> {}
+
+impl<T> fmt::Debug for TaskHandle<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TaskHandle")
+            .field("id", &self.id())
+            .field("of", &self.task.core().header().describe())
+            .field("finished", &self.is_finished())
+            .finish()
+    }
+}
+
+/// A [`TaskHandle`] that cancels its task when it is dropped; from
+/// [`TaskHandle::cancel_on_drop`].
+#[must_use = "dropping this cancels the task"]
+pub struct CancelOnDrop<T> {
+    handle: TaskHandle<T>,
+}
+
+impl<T> CancelOnDrop<T> {
+    /// The plain handle again, which detaches when it is dropped.
+    pub fn into_handle(self) -> TaskHandle<T> {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: moved out once; the drop that would cancel does not run.
+        unsafe { ptr::read(&raw const this.handle) }
+    }
+
+    /// Waits for the result on the current strand; see [`TaskHandle::join`].
+    ///
+    /// # Errors
+    ///
+    /// [`TaskError`] says why there is no result.
+    pub fn join(self) -> TaskResult<T> {
+        self.into_handle().join()
+    }
+}
+
+impl<T> std::ops::Deref for CancelOnDrop<T> {
+    type Target = TaskHandle<T>;
+
+    fn deref(&self) -> &TaskHandle<T> {
+        &self.handle
+    }
+}
+
+impl<T> std::ops::DerefMut for CancelOnDrop<T> {
+    fn deref_mut(&mut self) -> &mut TaskHandle<T> {
+        &mut self.handle
+    }
+}
+
+impl<T> Future for CancelOnDrop<T> {
+    type Output = TaskResult<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<TaskResult<T>> {
+        Pin::new(&mut self.handle).poll(cx)
+    }
+}
+
+impl<T> Drop for CancelOnDrop<T> {
+    fn drop(&mut self) {
+        self.handle.cancel();
+    }
+}
+
+impl<T> fmt::Debug for CancelOnDrop<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.handle.fmt(f)
+    }
+}
+
+/// Joined tasks that may run inside each other on one stack; beyond, a joining worker waits.
+pub(crate) const JOIN_INLINE_MAX: u32 = 16;

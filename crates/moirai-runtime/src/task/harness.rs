@@ -1,0 +1,206 @@
+//! Running a task: poll it, contain its panics, keep or drop its output, wake who waits.
+//!
+//! The caller has moved the state to RUNNING, so the union is this file's until it completes the
+//! task. Nothing here unwinds: a panic of the future, of its drop, of an output's drop or of a
+//! waker ends in the result or nowhere.
+
+#![allow(unsafe_code, reason = "owns the union while RUNNING; model: src/model/task.rs")]
+
+use std::mem::ManuallyDrop;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use moirai_sync::{TaskError, TaskResult};
+
+use crate::sched::current;
+use crate::sched::work::Kind;
+
+use super::raw::{self, Cell, Core, Stage, TaskRef, contain, drop_contained};
+use super::state::{Output, ToIdle, ToRunning, ToShutdown, Waiting};
+use super::waker;
+
+/// How a joining worker got the task.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Claimed {
+    Run,
+    Cancel,
+}
+
+/// A queue entry has come up.
+///
+/// # Safety
+///
+/// `task` is a cell of `F`.
+pub(super) unsafe fn run<F: Future>(task: TaskRef) {
+    match task.core().state.to_running() {
+        // SAFETY: the caller says so, and the state is RUNNING by this thread.
+        ToRunning::Run => unsafe { poll::<F>(task) },
+        // SAFETY: as above.
+        ToRunning::Cancel => unsafe { end::<F>(&task, TaskError::Cancelled) },
+        ToRunning::Stale => {}
+    }
+}
+
+/// A joining worker runs a task it has claimed.
+///
+/// # Safety
+///
+/// `task` is a cell of `F`, and its state is RUNNING by the caller's claim.
+pub(super) unsafe fn run_claimed<F: Future>(task: TaskRef, claimed: Claimed) {
+    match claimed {
+        // SAFETY: the caller says so.
+        Claimed::Run => unsafe { poll::<F>(task) },
+        // SAFETY: as above.
+        Claimed::Cancel => unsafe { end::<F>(&task, TaskError::Cancelled) },
+    }
+}
+
+/// The runtime ends: a task that nobody runs ends here.
+///
+/// # Safety
+///
+/// `task` is a cell of `F`.
+pub(super) unsafe fn shutdown<F: Future>(task: TaskRef) {
+    match task.core().state.to_shutdown() {
+        // SAFETY: the caller says so, and the state is RUNNING by this thread.
+        ToShutdown::Drop => unsafe { end::<F>(&task, TaskError::Cancelled) },
+        ToShutdown::Leave => {}
+    }
+}
+
+/// Ends a task that is not to run further, with `error` as its result.
+///
+/// # Safety
+///
+/// `task` is a cell of `F`, and its state is RUNNING by this thread.
+pub(super) unsafe fn end<F: Future>(task: &TaskRef, error: TaskError) {
+    // SAFETY: the caller says so.
+    let stage = unsafe { stage::<F>(task.as_ptr()) };
+    // SAFETY: while RUNNING the union is ours and holds the future.
+    drop_contained(unsafe { FutureInPlace::new(stage) });
+    // SAFETY: as above; the future has been dropped.
+    unsafe { complete::<F>(task, Err(error)) };
+}
+
+/// # Safety
+///
+/// `task` is a cell of `F`, and its state is RUNNING by this thread.
+unsafe fn poll<F: Future>(task: TaskRef) {
+    // SAFETY: the caller says so.
+    let stage = unsafe { stage::<F>(task.as_ptr()) };
+    let polled = {
+        // A blocking job's thread belongs to no pool until it has a job.
+        let _entered = (task.core().header().kind() == Kind::Blocking).then(|| {
+            let pool = Arc::clone(&task.core().pool);
+            current::enter(current::Context::new(pool, None))
+        });
+        let waker = waker::borrowed(&task);
+        let mut cx = Context::from_waker(&waker);
+        // SAFETY: while RUNNING the union is ours and holds the future, which never moves.
+        contain(|| unsafe { Pin::new_unchecked(&mut *(*stage).future) }.poll(&mut cx))
+    };
+    let result = match polled {
+        Ok(Poll::Pending) => {
+            match task.core().state.to_idle() {
+                ToIdle::Idle => {
+                    // The reference went with the move.
+                    let _: NonNull<Core> = task.into_ptr();
+                }
+                ToIdle::Reschedule => task.schedule(),
+                // SAFETY: the state is still RUNNING by this thread.
+                ToIdle::Cancel => unsafe { end::<F>(&task, TaskError::Cancelled) },
+                ToIdle::Free => {
+                    // SAFETY: nobody else has a reference, so the union is still ours.
+                    drop_contained(unsafe { FutureInPlace::new(stage) });
+                    // SAFETY: as above; the union is empty now.
+                    unsafe { raw::free(task.into_ptr()) };
+                }
+            }
+            return;
+        }
+        Ok(Poll::Ready(output)) => Ok(output),
+        Err(panic) => Err(panic),
+    };
+    // A panic in the future's drop is the task's panic; an output it had is dropped.
+    // SAFETY: while RUNNING the union is ours and holds the future.
+    let dropped = contain(|| drop(unsafe { FutureInPlace::new(stage) }));
+    let result = match (result, dropped) {
+        (Ok(output), Err(panic)) => {
+            drop_contained(output);
+            Err(panic)
+        }
+        (result, _) => result,
+    };
+    // SAFETY: the union is ours and empty.
+    unsafe { complete::<F>(&task, result) };
+}
+
+/// Stores the result and ends the task.
+///
+/// # Safety
+///
+/// `task` is a cell of `F`, its state is RUNNING by this thread, and its union is empty.
+unsafe fn complete<F: Future>(task: &TaskRef, result: TaskResult<F::Output>) {
+    // SAFETY: the caller says so.
+    unsafe { (*stage::<F>(task.as_ptr())).output = ManuallyDrop::new(result) };
+    let core = task.core();
+    let completed = core.state.to_complete();
+    if completed.waiter == Waiting::Yes {
+        // SAFETY: WAITER was set when the task completed, so the slot is the runner's.
+        let waker = core.waiter.with_mut(|waiter| unsafe { (*waiter).take() });
+        drop_contained(WakeOnDrop(waker));
+    }
+    if completed.output == Output::Caller {
+        // SAFETY: there was no handle when the task completed: the output is the runner's.
+        unsafe { drop_output::<F>(task.as_ptr()) };
+    }
+}
+
+/// # Safety
+///
+/// `core` is a cell of `F` that is complete, and its output is the caller's.
+pub(super) unsafe fn drop_output<F: Future>(core: NonNull<Core>) {
+    // SAFETY: the caller says so; the output is taken once.
+    let output = unsafe { ManuallyDrop::take(&mut (*stage::<F>(core)).output) };
+    drop_contained(output);
+}
+
+/// # Safety
+///
+/// `core` is a cell of `F`; what the pointer is used for must be allowed by the state.
+unsafe fn stage<F: Future>(core: NonNull<Core>) -> *mut Stage<F> {
+    // SAFETY: the caller says so.
+    unsafe { core.cast::<Cell<F>>().as_ref() }.stage.with_mut(|stage| stage)
+}
+
+/// Drops a future where it lies: it is pinned.
+struct FutureInPlace<F: Future>(*mut Stage<F>);
+
+impl<F: Future> FutureInPlace<F> {
+    /// # Safety
+    ///
+    /// `stage` holds a future, is the caller's, and is not used as one again.
+    unsafe fn new(stage: *mut Stage<F>) -> Self {
+        Self(stage)
+    }
+}
+
+impl<F: Future> Drop for FutureInPlace<F> {
+    fn drop(&mut self) {
+        // SAFETY: by the contract of `new`.
+        unsafe { ManuallyDrop::drop(&mut (*self.0).future) };
+    }
+}
+
+/// So that a waker's panic is contained like a drop's.
+struct WakeOnDrop(Option<std::task::Waker>);
+
+impl Drop for WakeOnDrop {
+    fn drop(&mut self) {
+        if let Some(waker) = self.0.take() {
+            waker.wake();
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! From a future or a closure to a queued cell.
+
+#![allow(unsafe_code, reason = "registers new cells; model: src/model/task.rs")]
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use moirai_sync::{SpawnFailed, TaskError};
+
+use crate::sched::current;
+use crate::sched::pool::Pool;
+use crate::sched::work::{Kind, Registered, Work};
+
+use super::handle::TaskHandle;
+use super::harness;
+use super::raw::{self, TaskRef};
+use super::state::Claim;
+
+/// A future on the workers.
+pub(crate) fn spawn_future<F>(pool: &Arc<Pool>, future: F) -> TaskHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    spawn(pool, future, Kind::Future)
+}
+
+/// A closure on the workers.
+pub(crate) fn spawn_parallel<F, T>(pool: &Arc<Pool>, f: F) -> TaskHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    spawn(pool, Closure(Some(f)), Kind::Parallel)
+}
+
+/// A closure on the blocking pool.
+pub(crate) fn spawn_blocking<F, T>(pool: &Arc<Pool>, f: F) -> TaskHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    spawn(pool, Closure(Some(f)), Kind::Blocking)
+}
+
+fn spawn<F>(pool: &Arc<Pool>, future: F, kind: Kind) -> TaskHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let (task, work) = raw::allocate(Arc::clone(pool), future, kind);
+    if register(pool, &task) == Registered::Closed {
+        refuse::<F>(&task, work, SpawnFailed::ShutDown);
+    } else if kind == Kind::Blocking {
+        if let Err((work, reason)) = pool.blocking.spawn(work) {
+            refuse::<F>(&task, work, reason);
+        }
+    } else {
+        current::schedule(pool, work);
+    }
+    // SAFETY: the handle's reference to a cell of `F`.
+    unsafe { TaskHandle::new(task) }
+}
+
+fn register(pool: &Pool, task: &TaskRef) -> Registered {
+    let core = task.core();
+    // Marked first: once it is in the list, shutdown may end and free it.
+    core.header().set_registered(Registered::Yes);
+    // SAFETY: the cell is allocated, new, and `raw::free` removes it with the same key.
+    let registered = unsafe { pool.registry.insert(core.id.as_u64(), task.as_ptr().cast()) };
+    if registered == Registered::Closed {
+        core.header().set_registered(Registered::Closed);
+    }
+    registered
+}
+
+/// Ends a task that was never queued with the reason why.
+fn refuse<F: Future>(task: &TaskRef, entry: Work, reason: SpawnFailed) {
+    match task.core().state.claim() {
+        Claim::Run => {
+            // SAFETY: the claim has counted a reference.
+            let runner = unsafe { TaskRef::from_ptr(task.as_ptr()) };
+            // SAFETY: a cell of `F`, RUNNING by the claim.
+            unsafe { harness::end::<F>(&runner, TaskError::SpawnFailed(reason)) }
+        }
+        Claim::Cancel | Claim::Refused => {}
+    }
+    entry.run();
+}
+
+/// A closure as a future that is ready at its first poll.
+struct Closure<F>(Option<F>);
+
+// The closure is called by value, never pinned.
+impl<F> Unpin for Closure<F> {}
+
+impl<F: FnOnce() -> T, T> Future for Closure<F> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<T> {
+        match self.0.take() {
+            Some(f) => Poll::Ready(f()),
+            None => unreachable!("a closure is polled once"),
+        }
+    }
+}

@@ -1,0 +1,420 @@
+//! The state word of one task, and every way it may change.
+//!
+//! ```text
+//!          1 new             2 to_running, claim     4 to_complete         5 take_output, drop_handle
+//! (nothing) ───► SCHEDULED ─────────────────► RUNNING ──────────► COMPLETE ──────────────────► freed
+//!                 ▲    ▲                       │   │  ◄─────────┐
+//!                 │    └── 3 to_idle: woken ───┘   │ 3 to_idle  │ 7 to_shutdown
+//!                 │                                ▼            │
+//!                 └─────── 6 to_scheduled ─────── IDLE ─────────┘
+//! ```
+//!
+//! | bit | set | cleared | means |
+//! |---|---|---|---|
+//! | SCHEDULED | by a wake-up | by who starts to run it | it shall run (again) |
+//! | RUNNING | by who starts to run it | at the end of the run | one thread has the future |
+//! | ENQUEUED | when a queue entry is made | when it is taken out | at most one entry exists: the header has one `next` |
+//! | COMPLETE | at the end | never | the output is in the cell, or was taken |
+//! | CANCELLED | by `cancel`, shutdown | never | the next who has the future drops it |
+//! | HANDLE | at birth | by the handle's drop | somebody may ask for the output |
+//! | WAITER | by the handle | by the handle, before COMPLETE | the waiter slot holds a waker |
+//! | TAKEN | by the handle | never | the output has left the cell |
+//!
+//! The upper half counts references: the handle, each waker, the queue entry, the runner.
+//!
+//! **A task can be scheduled and enqueued apart.** A joining worker may claim a task that waits in
+//! some queue and run it at once; the entry stays behind, stale, and is dropped when it surfaces,
+//! or serves the next wake-up.
+//!
+//! **Every move is a read-modify-write**, also one that changes nothing: a wake-up that finds the
+//! task scheduled must still hand what it has written to the coming run.
+//!
+//! This file knows no scheduler and wakes nobody: each move returns a verdict, and the caller acts
+//! on it. All orderings are AcqRel for that hand-over (a run sees what its wakers wrote, the handle
+//! sees the output, the last owner sees everything), except where noted.
+
+use std::fmt;
+
+use moirai_sync::__prim::atomic::{AtomicU64, Ordering};
+
+const SCHEDULED: u64 = 1;
+const RUNNING: u64 = 1 << 1;
+const ENQUEUED: u64 = 1 << 2;
+const COMPLETE: u64 = 1 << 3;
+const CANCELLED: u64 = 1 << 4;
+const HANDLE: u64 = 1 << 5;
+const WAITER: u64 = 1 << 6;
+const TAKEN: u64 = 1 << 7;
+const REF_ONE: u64 = 1 << 32;
+
+/// References that one task may have; one more aborts the process, before the count wraps.
+pub(crate) const REFS_MAX: u64 = 1 << 31;
+
+pub(crate) struct State(AtomicU64);
+
+/// What to do with a queue entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum ToRunning {
+    /// Poll the future. The entry's reference is now the runner's.
+    Run,
+    /// Drop the future and complete as cancelled. The entry's reference is now the runner's.
+    Cancel,
+    /// Somebody ran it meanwhile: drop the entry's reference.
+    Stale,
+}
+
+/// Whether a joining worker has the future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Claim {
+    /// Poll the future, with a reference of the runner's own.
+    Run,
+    /// As `Run`, but drop the future.
+    Cancel,
+    Refused,
+}
+
+/// What to do after a poll that was pending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum ToIdle {
+    /// Nothing: the runner's reference is gone.
+    Idle,
+    /// Queue it again: the runner's reference is now the entry's.
+    Reschedule,
+    /// Drop the future and complete as cancelled; the task is still RUNNING.
+    Cancel,
+    /// Drop the future and free the cell: nobody is left to wake it or ask for it.
+    Free,
+}
+
+/// What the runner does after it has stored the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) struct Completed {
+    pub(crate) output: Output,
+    pub(crate) waiter: Waiting,
+}
+
+/// Whose the output is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Output {
+    /// Of the handle, now or later.
+    Handle,
+    /// Of the caller, who drops it.
+    Caller,
+    /// There is none yet, or no more.
+    None,
+}
+
+/// Whether the waiter slot holds a waker that is now the caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Waiting {
+    Yes,
+    No,
+}
+
+/// What a wake-up or a cancel must do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum ToScheduled {
+    /// Queue it: a reference for the entry has been counted.
+    Push,
+    Nothing,
+}
+
+/// Whether shutdown has the future.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum ToShutdown {
+    /// Drop the future and complete as cancelled; the caller's reference is the runner's.
+    Drop,
+    /// It is complete, or its runner will see the cancel.
+    Leave,
+}
+
+/// Whether the waiter slot is the handle's to change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum WaiterMove {
+    Done,
+    /// The task is complete: the slot is the runner's.
+    Complete,
+}
+
+/// What dropping a reference means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum RefDropped {
+    Others,
+    /// Free the cell; nothing is in its union.
+    Free,
+    /// The future is still there and nobody can wake it: queue the cell, with the reference that
+    /// was to be dropped, so that a worker drops the future. Not here: this may be any place where
+    /// a waker is dropped, under any lock.
+    Abandoned,
+}
+
+impl State {
+    /// A task in a queue, with a handle.
+    pub(crate) fn new() -> Self {
+        Self(AtomicU64::new(SCHEDULED | ENQUEUED | HANDLE | (2 * REF_ONE)))
+    }
+
+    /// Applies `next` until it sticks; returns what it said of the word that it replaced.
+    fn change<V>(&self, mut next: impl FnMut(u64) -> (u64, V)) -> V {
+        // Relaxed: a guess, checked by the exchange.
+        let mut word = self.0.load(Ordering::Relaxed);
+        loop {
+            let (new, verdict) = next(word);
+            // AcqRel: pairs with every other move, see the module's doc.
+            match self.0.compare_exchange_weak(word, new, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return verdict,
+                Err(current) => word = current,
+            }
+        }
+    }
+
+    /// A queue entry has surfaced.
+    pub(crate) fn to_running(&self) -> ToRunning {
+        self.change(|word| {
+            let taken = word & !ENQUEUED;
+            if word & SCHEDULED == 0 || word & (RUNNING | COMPLETE) != 0 {
+                (taken, ToRunning::Stale)
+            } else {
+                let verdict =
+                    if word & CANCELLED == 0 { ToRunning::Run } else { ToRunning::Cancel };
+                (taken & !SCHEDULED | RUNNING, verdict)
+            }
+        })
+    }
+
+    /// A joining worker wants to run the task itself, wherever it is queued.
+    pub(crate) fn claim(&self) -> Claim {
+        self.change(|word| {
+            if word & SCHEDULED == 0 || word & (RUNNING | COMPLETE) != 0 {
+                (word, Claim::Refused)
+            } else {
+                let verdict = if word & CANCELLED == 0 { Claim::Run } else { Claim::Cancel };
+                (add_ref(word & !SCHEDULED | RUNNING), verdict)
+            }
+        })
+    }
+
+    /// The runner's poll was pending.
+    pub(crate) fn to_idle(&self) -> ToIdle {
+        self.change(|word| {
+            let idle = word & !RUNNING;
+            if word & CANCELLED != 0 {
+                (word, ToIdle::Cancel)
+            } else if word & SCHEDULED != 0 {
+                if word & ENQUEUED != 0 {
+                    // A stale entry exists and serves this wake-up; it has its own reference.
+                    (idle - REF_ONE, ToIdle::Idle)
+                } else {
+                    (idle | ENQUEUED, ToIdle::Reschedule)
+                }
+            } else if refs(word) == 1 {
+                // Without a reference, so that shutdown lets it alone.
+                ((idle | COMPLETE) - REF_ONE, ToIdle::Free)
+            } else {
+                (idle - REF_ONE, ToIdle::Idle)
+            }
+        })
+    }
+
+    /// The runner has stored the output.
+    pub(crate) fn to_complete(&self) -> Completed {
+        self.change(|word| {
+            let output = if word & HANDLE == 0 { Output::Caller } else { Output::Handle };
+            let waiter = if word & WAITER == 0 { Waiting::No } else { Waiting::Yes };
+            (word & !(RUNNING | SCHEDULED) | COMPLETE, Completed { output, waiter })
+        })
+    }
+
+    /// Somebody wakes the task.
+    pub(crate) fn to_scheduled(&self) -> ToScheduled {
+        self.change(|word| {
+            if word & (SCHEDULED | COMPLETE) != 0 {
+                (word, ToScheduled::Nothing)
+            } else if word & (RUNNING | ENQUEUED) != 0 {
+                // The runner will queue it, or a stale entry serves.
+                (word | SCHEDULED, ToScheduled::Nothing)
+            } else {
+                (add_ref(word | SCHEDULED | ENQUEUED), ToScheduled::Push)
+            }
+        })
+    }
+
+    /// Somebody cancels the task: whoever has the future next drops it.
+    pub(crate) fn cancel(&self) -> ToScheduled {
+        self.change(|word| {
+            if word & (CANCELLED | COMPLETE) != 0 {
+                (word, ToScheduled::Nothing)
+            } else if word & (RUNNING | SCHEDULED | ENQUEUED) != 0 {
+                let scheduled = if word & RUNNING == 0 { SCHEDULED } else { 0 };
+                (word | CANCELLED | scheduled, ToScheduled::Nothing)
+            } else {
+                (add_ref(word | CANCELLED | SCHEDULED | ENQUEUED), ToScheduled::Push)
+            }
+        })
+    }
+
+    /// The runtime ends, and the caller holds a reference.
+    pub(crate) fn to_shutdown(&self) -> ToShutdown {
+        self.change(|word| {
+            if word & COMPLETE != 0 {
+                (word, ToShutdown::Leave)
+            } else if word & RUNNING != 0 {
+                (word | CANCELLED, ToShutdown::Leave)
+            } else {
+                (word & !SCHEDULED | CANCELLED | RUNNING, ToShutdown::Drop)
+            }
+        })
+    }
+
+    /// Counts a reference for shutdown, unless the task is over or being freed.
+    pub(crate) fn try_acquire(&self) -> Acquire {
+        self.change(|word| {
+            if refs(word) == 0 || word & COMPLETE != 0 {
+                (word, Acquire::Over)
+            } else {
+                (add_ref(word), Acquire::Acquired)
+            }
+        })
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        // Acquire: pairs with `to_complete`, so that who sees it may act on what the task did.
+        self.0.load(Ordering::Acquire) & COMPLETE != 0
+    }
+
+    /// The handle asks for the output.
+    pub(crate) fn take_output(&self) -> TakeOutput {
+        // Acquire: pairs with `to_complete`: the output is in the cell. No exchange: after COMPLETE
+        // only the handle sets TAKEN.
+        let word = self.0.load(Ordering::Acquire);
+        if word & COMPLETE == 0 {
+            TakeOutput::NotYet
+        } else if word & TAKEN != 0 {
+            TakeOutput::Gone
+        } else {
+            // Relaxed: read by the handle only.
+            self.0.fetch_or(TAKEN, Ordering::Relaxed);
+            TakeOutput::Take
+        }
+    }
+
+    /// The handle has put a waker into the slot.
+    pub(crate) fn set_waiter(&self) -> WaiterMove {
+        self.change(|word| {
+            if word & COMPLETE != 0 {
+                (word, WaiterMove::Complete)
+            } else {
+                (word | WAITER, WaiterMove::Done)
+            }
+        })
+    }
+
+    /// The handle wants to change the slot.
+    pub(crate) fn unset_waiter(&self) -> WaiterMove {
+        self.change(|word| {
+            if word & COMPLETE != 0 {
+                (word, WaiterMove::Complete)
+            } else {
+                (word & !WAITER, WaiterMove::Done)
+            }
+        })
+    }
+
+    /// Whether the handle has a waker in the slot.
+    pub(crate) fn has_waiter(&self) -> Waiting {
+        // Relaxed: only the handle changes the bit, and asks.
+        if self.0.load(Ordering::Relaxed) & WAITER == 0 { Waiting::No } else { Waiting::Yes }
+    }
+
+    /// The handle goes away; says whose the output is now.
+    pub(crate) fn drop_handle(&self) -> Output {
+        self.change(|word| {
+            let output = if word & COMPLETE == 0 || word & TAKEN != 0 {
+                Output::None
+            } else {
+                Output::Caller
+            };
+            (word & !HANDLE, output)
+        })
+    }
+
+    pub(crate) fn add_ref(&self) {
+        // Relaxed: made from a reference that the caller holds.
+        let before = self.0.fetch_add(REF_ONE, Ordering::Relaxed);
+        if refs(before) >= REFS_MAX {
+            std::process::abort();
+        }
+    }
+
+    pub(crate) fn drop_ref(&self) -> RefDropped {
+        self.change(|word| {
+            if refs(word) > 1 {
+                (word - REF_ONE, RefDropped::Others)
+            } else if word & COMPLETE != 0 {
+                (word - REF_ONE, RefDropped::Free)
+            } else {
+                (word | CANCELLED | SCHEDULED | ENQUEUED, RefDropped::Abandoned)
+            }
+        })
+    }
+}
+
+/// Whether a reference was to be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Acquire {
+    Acquired,
+    Over,
+}
+
+/// What a handle gets that asks for the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum TakeOutput {
+    /// It is the caller's now.
+    Take,
+    NotYet,
+    /// It was taken before.
+    Gone,
+}
+
+fn refs(word: u64) -> u64 {
+    word / REF_ONE
+}
+
+fn add_ref(word: u64) -> u64 {
+    if refs(word) >= REFS_MAX {
+        std::process::abort();
+    }
+    word + REF_ONE
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = self.0.load(Ordering::Relaxed);
+        let names = [
+            (SCHEDULED, "SCHEDULED"),
+            (RUNNING, "RUNNING"),
+            (ENQUEUED, "ENQUEUED"),
+            (COMPLETE, "COMPLETE"),
+            (CANCELLED, "CANCELLED"),
+            (HANDLE, "HANDLE"),
+            (WAITER, "WAITER"),
+            (TAKEN, "TAKEN"),
+        ];
+        let set = names.iter().filter(|(bit, _)| word & bit != 0).map(|(_, name)| *name);
+        write!(f, "State({} refs", refs(word))?;
+        set.into_iter().try_for_each(|name| write!(f, " {name}"))?;
+        f.write_str(")")
+    }
+}

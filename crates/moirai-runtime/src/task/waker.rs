@@ -1,0 +1,77 @@
+//! A task's cell as a `Waker`: each clone is one of its references.
+
+#![allow(unsafe_code, reason = "a waker's vtable over cells; model: src/model/task.rs")]
+
+use std::mem::ManuallyDrop;
+use std::ops::Deref;
+use std::ptr::NonNull;
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+use super::raw::{Core, TaskRef};
+use super::state::ToScheduled;
+
+/// A waker for the time of one poll: it borrows the runner's reference, and its clones have their
+/// own.
+pub(super) fn borrowed(task: &TaskRef) -> BorrowedWaker<'_> {
+    let raw = RawWaker::new(task.as_ptr().as_ptr().cast_const().cast(), &VTABLE);
+    // SAFETY: the table's functions keep the contract of RawWaker; the reference that a drop would
+    // give up is never dropped, by the ManuallyDrop.
+    let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw) });
+    BorrowedWaker { waker, _task: std::marker::PhantomData }
+}
+
+pub(super) struct BorrowedWaker<'a> {
+    waker: ManuallyDrop<Waker>,
+    _task: std::marker::PhantomData<&'a TaskRef>,
+}
+
+impl Deref for BorrowedWaker<'_> {
+    type Target = Waker;
+
+    fn deref(&self) -> &Waker {
+        &self.waker
+    }
+}
+
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
+
+/// # Safety
+///
+/// `data` is that of a waker of this table, whose reference is lent.
+unsafe fn lend(data: *const ()) -> ManuallyDrop<TaskRef> {
+    // SAFETY: wakers of this table are made from a cell's pointer only, with a reference.
+    ManuallyDrop::new(unsafe {
+        TaskRef::from_ptr(NonNull::new_unchecked(data.cast_mut()).cast::<Core>())
+    })
+}
+
+unsafe fn clone(data: *const ()) -> RawWaker {
+    // SAFETY: called with a waker of this table.
+    let task = unsafe { lend(data) };
+    RawWaker::new(TaskRef::clone(&task).into_ptr().as_ptr().cast_const().cast(), &VTABLE)
+}
+
+unsafe fn wake(data: *const ()) {
+    // SAFETY: called with a waker of this table, whose reference is given up.
+    let task = ManuallyDrop::into_inner(unsafe { lend(data) });
+    wake_task(&task);
+}
+
+unsafe fn wake_by_ref(data: *const ()) {
+    // SAFETY: called with a waker of this table.
+    let task = unsafe { lend(data) };
+    wake_task(&task);
+}
+
+unsafe fn drop_waker(data: *const ()) {
+    // SAFETY: called with a waker of this table, whose reference is given up.
+    drop(ManuallyDrop::into_inner(unsafe { lend(data) }));
+}
+
+fn wake_task(task: &TaskRef) {
+    match task.core().state.to_scheduled() {
+        // SAFETY: a reference has been counted for the queue entry.
+        ToScheduled::Push => unsafe { TaskRef::from_ptr(task.as_ptr()) }.schedule(),
+        ToScheduled::Nothing => {}
+    }
+}

@@ -1,0 +1,6 @@
+//! What a user of the channels relies on, by failure theme.
+
+mod cancel;
+mod close;
+mod order;
+mod waiting;

@@ -1,0 +1,50 @@
+//! Messages arrive once, and in order.
+
+use moirai_sync::channel;
+
+#[test]
+fn messages_of_one_sender_arrive_in_order() {
+    let (sender, receiver) = channel::bounded(3);
+    let thread = std::thread::spawn(move || (0..10_000).try_for_each(|i| sender.send(i)));
+    assert!(receiver.iter().eq(0..10_000));
+    thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn every_message_arrives_once_among_many_senders_and_receivers() {
+    for capacity in [1, 2, 128] {
+        let (sender, receiver) = channel::bounded(capacity);
+        let senders: Vec<_> = (0..4_u64)
+            .map(|n| {
+                let sender = sender.clone();
+                std::thread::spawn(move || {
+                    (0..2_000).for_each(|i| sender.send(n * 2_000 + i).unwrap());
+                })
+            })
+            .collect();
+        drop(sender);
+        let receivers: Vec<_> = (0..4)
+            .map(|n| {
+                let receiver = receiver.clone();
+                std::thread::spawn(move || -> Vec<u64> {
+                    if n % 2 == 0 {
+                        receiver.iter().collect()
+                    } else {
+                        moirai_sync::strand::block_on(async {
+                            let mut all = Vec::new();
+                            while let Ok(message) = receiver.recv_async().await {
+                                all.push(message);
+                            }
+                            all
+                        })
+                    }
+                })
+            })
+            .collect();
+        senders.into_iter().for_each(|thread| thread.join().unwrap());
+        let mut all: Vec<_> =
+            receivers.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+        all.sort_unstable();
+        assert!(all.into_iter().eq(0..8_000));
+    }
+}

@@ -1,0 +1,80 @@
+//! Waiting with limits, and where there is no runtime.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use moirai_sync::channel::{self, RecvTimeoutError, SendTimeoutError};
+use moirai_sync::strand;
+
+#[test]
+fn a_limit_in_the_past_still_tries_once() {
+    let (sender, receiver) = channel::bounded(1);
+    let past = Instant::now();
+    assert_eq!(sender.send_deadline(1, past), Ok(()));
+    assert_eq!(sender.send_deadline(2, past), Err(SendTimeoutError::Timeout(2)));
+    assert_eq!(receiver.recv_deadline(past), Ok(1));
+    assert_eq!(receiver.recv_deadline(past), Err(RecvTimeoutError::Timeout));
+}
+
+#[test]
+fn the_longest_timeout_is_no_limit() {
+    let (sender, receiver) = channel::bounded(1);
+    let thread = std::thread::spawn(move || receiver.recv_timeout(Duration::MAX));
+    sender.send_timeout(1, Duration::MAX).unwrap();
+    assert_eq!(thread.join().unwrap(), Ok(1));
+}
+
+#[test]
+fn a_timer_wakes_on_a_thread_without_a_runtime() {
+    let deadline = strand::now() + Duration::from_millis(5);
+    let mut timer = None;
+    let woken_at = strand::wait(None, |cx: &mut Context<'_>| {
+        if strand::now() >= deadline {
+            return Poll::Ready(strand::now());
+        }
+        timer = Some(strand::timer(deadline, cx.waker()));
+        Poll::Pending
+    });
+    assert!(woken_at.unwrap() >= deadline);
+}
+
+#[test]
+fn blocking_works_where_thread_locals_are_gone() {
+    struct AtExit(channel::Sender<u8>, channel::Receiver<u8>, Arc<AtomicBool>);
+    impl Drop for AtExit {
+        fn drop(&mut self) {
+            let sender = self.0.clone();
+            let thread = std::thread::spawn(move || sender.send(7).unwrap());
+            self.2.store(self.1.recv() == Ok(7), Ordering::SeqCst);
+            thread.join().unwrap();
+        }
+    }
+    thread_local!(static AT_EXIT: std::cell::RefCell<Option<AtExit>> = const { std::cell::RefCell::new(None) });
+    let ok = Arc::new(AtomicBool::new(false));
+    let (sender, receiver) = channel::bounded(1);
+    let in_thread = Arc::clone(&ok);
+    std::thread::spawn(move || {
+        AT_EXIT.with(|slot| *slot.borrow_mut() = Some(AtExit(sender, receiver, in_thread)));
+        // Used once before the exit, so that its slot is destroyed by then as well.
+        strand::wait(Some(Instant::now()), |_| Poll::<()>::Pending);
+    })
+    .join()
+    .unwrap();
+    assert!(ok.load(Ordering::SeqCst));
+}
+
+#[test]
+fn public_types_cross_threads_as_their_contents_allow() {
+    fn check<T: Send + Sync + std::panic::UnwindSafe + std::panic::RefUnwindSafe>() {}
+    check::<channel::Sender<u8>>();
+    check::<channel::Receiver<u8>>();
+    check::<moirai_sync::ResultSender<u8>>();
+    check::<moirai_sync::ResultReceiver<u8>>();
+    fn send<T: Send>(_: T) {}
+    let (sender, receiver) = channel::bounded::<std::cell::Cell<u8>>(1);
+    send(sender.send_async(std::cell::Cell::new(1)));
+    send(receiver.recv_async());
+    let _ = Waker::noop();
+}

@@ -1,0 +1,3 @@
+//! The facade as a program sees it. One binary; a module for each part.
+
+mod macros;

@@ -1,0 +1,73 @@
+//! Runs `cargo` in the repository, and says so. Knows no command of ours.
+
+use std::ffi::OsString;
+use std::process::Command;
+
+use crate::failure::Failure;
+use crate::repo;
+
+/// One call of `cargo`, in the repository's root, with the terminal's streams.
+#[derive(Debug)]
+pub(crate) struct Cargo {
+    command: Command,
+    shown: String,
+}
+
+impl Cargo {
+    /// The `cargo` that runs this program, or the one on the path.
+    pub(crate) fn new(args: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+        Self::of(Command::new(program), "cargo").args(args)
+    }
+
+    /// The `cargo` of another toolchain that rustup manages.
+    pub(crate) fn of_toolchain(toolchain: &str) -> Self {
+        let mut command = Command::new("rustup");
+        // The outer cargo pins its own toolchain in these; the inner one must choose anew.
+        command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO");
+        Self::of(command, "rustup").args(["run", toolchain, "cargo"])
+    }
+
+    fn of(mut command: Command, shown: &str) -> Self {
+        command.current_dir(repo::root());
+        Self { command, shown: shown.to_owned() }
+    }
+
+    /// Adds arguments.
+    pub(crate) fn args(mut self, args: impl IntoIterator<Item = impl AsRef<str>>) -> Self {
+        for arg in args {
+            self.command.arg(arg.as_ref());
+            self.shown.push(' ');
+            self.shown.push_str(arg.as_ref());
+        }
+        self
+    }
+
+    /// Sets a variable of the environment, and shows it as a shell would.
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        let quote = if value.contains(' ') { "\"" } else { "" };
+        self.shown = format!("{name}={quote}{value}{quote} {}", self.shown);
+        self
+    }
+
+    /// Appends `flags` to `RUSTFLAGS` or `RUSTDOCFLAGS`, keeping what the caller has set.
+    pub(crate) fn append_flags(self, name: &str, flags: &str) -> Self {
+        let inherited = std::env::var(name).unwrap_or_default();
+        let all = if inherited.is_empty() { flags.to_owned() } else { inherited + " " + flags };
+        self.env(name, &all)
+    }
+
+    /// Prints the call, runs it to its end, and refuses an exit code other than 0.
+    pub(crate) fn run(mut self) -> Result<(), Failure> {
+        eprintln!("$ {}", self.shown);
+        let status = self
+            .command
+            .status()
+            .map_err(|error| Failure::Failed(format!("cannot start `{}`: {error}", self.shown)))?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(Failure::Failed(format!("`{}` failed ({status})", self.shown)))
+    }
+}
