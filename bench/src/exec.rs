@@ -3,6 +3,8 @@
 //! The workloads are written once and run by every runtime through [`Peer`]. Each checks the results of
 //! its tasks. The runtimes are started once, before anything is timed, and sit idle while others run.
 
+pub(crate) mod sleepers;
+
 use std::future;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -18,7 +20,6 @@ use crate::peer::smol::Smol;
 use crate::peer::tokio_ct::TokioCt;
 use crate::peer::tokio_mt::TokioMt;
 use crate::peer::{Channels, Peer, Spawner};
-use crate::sleepers;
 
 /// The name of the suite.
 pub(crate) const NAME: &str = "exec";

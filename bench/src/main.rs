@@ -8,7 +8,6 @@ mod exec;
 mod harness;
 mod machine;
 mod peer;
-mod sleepers;
 
 use std::error::Error;
 use std::fs::File;
@@ -74,7 +73,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
 /// A child process, for one sample of one peer alone.
 fn child(peer: String) -> Result<f64, String> {
     catch_panic_messages();
-    match Driver::new().run(&(Arc::new(move |_| sleepers::sample(&peer)) as Workload), 1) {
+    match Driver::new().run(&(Arc::new(move |_| exec::sleepers::sample(&peer)) as Workload), 1) {
         Ok(sample) => Ok(sample.value),
         Err(Failure::Refused(why) | Failure::Wrong(why)) => Err(why),
     }
