@@ -36,14 +36,14 @@ fn main() -> ExitCode {
     let command = match args::parse(env::args().skip(1)) {
         Ok(command) => command,
         Err(complaint) => {
-            eprintln!("{COMPLAINT}{complaint}\n\n{}", args::USAGE);
+            eprintln!("moirai-bench: {complaint}\n\n{}", args::USAGE);
             return ExitCode::from(USAGE_ERROR);
         }
     };
     match with_smol_threads().and_then(|()| run(command)) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("{COMPLAINT}{error}");
+            eprintln!("moirai-bench: {error}");
             ExitCode::FAILURE
         }
     }
@@ -64,18 +64,19 @@ fn with_smol_threads() -> Result<(), Box<dyn Error>> {
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
         Command::Help => print!("{}", args::USAGE),
-        Command::Sleepers(peer) => println!("{}", child(peer)?),
+        Command::Sleepers(peer) => println!("{}", child(peer)),
         Command::Exec(selection) => return suite(&selection),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A child process, for one sample of one peer alone.
-fn child(peer: String) -> Result<f64, String> {
+/// What a child process says: the figure of its one sample, or why there is none.
+fn child(peer: String) -> String {
     catch_panic_messages();
-    match Driver::new().run(&(Arc::new(move |_| exec::sleepers::sample(&peer)) as Workload), 1) {
-        Ok(sample) => Ok(sample.value),
-        Err(Failure::Refused(why) | Failure::Wrong(why)) => Err(why),
+    let sleepers: Workload = Arc::new(move |_| exec::sleepers::sample(&peer));
+    match Driver::new().run(&sleepers, 1) {
+        Ok(sample) => sample.value.to_string(),
+        Err(Failure::Refused(why) | Failure::Wrong(why)) => why,
     }
 }
 
@@ -157,9 +158,6 @@ fn rounds(selection: &Selection, group: &Group) -> usize {
 fn ours_failed(result: &CaseResult) -> bool {
     result.rows.iter().any(|row| row.peer == STANDING.ours && row.samples.is_err())
 }
-
-/// What every complaint on standard error begins with.
-const COMPLAINT: &str = "moirai-bench: ";
 
 /// The exit code of a command line that was not understood.
 const USAGE_ERROR: u8 = 64;

@@ -56,9 +56,10 @@ fn of_child(peer: &str) -> Result<f64, String> {
         .output()
         .map_err(|error| format!("cannot start the child process: {error}"))?;
     let said = String::from_utf8_lossy(&output.stdout);
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    let complaint = complaint.trim().trim_start_matches(crate::COMPLAINT);
-    said.trim().parse().map_err(|_| complaint.to_owned())
+    match said.trim() {
+        "" => Err(format!("the child process said nothing ({})", output.status)),
+        figure_or_reason => figure_or_reason.parse().map_err(|_| figure_or_reason.to_owned()),
+    }
 }
 
 /// The child's side of [`of_child`]: the microseconds that one peer's sleepers cost.
