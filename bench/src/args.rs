@@ -1,0 +1,151 @@
+//! The command line. It knows the names it is given, not what they do.
+
+use std::path::PathBuf;
+
+/// The text of `--help`.
+pub(crate) const USAGE: &str = "\
+Usage: moirai-bench exec [OPTIONS]
+
+Measures Moirai and its rivals in one process, rounds interleaved; lower is better everywhere.
+
+Options:
+  --case NAME    only this case, or the group that holds it; may be repeated
+  --peer NAME    only this peer; may be repeated
+  --rounds N     samples per case and peer (default 9; 3 for cases that take seconds)
+  --json FILE    also write one JSON object per row to FILE
+  --list         print the names of all cases and peers
+  --help         print this text
+";
+
+/// Rounds, unless told otherwise.
+pub(crate) const ROUNDS_DEFAULT: usize = 9;
+
+/// Rounds of a case whose samples take seconds, unless told otherwise.
+pub(crate) const SLOW_ROUNDS_DEFAULT: usize = 3;
+
+/// The most rounds that may be asked for.
+pub(crate) const ROUNDS_MAX: usize = 10_000;
+
+/// What to do.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Command {
+    /// Run the suite `exec`.
+    Exec(Selection),
+    /// Be the child process of the sleepers' case: measure one peer, alone.
+    Sleepers(String),
+    /// Print [`USAGE`].
+    Help,
+}
+
+/// What to run, and where to write it.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Selection {
+    /// Names of cases or groups; empty: all.
+    pub(crate) cases: Vec<String>,
+    /// Names of peers; empty: all.
+    pub(crate) peers: Vec<String>,
+    /// Rounds, if given.
+    pub(crate) rounds: Option<usize>,
+    /// Where the JSON lines go.
+    pub(crate) json: Option<PathBuf>,
+    /// Print names instead of measuring.
+    pub(crate) list: bool,
+}
+
+impl Selection {
+    /// Whether a peer of this name was asked for.
+    pub(crate) fn takes_peer(&self, name: &str) -> bool {
+        self.peers.is_empty() || self.peers.iter().any(|peer| peer == name)
+    }
+
+    /// Whether a group of this name, with these cases, was asked for.
+    pub(crate) fn takes_group(&self, name: &str, cases: &[&str]) -> bool {
+        let asked_for = |asked: &String| asked == name || cases.contains(&asked.as_str());
+        self.cases.is_empty() || self.cases.iter().any(asked_for)
+    }
+}
+
+/// Reads the arguments after the program's name.
+///
+/// # Errors
+///
+/// A message that names the argument it does not understand.
+pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, String> {
+    let mut args = args.into_iter();
+    match args.next().as_deref() {
+        Some("exec") => {}
+        Some("sleepers") => {
+            return args.next().map(Command::Sleepers).ok_or("which peer?".to_owned());
+        }
+        Some("--help" | "-h") | None => return Ok(Command::Help),
+        Some(other) => return Err(format!("unknown suite `{other}`, expected `exec`")),
+    }
+    let mut selection = Selection::default();
+    while let Some(option) = args.next() {
+        let mut value = || args.next().ok_or_else(|| format!("`{option}` needs a value"));
+        match option.as_str() {
+            "--case" => selection.cases.push(value()?),
+            "--peer" => selection.peers.push(value()?),
+            "--rounds" => selection.rounds = Some(rounds(&value()?)?),
+            "--json" => selection.json = Some(value()?.into()),
+            "--list" => selection.list = true,
+            "--help" | "-h" => return Ok(Command::Help),
+            _ => return Err(format!("unknown option `{option}`")),
+        }
+    }
+    Ok(Command::Exec(selection))
+}
+
+fn rounds(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(rounds @ 1..=ROUNDS_MAX) => Ok(rounds),
+        _ => Err(format!("`--rounds` is {text}, expected 1..={ROUNDS_MAX}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, String> {
+        parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn names_may_be_repeated() {
+        let Ok(Command::Exec(selection)) =
+            parsed("exec --case flat --case yield --peer smol --rounds 5 --json out.jsonl")
+        else {
+            panic!("not understood")
+        };
+        assert_eq!(selection.cases, ["flat", "yield"]);
+        assert!(selection.takes_peer("smol") && !selection.takes_peer("tokio-mt"));
+        assert_eq!(selection.rounds, Some(5));
+        assert_eq!(selection.json, Some("out.jsonl".into()));
+    }
+
+    #[test]
+    fn a_group_is_chosen_by_its_name_or_by_one_of_its_cases() {
+        let Ok(Command::Exec(selection)) = parsed("exec --case flat_100") else {
+            panic!("not understood")
+        };
+        assert!(selection.takes_group("flat", &["flat_1", "flat_100"]));
+        assert!(!selection.takes_group("yield", &["yield"]));
+        assert!(Selection::default().takes_group("yield", &["yield"]));
+    }
+
+    #[test]
+    fn rounds_outside_the_limits_are_refused() {
+        assert!(parsed("exec --rounds 0").is_err());
+        assert!(parsed("exec --rounds 10001").is_err());
+        assert!(parsed("exec --rounds 10000").is_ok());
+        assert!(parsed("exec --rounds few").is_err());
+    }
+
+    #[test]
+    fn an_unknown_word_is_named_in_the_error() {
+        assert_eq!(parsed("exec --fast"), Err("unknown option `--fast`".to_owned()));
+        assert_eq!(parsed("exec --peer"), Err("`--peer` needs a value".to_owned()));
+        assert_eq!(parsed("chan"), Err("unknown suite `chan`, expected `exec`".to_owned()));
+    }
+}

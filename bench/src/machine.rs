@@ -1,0 +1,77 @@
+//! The machine that the figures belong to, and the processor time of this process.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// Processor time that this process has used so far, of all its threads, user and system.
+pub(crate) fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Processor time that this process uses while the calling thread sleeps for `watched`.
+pub(crate) fn idle_cpu_time(watched: Duration) -> Duration {
+    let before = cpu_time();
+    thread::sleep(watched);
+    cpu_time() - before
+}
+
+/// Cores, processor, kernel, load and date, on one line.
+pub(crate) fn describe() -> String {
+    let mut line = String::new();
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let _ = write!(line, "{cores} cores"); // a String accepts everything
+    let cpuinfo = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    if let Some((_, model)) = model {
+        let _ = write!(line, ", {model}");
+    }
+    if let Ok(release) = fs::read_to_string("/proc/sys/kernel/osrelease") {
+        let _ = write!(line, ", Linux {}", release.trim());
+    }
+    if let Ok(load) = fs::read_to_string("/proc/loadavg") {
+        let _ = write!(line, ", load {}", load.split(' ').next().unwrap_or_default());
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (year, month, day) = civil(now.as_secs() / 86_400);
+    let _ = write!(line, ", {year}-{month:02}-{day:02}");
+    line
+}
+
+/// The date of a day counted from 1970-01-01 (Howard Hinnant, "chrono-compatible date algorithms").
+fn civil(days: u64) -> (u64, u64, u64) {
+    let shifted = days + 719_468; // days since 0000-03-01
+    let (era, of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_right_around_leap_days() {
+        assert_eq!(civil(0), (1970, 1, 1));
+        assert_eq!(civil(19_782), (2024, 2, 29));
+        assert_eq!(civil(19_783), (2024, 3, 1));
+        assert_eq!(civil(20_453), (2025, 12, 31));
+        assert_eq!(civil(20_454), (2026, 1, 1));
+    }
+
+    #[test]
+    fn processor_time_grows_with_work() {
+        let before = cpu_time();
+        while cpu_time() == before {
+            std::hint::spin_loop();
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Moirai and its rivals, side by side: `cargo run --release --manifest-path bench/Cargo.toml -- exec`.
+//!
+//! One process, one command, a table per case and JSON lines. A suite is a file (`exec`), a rival is a
+//! file (`peer/`), and what makes the figures comparable is `harness/`.
+
+mod args;
+mod exec;
+mod harness;
+mod machine;
+mod peer;
+
+use std::error::Error;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use std::{env, process};
+
+use args::{Command, Selection};
+use exec::{Group, Runtimes};
+use harness::report::{Standing, Table, json_lines};
+use harness::{CaseResult, Driver, Effort, Failure, Workload, catch_panic_messages, measure};
+use peer::Peer as _;
+
+/// Whom the tables compare.
+const STANDING: Standing =
+    Standing { ours: peer::moirai::Moirai::NAME, limit: peer::floor::Floor::NAME };
+
+/// How long all runtimes together are watched doing nothing, at the end.
+const IDLE_WATCHED: Duration = Duration::from_millis(500);
+
+fn main() -> ExitCode {
+    let command = match args::parse(env::args().skip(1)) {
+        Ok(command) => command,
+        Err(complaint) => {
+            eprintln!("moirai-bench: {complaint}\n\n{}", args::USAGE);
+            return ExitCode::from(USAGE_ERROR);
+        }
+    };
+    match with_smol_threads().and_then(|()| run(command)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("moirai-bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Starts this program anew with the size of smol's global executor in the environment, the only
+/// place where smol looks for it, unless it is there.
+fn with_smol_threads() -> Result<(), Box<dyn Error>> {
+    let (name, wanted) = (peer::smol::THREADS, peer::WORKERS.to_string());
+    if env::var(name).is_ok_and(|found| found == wanted) {
+        return Ok(());
+    }
+    let program = env::current_exe()?;
+    // `exec` returns only if it fails.
+    Err(process::Command::new(program).args(env::args_os().skip(1)).env(name, wanted).exec().into())
+}
+
+fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
+    match command {
+        Command::Help => print!("{}", args::USAGE),
+        Command::Sleepers(peer) => println!("{}", child(peer)),
+        Command::Exec(selection) => return suite(&selection),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What a child process says: the figure of its one sample, or why there is none.
+fn child(peer: String) -> String {
+    catch_panic_messages();
+    let sleepers: Workload = Arc::new(move |_| exec::sleepers::sample(&peer));
+    match Driver::new().run(&sleepers, 1) {
+        Ok(sample) => sample.value.to_string(),
+        Err(Failure::Refused(why) | Failure::Wrong(why)) => why,
+    }
+}
+
+fn suite(selection: &Selection) -> Result<ExitCode, Box<dyn Error>> {
+    let runtimes = Runtimes::start()?;
+    let groups = selected(selection, runtimes.groups())?;
+    if selection.list {
+        list(&groups);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut json = selection.json.as_deref().map(create).transpose()?;
+    println!("{}", machine::describe());
+
+    catch_panic_messages();
+    let mut driver = Driver::new();
+    let mut ours_complete = true;
+    for group in &groups {
+        let mut results = measure(&mut driver, &group.cases, rounds(selection, group))?;
+        results.extend(group.derive.map(|derive| derive(&results)));
+        for result in &results {
+            println!("\n{}", Table { result, standing: STANDING });
+            if let Some(json) = &mut json {
+                json.write_all(json_lines(exec::NAME, result)?.as_bytes())?;
+            }
+            ours_complete &= !ours_failed(result);
+        }
+    }
+    let used = machine::idle_cpu_time(IDLE_WATCHED).as_micros();
+    println!("all runtimes, idle: {used} us of processor time in {IDLE_WATCHED:?}");
+    Ok(if ours_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn create(path: &Path) -> Result<File, String> {
+    File::create(path).map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
+/// The groups and peers that were asked for.
+fn selected(selection: &Selection, groups: Vec<Group>) -> Result<Vec<Group>, String> {
+    let cases = groups.iter().flat_map(names);
+    let peers = groups.iter().flat_map(|group| &group.cases).flat_map(|case| &case.entrants);
+    known("case", &selection.cases, cases.chain(groups.iter().map(|group| group.name)).collect())?;
+    known("peer", &selection.peers, peers.map(|entrant| entrant.peer).collect())?;
+
+    let mut chosen = groups;
+    chosen.retain(|group| selection.takes_group(group.name, &names(group).collect::<Vec<_>>()));
+    for case in chosen.iter_mut().flat_map(|group| &mut group.cases) {
+        case.entrants.retain(|entrant| selection.takes_peer(entrant.peer));
+    }
+    chosen.retain(|group| group.cases.iter().any(|case| !case.entrants.is_empty()));
+    Ok(chosen)
+}
+
+fn names(group: &Group) -> impl Iterator<Item = &'static str> {
+    group.cases.iter().map(|case| case.name)
+}
+
+fn known(kind: &str, asked: &[String], names: Vec<&str>) -> Result<(), String> {
+    match asked.iter().find(|name| !names.contains(&name.as_str())) {
+        Some(unknown) => Err(format!("no {kind} is called `{unknown}`; `--list` names them all")),
+        None => Ok(()),
+    }
+}
+
+fn list(groups: &[Group]) {
+    for group in groups {
+        let cases: Vec<&str> = names(group).collect();
+        let peers = group.cases.first().map_or(&[][..], |case| &case.entrants);
+        let peers: Vec<&str> = peers.iter().map(|entrant| entrant.peer).collect();
+        println!("{:<20} cases: {}; peers: {}", group.name, cases.join(" "), peers.join(" "));
+    }
+}
+
+fn rounds(selection: &Selection, group: &Group) -> usize {
+    let slow = group.cases.iter().any(|case| case.effort == Effort::Once);
+    let default = if slow { args::SLOW_ROUNDS_DEFAULT } else { args::ROUNDS_DEFAULT };
+    selection.rounds.unwrap_or(default)
+}
+
+fn ours_failed(result: &CaseResult) -> bool {
+    result.rows.iter().any(|row| row.peer == STANDING.ours && row.samples.is_err())
+}
+
+/// The exit code of a command line that was not understood.
+const USAGE_ERROR: u8 = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_case_or_peer_is_refused_by_name() {
+        let refused = |kind: &str| known(kind, &["nope".to_owned()], vec!["yield"]).unwrap_err();
+        assert_eq!(refused("case"), "no case is called `nope`; `--list` names them all");
+        assert_eq!(refused("peer"), "no peer is called `nope`; `--list` names them all");
+        assert_eq!(known("case", &["yield".to_owned()], vec!["yield"]), Ok(()));
+    }
+}
