@@ -14,6 +14,7 @@ use loom::thread;
 use moirai_sync::TaskError;
 
 use super::{idle_pool, run_queued};
+use crate::sched::local::LocalQueue;
 use crate::sched::pool::Pool;
 use crate::sched::{current, deque};
 use crate::task::{self, TaskHandle};
@@ -215,6 +216,7 @@ fn an_inline_join_against_the_queue() {
         });
         {
             let (local, _) = deque::ring();
+            let local = LocalQueue::new(local);
             let context = current::Context::new(Arc::clone(&pool), Some(local));
             let _entered = current::enter(context);
             handle.join().unwrap();

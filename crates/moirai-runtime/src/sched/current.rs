@@ -1,7 +1,7 @@
-//! Which pool the calling thread belongs to, and its ring if it is a worker.
+//! Which pool the calling thread belongs to, and its queue if it is a worker.
 //!
 //! A saved and restored stack: entering a runtime inside another's task hides the outer one until
-//! the guard is dropped. `schedule` compares: work goes to this thread's ring only if it belongs
+//! the guard is dropped. `schedule` compares: work goes to this thread's queue only if it belongs
 //! to this thread's pool.
 
 use std::cell::{Cell, RefCell};
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use moirai_sync::__prim::thread_local;
 
-use super::deque::Local;
+use super::local::{LocalQueue, Pushed};
 use super::pool::Pool;
 use super::work::Work;
 
@@ -18,17 +18,51 @@ use super::work::Work;
 #[derive(Debug)]
 pub(crate) struct Context {
     pub(crate) pool: Arc<Pool>,
-    /// The ring, on a worker's thread.
-    pub(crate) local: Option<Local>,
-    /// Set while work is published that this thread will look at next: no one else is woken.
+    /// The queue, on a worker's thread.
+    pub(crate) local: Option<LocalQueue>,
+    /// Set while the driver wakes tasks on this thread, which looks at them next: they keep their
+    /// order, and no one else is woken.
     pub(crate) quiet: Cell<bool>,
     /// How many joined tasks run inside each other on this stack.
     pub(crate) inline_depth: Cell<u32>,
 }
 
+/// How soon scheduled work is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Right after the running task, on the same worker: it has just been given something.
+    Next,
+    /// After what is queued, on whichever worker gets to it.
+    Back,
+}
+
 impl Context {
-    pub(crate) fn new(pool: Arc<Pool>, local: Option<Local>) -> Rc<Self> {
+    pub(crate) fn new(pool: Arc<Pool>, local: Option<LocalQueue>) -> Rc<Self> {
         Rc::new(Self { pool, local, quiet: Cell::new(false), inline_depth: Cell::new(0) })
+    }
+
+    /// Queues `work` of this context's pool.
+    #[inline]
+    pub(crate) fn schedule(&self, work: Work, place: Place) {
+        let Some(local) = &self.local else { return self.pool.inject(work) };
+        let pushed = match place {
+            Place::Next if !self.quiet.get() => local.push_next(work),
+            _ => local.push_back(work),
+        };
+        match pushed {
+            Pushed::Next => {}
+            Pushed::Ring if self.quiet.get() => {}
+            Pushed::Ring => self.pool.wake_one(),
+            Pushed::Overflow(overflow) => self.pool.inject_chain(overflow),
+        }
+    }
+
+    /// The thread will not come to its next task soon: others may have it. Wakes nobody, but for
+    /// what overflows.
+    pub(crate) fn share_next(&self) {
+        if let Some(Pushed::Overflow(overflow)) = self.local.as_ref().map(LocalQueue::share_next) {
+            self.pool.inject_chain(overflow);
+        }
     }
 }
 
@@ -65,27 +99,27 @@ pub(crate) fn pool() -> Option<Arc<Pool>> {
     with(|context| Arc::clone(&context.pool))
 }
 
-/// Queues `work` of `pool`: in this thread's ring if it is a worker of that pool, else in the
-/// injector. Wakes a worker if need be. A closed pool shuts it down at once.
+/// The calling thread's context, if it is a worker of `pool`.
 #[inline]
-pub(crate) fn schedule(pool: &Arc<Pool>, work: Work) {
-    let mut work = Some(work);
-    with(|context| {
-        let Some(local) = &context.local else { return };
-        if !Arc::ptr_eq(&context.pool, pool) {
-            return;
-        }
-        if let Some(work) = work.take()
-            && let Err(overflow) = local.push(work)
-        {
-            pool.inject_chain(overflow);
-        }
-        if !context.quiet.get() {
-            pool.wake_one();
-        }
-    });
-    if let Some(work) = work {
-        pool.inject(work);
+pub(crate) fn worker_of(pool: &Arc<Pool>) -> Option<Rc<Context>> {
+    CURRENT
+        .try_with(|current| {
+            let current = current.borrow();
+            let context = current.as_ref()?;
+            let ours = context.local.is_some() && Arc::ptr_eq(&context.pool, pool);
+            ours.then(|| Rc::clone(context))
+        })
+        .ok()
+        .flatten()
+}
+
+/// Queues `work` of `pool`: with this thread if it is a worker of that pool, else in the injector.
+/// Wakes a worker if need be. A closed pool shuts it down at once.
+#[inline]
+pub(crate) fn schedule(pool: &Arc<Pool>, work: Work, place: Place) {
+    match worker_of(pool) {
+        Some(context) => context.schedule(work, place),
+        None => pool.inject(work),
     }
 }
 

@@ -171,6 +171,11 @@ impl Idle {
         Search::Yes
     }
 
+    /// Whether a searcher is the only one; a hint.
+    pub(crate) fn is_only_searcher(&self) -> bool {
+        Word::of(self.word.load(Ordering::Relaxed)).searching == 1
+    }
+
     /// A searcher has found work.
     pub(crate) fn end_search(&self) -> LastSearcher {
         // SeqCst: pairs with the fence in `wake_one`: who saw us searching has published before.

@@ -1,7 +1,8 @@
 //! The scheduler: it moves [`Work`](work::Work) to threads that may run it.
 //!
-//! **Search order** of a worker with a permit: its own ring, the injector, the rings of the others
-//! (half of one, from a random start), then sleep. Every [`FAIRNESS_INTERVAL`](worker) runs it looks at the
+//! **Search order** of a worker with a permit: the task that the last one woke, its own ring, the
+//! injector, the rings of the others (half of one, from a random start), then a short spin if that
+//! has paid lately, then sleep. Every [`FAIRNESS_INTERVAL`](worker) runs it looks at the
 //! injector and the driver first, so that neither starves behind a ring that refills itself.
 //!
 //! **Wake rule.** Whoever publishes work wakes one sleeper, unless somebody searches already. The
@@ -16,6 +17,7 @@
 //! | `work` | headers, vtables, chains |
 //! | `registry` | everything spawned and not freed |
 //! | `deque`, `injector` | queues of work |
+//! | `local` | a worker's ring and its next-task slot |
 //! | `idle` | permits, searchers, sleepers |
 //! | `driver` | the clock |
 //! | `pool` | what the workers share; starts threads through a function it is given |
@@ -31,6 +33,7 @@ pub(crate) mod deque;
 pub(crate) mod driver;
 pub(crate) mod idle;
 pub(crate) mod injector;
+pub(crate) mod local;
 pub(crate) mod pool;
 pub(crate) mod registry;
 pub(crate) mod work;

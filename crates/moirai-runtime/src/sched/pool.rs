@@ -138,10 +138,11 @@ impl Pool {
         }
     }
 
-    /// As [`inject`](Self::inject), for what a full ring gave back. Wakes nobody.
-    pub(crate) fn inject_chain(&self, chain: Chain) {
-        if let Err(chain) = self.injector.push_chain(chain) {
-            shut_down(chain);
+    /// As [`inject`](Self::inject), for what a full ring gave back.
+    pub(crate) fn inject_chain(self: &Arc<Self>, chain: Chain) {
+        match self.injector.push_chain(chain) {
+            Ok(()) => self.wake_one(),
+            Err(chain) => shut_down(chain),
         }
     }
 

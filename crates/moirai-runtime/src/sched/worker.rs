@@ -7,16 +7,17 @@ use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use moirai_sync::__prim::atomic::{Ordering, fence};
 use moirai_sync::__prim::thread::{self, JoinHandle};
-use moirai_sync::__prim::{Parked, Parker};
+use moirai_sync::__prim::{Parked, Parker, spin_loop};
 use moirai_sync::strand::{self, Clock, Hooks};
 
 use super::current::{self, Context};
 use super::deque::{Local, RING_CAPACITY};
 use super::idle::{Acquired, Bed, LastSearcher, Search};
+use super::local::LocalQueue;
 use super::pool::{Begin, Pool, Remote};
 use super::work::Work;
 
@@ -37,17 +38,17 @@ pub(crate) fn start(
 }
 
 fn run(pool: Arc<Pool>, id: usize, local: Local, begin: Begin) {
-    let seat = Rc::new(Seat {
-        pool: Arc::clone(&pool),
-        permit: Cell::new(true),
-        blocking_depth: Cell::new(0),
-    });
     let parker = Arc::new(Parker::new());
     if let Some(remote) = pool.remote(id) {
         // The thread of an id is started once.
         let _: Result<(), Arc<Parker>> = remote.parker.set(Arc::clone(&parker));
     }
-    let context = Context::new(pool, Some(local));
+    let context = Context::new(pool, Some(LocalQueue::new(local)));
+    let seat = Rc::new(Seat {
+        context: Rc::clone(&context),
+        permit: Cell::new(true),
+        blocking_depth: Cell::new(0),
+    });
     let worker = Worker {
         context: Rc::clone(&context),
         seat: Rc::clone(&seat),
@@ -56,6 +57,7 @@ fn run(pool: Arc<Pool>, id: usize, local: Local, begin: Begin) {
         search: Cell::new(if begin == Begin::Searching { Search::Yes } else { Search::No }),
         tick: Cell::new(0),
         random: Cell::new(id as u32 * 2 + 1),
+        rest: Rest { average: Cell::new(SPIN_WORTH_MAX * 2) },
     };
     {
         let _entered = current::enter(context);
@@ -70,7 +72,7 @@ fn run(pool: Arc<Pool>, id: usize, local: Local, begin: Begin) {
 
 /// What a thread needs to block without stopping the others.
 struct Seat {
-    pool: Arc<Pool>,
+    context: Rc<Context>,
     permit: Cell<bool>,
     /// Blocking calls inside each other; the outermost gives the permit up.
     blocking_depth: Cell<u32>,
@@ -80,8 +82,11 @@ impl Hooks for Seat {
     fn blocking_begin(&self) {
         let depth = self.blocking_depth.get();
         self.blocking_depth.set(depth + 1);
-        if depth == 0 && self.permit.replace(false) {
-            self.pool.release_permit();
+        if depth == 0 {
+            self.context.share_next();
+            if self.permit.replace(false) {
+                self.context.pool.release_permit();
+            }
         }
     }
 
@@ -90,12 +95,12 @@ impl Hooks for Seat {
         self.blocking_depth.set(depth);
         if depth == 0 {
             // Without a permit the task goes on all the same, up to its next scheduling point.
-            self.permit.set(self.pool.idle.try_acquire() == Acquired::Yes);
+            self.permit.set(self.context.pool.idle.try_acquire() == Acquired::Yes);
         }
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
-        Arc::clone(&self.pool.driver) as Arc<dyn Clock>
+        Arc::clone(&self.context.pool.driver) as Arc<dyn Clock>
     }
 }
 
@@ -107,6 +112,24 @@ struct Worker {
     search: Cell<Search>,
     tick: Cell<u32>,
     random: Cell<u32>,
+    rest: Rest,
+}
+
+/// How long this worker has been without work lately.
+struct Rest {
+    /// A moving average, bounded so that one long rest is soon forgotten.
+    average: Cell<Duration>,
+}
+
+impl Rest {
+    fn is_short(&self) -> bool {
+        self.average.get() <= SPIN_WORTH_MAX
+    }
+
+    fn took(&self, rest: Duration) {
+        let rest = rest.min(SPIN_WORTH_MAX * 2);
+        self.average.set((self.average.get() * 3 + rest) / 4);
+    }
 }
 
 impl Worker {
@@ -114,10 +137,10 @@ impl Worker {
         &self.context.pool
     }
 
-    fn local(&self) -> &Local {
+    fn local(&self) -> &LocalQueue {
         match &self.context.local {
             Some(local) => local,
-            None => unreachable!("a worker's context has a ring"),
+            None => unreachable!("a worker's context has a queue"),
         }
     }
 
@@ -142,7 +165,11 @@ impl Worker {
                 return Some(work);
             }
         }
-        self.local().pop().or_else(|| self.take_injected()).or_else(|| self.steal())
+        self.local()
+            .pop()
+            .or_else(|| self.take_injected())
+            .or_else(|| self.steal())
+            .or_else(|| self.spin())
     }
 
     fn run(&self, work: Work) {
@@ -159,12 +186,14 @@ impl Worker {
     fn take_injected(&self) -> Option<Work> {
         let pool = self.pool();
         let share = |queued: usize| {
-            (queued / pool.config().worker_threads).min(RING_CAPACITY / 2).min(self.local().room())
+            (queued / pool.config().worker_threads)
+                .min(RING_CAPACITY / 2)
+                .min(self.local().ring().room())
         };
         let (work, mut rest) = pool.injector.pop_batch(share)?;
         while let Some(more) = rest.pop() {
             // The share is no more than the room.
-            if let Err(overflow) = self.local().push(more) {
+            if let Err(overflow) = self.local().ring().push(more) {
                 pool.inject_chain(overflow);
             }
         }
@@ -182,11 +211,38 @@ impl Worker {
         let first = self.random() as usize % started;
         let victims = (first..started).chain(0..first).filter(|&id| id != self.id);
         for remote in victims.filter_map(|id| self.pool().remote(id)) {
-            if let Some(work) = remote.stealer.steal_half(self.local()) {
+            if let Some(work) = remote.stealer.steal_half(self.local().ring()) {
                 return Some(work);
             }
         }
         self.take_injected()
+    }
+
+    /// Looks on for a moment before it sleeps, if work has come soon lately: waking a sleeping
+    /// thread costs more than this on both sides. Only one searcher does, and nobody is woken
+    /// while it looks.
+    fn spin(&self) -> Option<Work> {
+        if self.search.get() == Search::No
+            || !self.rest.is_short()
+            || !self.pool().idle.is_only_searcher()
+        {
+            return None;
+        }
+        let start = Instant::now();
+        loop {
+            for _ in 0..SPIN_PAUSES {
+                spin_loop();
+            }
+            let work = if self.pool().has_work() { self.steal() } else { None };
+            let spun = start.elapsed();
+            if work.is_some() {
+                self.rest.took(spun);
+                return work;
+            }
+            if spun >= SPIN_MAX || self.pool().is_closed() {
+                return None;
+            }
+        }
     }
 
     /// Gives the permit back and sleeps until there is work.
@@ -198,11 +254,15 @@ impl Worker {
         if last == LastSearcher::Yes && self.pool().has_work() {
             self.pool().wake_one();
         }
+        let start = Instant::now();
         self.slumber(bed);
+        self.rest.took(start.elapsed());
     }
 
     /// A thread that came back from blocking waits until a permit is free.
     fn regain_permit(&self) {
+        // What the task has woken since it came back is for others now.
+        self.context.share_next();
         match self.pool().idle.sleep_without(self.id) {
             Acquired::Yes => self.seat.permit.set(true),
             Acquired::No => self.slumber(Bed::Own),
@@ -222,7 +282,8 @@ impl Worker {
                 break;
             }
             // The driver's wakers were called on this thread and filled its ring.
-            if !self.local().is_empty() && self.pool().idle.get_up(self.id) == Acquired::Yes {
+            if !self.local().ring().is_empty() && self.pool().idle.get_up(self.id) == Acquired::Yes
+            {
                 self.seat.permit.set(true);
                 break;
             }
@@ -237,7 +298,7 @@ impl Worker {
             self.pool().leave_driver();
         }
         // One task in the ring is for this worker; for more, another is woken.
-        if self.seat.permit.get() && self.local().len() > 1 {
+        if self.seat.permit.get() && self.local().ring().len() > 1 {
             self.pool().wake_one();
         }
     }
@@ -269,3 +330,12 @@ impl Worker {
 /// Runs between two looks at the injector and the driver: a prime, so that it keeps no step with
 /// programs that work in round numbers.
 const FAIRNESS_INTERVAL: u32 = 61;
+
+/// How long a searcher looks on; about what it costs to wake a sleeping thread.
+const SPIN_MAX: Duration = Duration::from_micros(50);
+
+/// Above this average rest, looking on rarely pays: an idle runtime does not.
+const SPIN_WORTH_MAX: Duration = Duration::from_micros(if cfg!(moirai_loom) { 0 } else { 200 });
+
+/// Pauses between two looks.
+const SPIN_PAUSES: u32 = 8;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use moirai_sync::{TaskError, TaskResult, strand};
 
-use crate::sched::current;
+use crate::sched::current::{self, Place};
 use crate::sched::work::Kind;
 
 use super::harness::Claimed;
@@ -161,8 +161,11 @@ impl<T> TaskHandle<T> {
     /// ```
     pub fn cancel(&self) {
         match self.task.core().state.cancel() {
-            // SAFETY: a reference has been counted for the queue entry.
-            ToScheduled::Push => unsafe { TaskRef::from_ptr(self.task.as_ptr()) }.schedule(),
+            ToScheduled::Push => {
+                // SAFETY: a reference has been counted for the queue entry.
+                let entry = unsafe { TaskRef::from_ptr(self.task.as_ptr()) };
+                entry.schedule(Place::Back);
+            }
             ToScheduled::Nothing => {}
         }
     }

@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 
 use moirai_sync::{TaskError, TaskResult};
 
-use crate::sched::current;
+use crate::sched::current::{self, Place};
 use crate::sched::work::Kind;
 
 use super::raw::{self, Cell, Core, Stage, TaskRef, contain, drop_contained};
@@ -108,7 +108,8 @@ unsafe fn poll<F: Future>(task: TaskRef) {
                     // The reference went with the move.
                     let _: NonNull<Core> = task.into_ptr();
                 }
-                ToIdle::Reschedule => task.schedule(),
+                // Behind the others: it has had its turn.
+                ToIdle::Reschedule => task.schedule(Place::Back),
                 // SAFETY: the state is still RUNNING by this thread.
                 ToIdle::Cancel => unsafe { end::<F>(&task, TaskError::Cancelled) },
                 ToIdle::Free => {

@@ -15,7 +15,7 @@ use std::task::Waker;
 use moirai_sync::__prim::UnsafeCell;
 use moirai_sync::{TaskError, TaskResult};
 
-use crate::sched::current;
+use crate::sched::current::{self, Place};
 use crate::sched::pool::Pool;
 use crate::sched::work::{Header, Kind, VTable, Work};
 
@@ -195,9 +195,15 @@ impl TaskRef {
     }
 
     /// Queues the task at its pool; this reference becomes the entry's.
-    pub(super) fn schedule(self) {
-        let pool = Arc::clone(&self.core().pool);
-        current::schedule(&pool, self.into_work());
+    pub(super) fn schedule(self, place: Place) {
+        // Once it is queued the task may end and be freed, and its pointer to the pool with it.
+        match current::worker_of(&self.core().pool) {
+            Some(context) => context.schedule(self.into_work(), place),
+            None => {
+                let pool = Arc::clone(&self.core().pool);
+                pool.inject(self.into_work());
+            }
+        }
     }
 }
 
@@ -214,7 +220,7 @@ impl Drop for TaskRef {
             RefDropped::Others => {}
             // SAFETY: this was the last reference.
             RefDropped::Free => unsafe { free(self.0) },
-            RefDropped::Abandoned => Self(self.0).schedule(),
+            RefDropped::Abandoned => Self(self.0).schedule(Place::Back),
         }
     }
 }

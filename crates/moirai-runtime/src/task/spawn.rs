@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use moirai_sync::{SpawnFailed, TaskError};
 
-use crate::sched::current;
+use crate::sched::current::{self, Place};
 use crate::sched::pool::Pool;
 use crate::sched::work::{Kind, Registered, Work};
 
@@ -57,7 +57,9 @@ where
             refuse::<F>(&task, work, reason);
         }
     } else {
-        current::schedule(pool, work);
+        // A closure computes: let another worker have it.
+        let place = if kind == Kind::Future { Place::Next } else { Place::Back };
+        current::schedule(pool, work, place);
     }
     // SAFETY: the handle's reference to a cell of `F`.
     unsafe { TaskHandle::new(task) }

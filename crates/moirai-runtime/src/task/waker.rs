@@ -7,6 +7,8 @@ use std::ops::Deref;
 use std::ptr::NonNull;
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
+use crate::sched::current::Place;
+
 use super::raw::{Core, TaskRef};
 use super::state::ToScheduled;
 
@@ -71,7 +73,7 @@ unsafe fn drop_waker(data: *const ()) {
 fn wake_task(task: &TaskRef) {
     match task.core().state.to_scheduled() {
         // SAFETY: a reference has been counted for the queue entry.
-        ToScheduled::Push => unsafe { TaskRef::from_ptr(task.as_ptr()) }.schedule(),
+        ToScheduled::Push => unsafe { TaskRef::from_ptr(task.as_ptr()) }.schedule(Place::Next),
         ToScheduled::Nothing => {}
     }
 }
