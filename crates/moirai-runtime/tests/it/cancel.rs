@@ -7,7 +7,7 @@ use std::time::Duration;
 use moirai_runtime::{TaskError, sleep};
 use moirai_sync::channel;
 
-use crate::{runtime, watch};
+use crate::{runtime, watch, works_on};
 
 #[test]
 fn a_cancelled_task_drops_its_future_whatever_it_waits_for() {
@@ -36,6 +36,7 @@ fn a_cancelled_task_drops_its_future_whatever_it_waits_for() {
             assert!(matches!(handle.join(), Err(TaskError::Cancelled)));
         }
         assert_eq!(Arc::strong_count(&value), 1);
+        works_on(&runtime);
     });
 }
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use moirai_runtime::{BuildError, Runtime, SpawnFailed, TaskError, result_channel, sleep, spawn};
+use moirai_runtime::{BuildError, Runtime, SpawnFailed, TaskError, result_channel, sleep};
 use moirai_sync::channel;
 
-use crate::{runtime, watch};
+use crate::{runtime, watch, works_on};
 
 #[test]
 fn a_sleeper_times_out_and_goes_on() {
@@ -17,6 +17,7 @@ fn a_sleeper_times_out_and_goes_on() {
         });
         let early = handle.join_timeout(Duration::from_millis(1));
         assert!(matches!(early, Err(TaskError::ExecutionTimeout)));
+        works_on(&runtime);
         assert_eq!(handle.join().unwrap(), 7);
     });
 }
@@ -24,10 +25,12 @@ fn a_sleeper_times_out_and_goes_on() {
 #[test]
 fn a_sender_dropped_unsent_leaves_no_result() {
     watch(|| {
+        let runtime = runtime(1);
         let (sender, receiver) = result_channel::<u8>();
-        let handle = spawn(receiver);
+        let handle = runtime.spawn(receiver);
         drop(sender);
         assert!(matches!(handle.join().unwrap(), Err(TaskError::ResultNotFound)));
+        works_on(&runtime);
     });
 }
 
@@ -43,7 +46,7 @@ fn a_refused_first_thread_is_an_error_and_no_hang() {
             }
             result => panic!("{result:?}"),
         }
-        assert_eq!(runtime.spawn(async { 7 }).join().unwrap(), 7);
+        works_on(&runtime);
     });
 }
 

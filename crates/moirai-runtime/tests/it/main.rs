@@ -41,4 +41,12 @@ fn runtime(workers: usize) -> Runtime {
     Runtime::builder().worker_threads(workers).build().unwrap()
 }
 
+/// What went wrong before, a thousand tasks run.
+#[track_caller]
+fn works_on(runtime: &Runtime) {
+    let handles: Vec<_> = (0..1000).map(|i| runtime.spawn(async move { i })).collect();
+    let sum: u32 = handles.into_iter().map(|handle| handle.join().unwrap()).sum();
+    assert_eq!(sum, 499_500);
+}
+
 const WATCHDOG: Duration = Duration::from_secs(60);

@@ -5,9 +5,9 @@ use std::panic::panic_any;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
-use moirai_runtime::{Runtime, TaskError, TaskHandle};
+use moirai_runtime::{TaskError, TaskHandle};
 
-use crate::{runtime, watch};
+use crate::{runtime, watch, works_on};
 
 struct PanicsOnDrop;
 
@@ -15,12 +15,6 @@ impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
         panic!("in drop");
     }
-}
-
-fn works_on(runtime: &Runtime) {
-    let handles: Vec<_> = (0..1000).map(|i| runtime.spawn(async move { i })).collect();
-    let sum: u32 = handles.into_iter().map(|handle| handle.join().unwrap()).sum();
-    assert_eq!(sum, 499_500);
 }
 
 fn message<T: std::fmt::Debug>(handle: TaskHandle<T>) -> String {

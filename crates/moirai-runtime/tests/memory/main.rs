@@ -1,7 +1,7 @@
 //! Tasks in any number, and their memory back: its own binary, for the counting allocator.
 
 #![allow(unsafe_code, reason = "a counting allocator")]
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test without a harness")]
+#![allow(clippy::unwrap_used, reason = "what a test calls")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
@@ -32,7 +32,9 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-fn main() {
+/// One test, so that nothing else allocates meanwhile.
+#[test]
+fn every_task_is_one_allocation_and_gives_it_back() {
     one_allocation_per_spawn();
     for tasks in [100_000, 1_000_000] {
         memory_returns(tasks);
@@ -49,7 +51,7 @@ fn one_allocation_per_spawn() {
     let spawned = ALLOCATIONS.load(Ordering::SeqCst) - before;
     assert_eq!(spawned, 1000, "allocations for 1000 spawns");
     assert_eq!(handles.into_iter().map(|handle| handle.join().unwrap()).sum::<u64>(), 499_500);
-    println!("1000 spawns: {spawned} allocations");
+    eprintln!("1000 spawns: {spawned} allocations");
 }
 
 fn memory_returns(tasks: u64) {
@@ -82,7 +84,7 @@ fn memory_returns(tasks: u64) {
     assert_eq!(live, 0, "live heap bytes after {tasks} tasks, thrice");
     let growth = resident[3] as i64 - resident[2] as i64;
     assert!(growth <= 1 << 20, "resident bytes grew by {growth}");
-    println!("{tasks} tasks: {live} live bytes more, resident {resident:?}");
+    eprintln!("{tasks} tasks: {live} live bytes more, resident {resident:?}");
 }
 
 /// Waits until the workers have dropped what they hold of joined tasks: a handle is served before
