@@ -57,11 +57,14 @@ impl Context {
         }
     }
 
-    /// The thread will not come to its next task soon: others may have it. Wakes nobody, but for
-    /// what overflows.
+    /// The thread will not come to its next task soon: others may have it, and one is woken for it.
+    /// (A thread that has a permit to give back wakes somebody anyway; one without must not leave
+    /// its task behind.)
     pub(crate) fn share_next(&self) {
-        if let Some(Pushed::Overflow(overflow)) = self.local.as_ref().map(LocalQueue::share_next) {
-            self.pool.inject_chain(overflow);
+        match self.local.as_ref().map(LocalQueue::share_next) {
+            None | Some(Pushed::Next) => {}
+            Some(Pushed::Ring) => self.pool.wake_one(),
+            Some(Pushed::Overflow(overflow)) => self.pool.inject_chain(overflow),
         }
     }
 }

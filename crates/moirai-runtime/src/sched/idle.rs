@@ -23,10 +23,10 @@
 //! lock that is only taken to sleep or to wake.
 //!
 //! **No work is forgotten.** Both sides put a full fence between what they write and what they
-//! read. The publisher: push, fence, read the word; it wakes nobody if somebody searches, because a
-//! searcher looks at every queue after it stops to search. The last searcher: stop searching
-//! (SeqCst), look at every queue, and wake somebody if there is work. Checked by the model
-//! `park_against_publish`.
+//! read. The publisher: push, fence, read the word; it wakes nobody if somebody searches or no permit
+//! is free. The last searcher to find work, and everybody who gives a permit back: change the word
+//! (SeqCst), look at every queue, and wake somebody if there is work. Checked by the models
+//! `park_against_publish`, `the_sleeper_looks_again`, `release_against_publish`.
 
 use moirai_sync::__prim::Mutex;
 use moirai_sync::__prim::atomic::{AtomicU32, Ordering, fence};
@@ -183,18 +183,16 @@ impl Idle {
         last(before)
     }
 
-    /// A worker gives its permit back and lies down.
-    pub(crate) fn sleep(&self, id: usize, bed: Bed, search: Search) -> LastSearcher {
+    /// A worker gives its permit back and lies down. The caller looks at every queue once more
+    /// before it sleeps: what was published just before found no free permit and woke nobody.
+    pub(crate) fn sleep(&self, id: usize, bed: Bed, search: Search) {
         let mut sleepers = self.sleepers.lock();
         sleepers.lie_down(id, bed);
+        // SeqCst: as in `end_search`.
         match search {
-            // SeqCst: as in `end_search`.
-            Search::Yes => last(self.word.fetch_add(ONE_FREE - ONE_SEARCHING, Ordering::SeqCst)),
-            Search::No => {
-                self.word.fetch_add(ONE_FREE, Ordering::SeqCst);
-                LastSearcher::No
-            }
-        }
+            Search::Yes => self.word.fetch_add(ONE_FREE - ONE_SEARCHING, Ordering::SeqCst),
+            Search::No => self.word.fetch_add(ONE_FREE, Ordering::SeqCst),
+        };
     }
 
     /// A thread without a permit takes one, or lies down to wait for one.

@@ -22,7 +22,7 @@ pub(crate) struct LocalQueue {
 #[derive(Debug)]
 #[must_use]
 pub(crate) enum Pushed {
-    /// Into the empty slot: it runs next, here.
+    /// Into the empty slot, where it runs next, or nowhere.
     Next,
     /// Something is in the ring that others may take.
     Ring,

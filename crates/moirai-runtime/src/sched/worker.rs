@@ -250,8 +250,8 @@ impl Worker {
         let bed = self.pool().man_driver();
         self.seat.permit.set(false);
         let search = self.search.replace(Search::No);
-        let last = self.pool().idle.sleep(self.id, bed, search);
-        if last == LastSearcher::Yes && self.pool().has_work() {
+        self.pool().idle.sleep(self.id, bed, search);
+        if self.pool().has_work() {
             self.pool().wake_one();
         }
         let start = Instant::now();
