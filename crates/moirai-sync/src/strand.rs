@@ -258,13 +258,21 @@ fn wait_on(
         begin();
         let parked = parker.park(deadline);
         end();
+        // Looked at before the poll, which comes once more after the deadline; and also after a
+        // notification: those may follow each other without an end.
+        let late = parked == Parked::TimedOut || deadline.is_some_and(passed);
         if poll(&mut cx).is_ready() {
             return Poll::Ready(());
         }
-        if parked == Parked::TimedOut {
+        if late {
             return Poll::Pending;
         }
     }
+}
+
+/// Whether `deadline` lies behind; in a model, which has no clock, a park says so.
+fn passed(deadline: Instant) -> bool {
+    prim::HAS_CLOCK && Instant::now() >= deadline
 }
 
 // loom's thread-locals take no `const`.

@@ -19,6 +19,16 @@ fn a_limit_in_the_past_still_tries_once() {
 }
 
 #[test]
+fn a_limit_is_kept_while_notifications_keep_coming() {
+    let deadline = Instant::now() + Duration::from_millis(5);
+    let result = strand::wait(Some(deadline), |cx| {
+        cx.waker().wake_by_ref();
+        Poll::<()>::Pending
+    });
+    assert_eq!(result, None);
+}
+
+#[test]
 fn the_longest_timeout_is_no_limit() {
     let (sender, receiver) = channel::bounded(1);
     let thread = std::thread::spawn(move || receiver.recv_timeout(Duration::MAX));
