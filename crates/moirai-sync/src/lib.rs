@@ -43,6 +43,7 @@ mod queue;
 pub mod strand;
 mod timer;
 mod waitlist;
+mod wake;
 
 #[cfg(all(test, moirai_loom))]
 mod model;

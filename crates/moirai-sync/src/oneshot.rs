@@ -36,6 +36,7 @@ use crate::error::{TaskError, TaskResult};
 use crate::prim::atomic::{AtomicU32, Ordering};
 use crate::prim::{UnsafeCell, spin_loop};
 use crate::strand;
+use crate::wake::wake;
 
 const EMPTY: u32 = 0;
 const WAITING: u32 = 1;
@@ -156,7 +157,7 @@ impl<T> Cell<T> {
         // with the Release in the receiver's drop, if it left meanwhile.
         let state = self.state.swap(last, Ordering::AcqRel);
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
         if state == LEFT { Finish::Left } else { Finish::Delivered }
     }

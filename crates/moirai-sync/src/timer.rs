@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use crate::clock::{Clock, TimerKey};
 use crate::prim::{self, Condvar, Mutex, thread};
+use crate::wake::wake;
 
 /// Timers in the order of their deadlines.
 #[derive(Debug, Default)]
@@ -82,7 +83,7 @@ impl TimerQueue {
                 return fired;
             }
             fired += due.len();
-            due.drain(..).for_each(Waker::wake);
+            due.drain(..).for_each(wake);
         }
     }
 }

@@ -41,6 +41,7 @@ use std::task::Waker;
 
 use crate::prim::atomic::{AtomicU32, Ordering, fence};
 use crate::prim::{Mutex, UnsafeCell};
+use crate::wake::wake;
 
 const IDLE: u32 = 0;
 const QUEUED: u32 = 1;
@@ -157,7 +158,7 @@ impl WaitList {
                 return;
             }
             n -= taken as u32;
-            wakers.into_iter().flatten().for_each(Waker::wake);
+            wakers.into_iter().flatten().for_each(wake);
         }
     }
 

@@ -33,7 +33,7 @@ pub(crate) struct Order {
 pub(crate) const ORDERS: &[Order] = &[
     Order {
         package: "moirai-sync",
-        ranks: &[("prim", 0), ("backoff", 1), ("cache_padded", 1)],
+        ranks: &[("prim", 0), ("backoff", 1), ("cache_padded", 1), ("wake", 1)],
         split: &[],
         unlisted: Some(2),
     },

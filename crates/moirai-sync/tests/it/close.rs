@@ -1,8 +1,35 @@
 //! How a channel ends.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
 
 use moirai_sync::channel::{self, TryRecvError, TrySendError};
+
+#[test]
+fn a_waker_that_panics_does_not_keep_others_asleep() {
+    struct Bad;
+    impl Wake for Bad {
+        fn wake(self: Arc<Self>) {
+            panic!("in wake");
+        }
+    }
+    struct Woken(AtomicBool);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let (sender, receiver) = channel::bounded::<u8>(1);
+    let woken = Arc::new(Woken(AtomicBool::new(false)));
+    let (mut first, mut second) = (pin!(receiver.recv_async()), pin!(receiver.recv_async()));
+    let (bad, good) = (Waker::from(Arc::new(Bad)), Waker::from(Arc::clone(&woken)));
+    assert!(first.as_mut().poll(&mut Context::from_waker(&bad)).is_pending());
+    assert!(second.as_mut().poll(&mut Context::from_waker(&good)).is_pending());
+    assert!(sender.close());
+    assert!(woken.0.load(Ordering::Relaxed));
+}
 
 #[test]
 fn close_wakes_every_waiting_sender() {
