@@ -132,7 +132,11 @@ unsafe fn poll<F: Future>(task: TaskRef) {
             drop_contained(output);
             Err(panic)
         }
-        (result, _) => result,
+        (result, dropped) => {
+            // The first panic is the task's; the payload of a second one may panic in its drop.
+            drop_contained(dropped);
+            result
+        }
     };
     // SAFETY: the union is ours and empty.
     unsafe { complete::<F>(&task, result) };

@@ -4,8 +4,9 @@ use std::future::poll_fn;
 use std::panic::panic_any;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
-use moirai_runtime::{TaskError, TaskHandle};
+use moirai_runtime::{TaskError, TaskHandle, sleep};
 
 use crate::{runtime, watch, works_on};
 
@@ -61,10 +62,46 @@ fn panics_in_drops_are_contained() {
         });
         handle.cancel();
         assert!(matches!(handle.join(), Err(TaskError::Cancelled)));
+        // Of the future, after its poll panicked, with a payload that panics in its drop.
+        struct PanicsWithMore;
+        impl Drop for PanicsWithMore {
+            fn drop(&mut self) {
+                panic_any(PanicsOnDrop);
+            }
+        }
+        let handle = runtime.spawn(poll_fn({
+            let held = PanicsWithMore;
+            move |_| -> Poll<()> {
+                let _ = &held;
+                panic!("in poll")
+            }
+        }));
+        assert_eq!(message(handle), "in poll");
         // Of the output, when nobody wants it.
         runtime.spawn(async { PanicsOnDrop }).detach();
         // Of the payload.
         runtime.spawn(async { panic_any(PanicsOnDrop) }).detach();
+        works_on(&runtime);
+    });
+}
+
+#[test]
+fn a_timer_whose_waker_panics_does_not_take_the_driver_along() {
+    struct Bad;
+    impl Wake for Bad {
+        fn wake(self: Arc<Self>) {
+            panic!("in wake");
+        }
+    }
+    watch(|| {
+        let runtime = runtime(1);
+        let task = runtime.spawn(async {
+            let waker = Waker::from(Arc::new(Bad));
+            let mut bad = std::pin::pin!(sleep(Duration::from_millis(1)));
+            assert!(bad.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            sleep(Duration::from_millis(5)).await;
+        });
+        task.join().unwrap();
         works_on(&runtime);
     });
 }
