@@ -91,9 +91,10 @@ impl Hooks for Seat {
     }
 
     fn blocking_end(&self) {
-        let depth = self.blocking_depth.get() - 1;
+        // Zero if the guard has outlived its task: see `Worker::run`.
+        let depth = self.blocking_depth.get().saturating_sub(1);
         self.blocking_depth.set(depth);
-        if depth == 0 {
+        if depth == 0 && !self.permit.get() {
             // Without a permit the task goes on all the same, up to its next scheduling point.
             self.permit.set(self.context.pool.idle.try_acquire() == Acquired::Yes);
         }
@@ -180,6 +181,9 @@ impl Worker {
             self.pool().wake_one();
         }
         work.run();
+        // A task may leave its guard behind, forgotten or in a thread-local: the next one does not
+        // block inside of it.
+        self.seat.blocking_depth.set(0);
     }
 
     /// Takes this worker's share of the injector: one to run, the rest into the ring.

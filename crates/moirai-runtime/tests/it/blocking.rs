@@ -1,12 +1,30 @@
 //! The blocking pool.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use moirai_runtime::Runtime;
-use moirai_sync::channel;
+use moirai_sync::{channel, strand};
 
 use crate::{runtime, watch};
+
+#[test]
+fn a_blocking_guard_that_outlives_its_task_costs_no_permit() {
+    thread_local! {
+        static GUARD: RefCell<Option<strand::Blocking>> = const { RefCell::new(None) };
+    }
+    watch(|| {
+        let runtime = runtime(1);
+        for _ in 0..20 {
+            // Spares take part, so either may find the guard of the other's thread.
+            let keep = || GUARD.with(|guard| guard.replace(Some(strand::blocking())).is_some());
+            runtime.spawn_parallel(keep).join().unwrap();
+            runtime.spawn_parallel(|| GUARD.with(|guard| guard.take().is_some())).join().unwrap();
+        }
+        assert_eq!(runtime.spawn(async { 7 }).join().unwrap(), 7);
+    });
+}
 
 #[test]
 fn jobs_wait_for_each_other_on_as_many_threads_as_they_need() {
