@@ -59,6 +59,7 @@ impl<T> TaskHandle<T> {
     ///
     /// On a worker of the same runtime, a task that has not begun is run at once, inside this call;
     /// else the worker gives its permit to another thread while it waits.
+    /// [`join_timeout`](Self::join_timeout) always does the latter.
     ///
     /// # Errors
     ///
@@ -200,7 +201,10 @@ impl<T> TaskHandle<T> {
         if let Some(result) = self.try_join() {
             return Some(result);
         }
-        self.run_inline();
+        // The task decides how long it runs, so it is run here only where there is no limit.
+        if deadline.is_none() {
+            self.run_inline();
+        }
         let result = strand::wait(deadline, |cx| Pin::new(&mut *self).poll(cx));
         if result.is_none() {
             self.take_waiter();

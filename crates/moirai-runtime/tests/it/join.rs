@@ -12,6 +12,22 @@ use moirai_sync::channel;
 use crate::{runtime, watch};
 
 #[test]
+fn a_join_with_a_limit_on_a_worker_does_not_wait_for_a_slow_task() {
+    watch(|| {
+        let runtime = runtime(1);
+        let (release, released) = channel::bounded::<()>(1);
+        let task = runtime.spawn_parallel(move || {
+            let mut slow = spawn_parallel(move || released.recv().is_err());
+            let early = slow.join_timeout(Duration::from_millis(5));
+            assert!(matches!(early, Err(TaskError::ExecutionTimeout)));
+            drop(release);
+            assert!(slow.join().unwrap());
+        });
+        task.join().unwrap();
+    });
+}
+
+#[test]
 fn a_handle_is_asked_a_thousand_times_and_still_yields_its_result() {
     watch(|| {
         let runtime = runtime(1);
