@@ -152,11 +152,12 @@ impl Idle {
         })
     }
 
-    /// Takes back the grant of a spare that could not be started; no further one is tried.
+    /// Takes back the grant of a spare that could not be started; no further one is tried. It
+    /// counted as searching, so the caller looks at every queue once more.
     pub(crate) fn spare_failed(&self) {
         let mut sleepers = self.sleepers.lock();
         sleepers.startable = 0;
-        // SeqCst: one order with the other changes of the word.
+        // SeqCst: as in `end_search`.
         self.word.fetch_add(ONE_FREE - ONE_SEARCHING, Ordering::SeqCst);
     }
 

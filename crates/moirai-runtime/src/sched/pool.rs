@@ -168,6 +168,10 @@ impl Pool {
             Grant::Spare(id) => {
                 if self.start_thread(id, Begin::Searching).is_err() {
                     self.idle.spare_failed();
+                    // Ends: no further spare is tried, and each sleeper is woken once.
+                    if self.has_work() {
+                        self.wake_one();
+                    }
                 }
             }
         }

@@ -75,6 +75,23 @@ fn every_kind_of_handle_works_from_every_strand() {
 }
 
 #[test]
+fn a_task_that_blocks_on_what_it_has_just_spawned_is_never_forgotten() {
+    watch(|| {
+        let runtime = runtime(1);
+        let task = runtime.spawn(async {
+            for i in 0..20_000 {
+                // The second comes back without a permit now and then, and blocks again.
+                let children = [spawn(async move { i }), spawn(async move { i })];
+                for child in children {
+                    assert_eq!(block_on(child).unwrap(), i);
+                }
+            }
+        });
+        task.join().unwrap();
+    });
+}
+
+#[test]
 fn join_in_an_async_fn_on_one_worker_does_not_hang() {
     watch(|| {
         let runtime = runtime(1);
