@@ -77,9 +77,12 @@ impl Builder {
         self
     }
 
-    /// What the threads' names begin with.
+    /// What the threads' names begin with; a NUL in it, which no thread's name may have, ends it.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
+        if let Some(end) = self.name.find('\0') {
+            self.name.truncate(end);
+        }
         self
     }
 

@@ -8,6 +8,16 @@ use moirai_sync::channel;
 use crate::{runtime, watch, works_on};
 
 #[test]
+fn a_nul_ends_the_name_and_is_no_panic() {
+    watch(|| {
+        let runtime = Runtime::builder().worker_threads(1).name("a\0b").build().unwrap();
+        let name = || std::thread::current().name().map(str::to_owned);
+        assert_eq!(runtime.spawn(async move { name() }).join().unwrap().unwrap(), "a-worker-0");
+        assert_eq!(runtime.spawn_blocking(name).join().unwrap().unwrap(), "a-blocking-0");
+    });
+}
+
+#[test]
 fn a_sleeper_times_out_and_goes_on() {
     watch(|| {
         let runtime = runtime(1);
