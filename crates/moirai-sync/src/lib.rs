@@ -57,5 +57,5 @@ pub use oneshot::{ResultReceiver, ResultSender, result_channel};
 pub mod __prim {
     pub use crate::parker::{Parked, Parker};
     pub use crate::prim::*;
-    pub use crate::timer::{Inserted, TimerQueue};
+    pub use crate::timer::{Inserted, TimerQueue, timer_thread};
 }

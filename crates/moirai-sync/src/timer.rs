@@ -91,6 +91,11 @@ impl TimerQueue {
 /// Wakers taken out under one lock.
 const FIRE_BATCH_MAX: usize = 256;
 
+/// The clock of every thread without a runtime.
+pub fn timer_thread() -> Arc<dyn Clock> {
+    TimerThread::global()
+}
+
 /// The clock of every thread without a runtime: the system's, and one thread that waits.
 #[derive(Debug)]
 pub(crate) struct TimerThread {

@@ -4,10 +4,11 @@
 //! busy worker calls [`Driver::poll`] now and then.
 
 use std::fmt;
-use std::sync::Arc;
-use std::task::Waker;
+use std::sync::{Arc, Weak};
+use std::task::{Wake, Waker};
 use std::time::Instant;
 
+use moirai_sync::__prim::atomic::{AtomicBool, Ordering};
 use moirai_sync::__prim::{self as prim, Condvar, Inserted, Mutex, TimerQueue};
 use moirai_sync::strand::{Clock, TimerKey};
 
@@ -23,6 +24,10 @@ pub(crate) trait Driver: Clock + Send + Sync + fmt::Debug {
 
     /// Ends the present or the next [`wait`](Self::wait).
     fn unpark(&self);
+
+    /// Nobody will call [`wait`](Self::wait) any more. Whoever still waits for an event, in a task
+    /// that runs or on a thread of its own, is woken all the same.
+    fn close(&self);
 }
 
 /// The system's clock, and no I/O.
@@ -31,15 +36,36 @@ pub(crate) struct TimeDriver {
     timers: TimerQueue,
     notified: Mutex<bool>,
     changed: Condvar,
+    /// No worker waits any more: the process's timer thread does.
+    closed: AtomicBool,
+    me: Weak<Self>,
 }
 
 impl TimeDriver {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new_cyclic(|me| Self {
             timers: TimerQueue::new(),
             notified: Mutex::new(false),
             changed: Condvar::new(),
+            closed: AtomicBool::new(false),
+            me: Weak::clone(me),
         })
+    }
+
+    /// Has the timer thread wake this driver at its next deadline.
+    fn hand_over(&self) {
+        if let (Some(deadline), Some(me)) = (self.timers.next_deadline(), self.me.upgrade()) {
+            // Kept by the thread until it fires; a deadline that is forgotten wakes for nothing.
+            let _: TimerKey = prim::timer_thread().insert(deadline, Waker::from(me));
+        }
+    }
+}
+
+/// The timer thread's call, after the runtime has ended.
+impl Wake for TimeDriver {
+    fn wake(self: Arc<Self>) {
+        self.poll();
+        self.hand_over();
     }
 }
 
@@ -68,6 +94,13 @@ impl Driver for TimeDriver {
         *self.notified.lock() = true;
         self.changed.notify_one();
     }
+
+    fn close(&self) {
+        // Relaxed: the queue's lock orders it. Of a timer that comes meanwhile, either we see the
+        // entry, or whoever inserts it sees the flag.
+        self.closed.store(true, Ordering::Relaxed);
+        self.hand_over();
+    }
 }
 
 impl Clock for TimeDriver {
@@ -79,6 +112,10 @@ impl Clock for TimeDriver {
         let (key, inserted) = self.timers.insert(deadline, waker);
         if inserted == Inserted::Nearest {
             self.unpark();
+            // Relaxed: see `close`.
+            if self.closed.load(Ordering::Relaxed) {
+                self.hand_over();
+            }
         }
         key
     }

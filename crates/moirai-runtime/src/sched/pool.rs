@@ -236,6 +236,8 @@ impl Pool {
         shut_down(self.injector.close());
         shut_down(self.blocking.close());
         self.registry.close();
+        // After the idle tasks, whose timers are gone with them.
+        self.driver.close();
         let threads = std::mem::take(&mut *self.threads.lock());
         let me = thread::current().id();
         for thread in threads.into_iter().filter(|thread| thread.thread().id() != me) {

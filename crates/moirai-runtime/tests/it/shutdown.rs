@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use moirai_runtime::{Runtime, SpawnFailed, TaskError, TaskHandle, sleep};
-use moirai_sync::channel;
+use moirai_runtime::{Runtime, SpawnFailed, TaskError, TaskHandle, block_on, sleep};
+use moirai_sync::{channel, strand};
 
 use crate::{runtime, watch};
 
@@ -66,6 +66,33 @@ fn a_runtime_dropped_on_its_own_worker_does_not_wait_for_itself() {
             .detach();
         receiver.recv().unwrap();
         assert!(matches!(other.join(), Err(TaskError::Cancelled)));
+    });
+}
+
+#[test]
+fn timers_are_kept_after_the_runtime_is_gone() {
+    watch(|| {
+        let runtime = runtime(2);
+        let handle = runtime.handle().clone();
+        let (started, running) = channel::bounded(1);
+        // In the middle of a poll, and waiting there for a timer: shutdown waits for it.
+        let blocked = runtime.spawn(async move {
+            started.send(()).unwrap();
+            block_on(sleep(Duration::from_millis(20)));
+            7
+        });
+        let mut begun = Box::pin(sleep(Duration::from_millis(30)));
+        runtime.block_on(poll_fn(|cx| {
+            assert!(begun.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        }));
+        running.recv().unwrap();
+        drop(runtime);
+        assert_eq!(blocked.join().unwrap(), 7);
+        // Begun before, and on the same thread, which wakes by the same waker.
+        strand::block_on(begun);
+        // Begun after.
+        handle.block_on(sleep(Duration::from_millis(1)));
     });
 }
 
