@@ -87,3 +87,84 @@ impl fmt::Debug for LocalQueue {
 /// So often in a row the slot goes before the ring: two tasks that wake each other keep a core
 /// warm, and starve nobody.
 pub(crate) const NEXT_STREAK_MAX: u32 = 3;
+
+#[cfg(all(test, not(moirai_loom)))]
+mod tests {
+    use super::*;
+    use crate::sched::deque::{self, RING_CAPACITY};
+    use crate::sched::work::Tally;
+
+    fn queue() -> (LocalQueue, Tally) {
+        (LocalQueue::new(deque::ring().0), Tally::default())
+    }
+
+    fn run(work: Option<Work>) {
+        work.into_iter().for_each(Work::run);
+    }
+
+    #[test]
+    fn what_was_woken_last_runs_first_and_displaces_what_was_before() {
+        let (queue, tally) = queue();
+        assert!(matches!(queue.push_next(tally.work(1)), Pushed::Next));
+        assert!(matches!(queue.push_next(tally.work(2)), Pushed::Ring));
+        run(queue.pop());
+        run(queue.pop());
+        assert_eq!(tally.ran(), [2, 1]);
+        assert!(queue.pop().is_none());
+    }
+
+    #[test]
+    fn the_ring_gets_its_turn_after_a_streak_from_the_slot() {
+        let (queue, tally) = queue();
+        assert!(matches!(queue.push_back(tally.work(0)), Pushed::Ring));
+        for n in 1..=NEXT_STREAK_MAX + 1 {
+            assert!(matches!(queue.push_next(tally.work(n)), Pushed::Next));
+            run(queue.pop());
+            if n > NEXT_STREAK_MAX {
+                run(queue.pop());
+            }
+        }
+        assert_eq!(tally.ran(), [1, 2, 3, 0, 4]);
+    }
+
+    #[test]
+    fn a_full_ring_gives_half_of_itself_back_in_order() {
+        let (queue, tally) = queue();
+        for n in 0..RING_CAPACITY as u32 {
+            assert!(matches!(queue.push_back(tally.work(n)), Pushed::Ring));
+        }
+        let Pushed::Overflow(mut overflow) = queue.push_back(tally.work(RING_CAPACITY as u32))
+        else {
+            panic!("it took one more than it holds");
+        };
+        assert_eq!(overflow.len(), RING_CAPACITY / 2 + 1);
+        while let Some(work) = overflow.pop() {
+            work.run();
+        }
+        while let Some(work) = queue.pop() {
+            work.run();
+        }
+        let half = RING_CAPACITY as u32 / 2;
+        let expected = (0..half).chain([half * 2]).chain(half..half * 2);
+        assert!(tally.ran().into_iter().eq(expected));
+    }
+
+    #[test]
+    fn a_thief_takes_half_of_the_ring_and_never_the_slot() {
+        let (ring, stealer) = deque::ring();
+        let (victim, tally) = (LocalQueue::new(ring), Tally::default());
+        let (thief, _) = deque::ring();
+        for n in 0..5 {
+            assert!(matches!(victim.push_back(tally.work(n)), Pushed::Ring));
+        }
+        assert!(matches!(victim.push_next(tally.work(9)), Pushed::Next));
+        run(stealer.steal_half(&thief));
+        assert_eq!((tally.ran(), thief.len(), stealer.len()), (vec![2], 2, 2));
+        while let Some(work) = thief.pop().or_else(|| stealer.steal_half(&thief)) {
+            work.run();
+        }
+        assert_eq!(tally.ran(), [2, 0, 1, 3, 4]);
+        run(victim.pop());
+        assert_eq!(tally.ran().last(), Some(&9));
+    }
+}

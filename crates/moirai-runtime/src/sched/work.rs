@@ -241,3 +241,39 @@ impl Chain {
 
 const KIND_MASK: u32 = 0xf;
 const REGISTERED: u32 = 1 << 4;
+
+/// Work for tests: notes its number when it runs.
+#[cfg(test)]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally(std::sync::Arc<std::sync::Mutex<Vec<u32>>>);
+
+#[cfg(test)]
+#[repr(C)]
+struct Noted {
+    header: Header,
+    number: u32,
+    tally: Tally,
+}
+
+#[cfg(test)]
+impl Tally {
+    /// Work that notes `number`.
+    pub(crate) fn work(&self, number: u32) -> Work {
+        static VTABLE: VTable =
+            VTable { run: note, shutdown: note, acquire: |_| None, describe: || "Noted" };
+        unsafe fn note(header: NonNull<Header>) {
+            // SAFETY: the table is that of `Noted`, which a Box below made, and work runs once.
+            let noted = unsafe { Box::from_raw(header.cast::<Noted>().as_ptr()) };
+            noted.tally.0.lock().unwrap().push(noted.number);
+        }
+        let header = Header::new(&VTABLE, Kind::Parallel);
+        let noted = Box::new(Noted { header, number, tally: self.clone() });
+        // SAFETY: the box lives until the work is run.
+        unsafe { Work::from_header(NonNull::from(Box::leak(noted)).cast()) }
+    }
+
+    /// The numbers of what ran, in order.
+    pub(crate) fn ran(&self) -> Vec<u32> {
+        self.0.lock().unwrap().clone()
+    }
+}

@@ -9,7 +9,7 @@ use moirai_runtime::{
 };
 use moirai_sync::channel;
 
-use crate::{runtime, watch};
+use crate::{runtime, watch, works_on};
 
 #[test]
 fn a_join_with_a_limit_on_a_worker_does_not_wait_for_a_slow_task() {
@@ -190,6 +190,31 @@ fn a_hundred_blocked_tasks_wait_for_one_that_runs() {
         opener.join().unwrap();
         tasks.into_iter().for_each(|task| task.join().unwrap());
     });
+}
+
+/// 256 threads may stand in for blocked workers; tasks beyond that wait for one to go on.
+#[test]
+fn more_tasks_block_than_there_are_spare_threads() {
+    watch(|| {
+        let runtime = runtime(1);
+        let (gate, waiting) = channel::bounded::<u32>(1);
+        let tasks: Vec<_> = (0..300)
+            .map(|_| {
+                let waiting = waiting.clone();
+                runtime.spawn(async move { waiting.recv().unwrap() })
+            })
+            .collect();
+        // From outside: the workers are all blocked.
+        (0..300).for_each(|n| gate.send(n).unwrap());
+        let sum: u32 = tasks.into_iter().map(|task| task.join().unwrap()).sum();
+        assert_eq!(sum, 300 * 299 / 2);
+        works_on(&runtime);
+    });
+}
+
+#[test]
+fn as_many_workers_as_there_may_be() {
+    watch(|| works_on(&runtime(1024)));
 }
 
 #[test]
