@@ -1,5 +1,6 @@
 //! The runtime as its users hold it: [`Runtime`] owns it, [`Handle`] points to it.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -66,7 +67,7 @@ impl Runtime {
 
     /// See [`Handle::block_on`].
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.handle.block_on(future)
+        self.handle.block_on(pin!(future))
     }
 
     /// See [`Handle::spawn`].
@@ -75,7 +76,7 @@ impl Runtime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.handle.spawn(future)
+        task::spawn_future(&self.handle.pool, future)
     }
 
     /// The same as [`spawn`](Self::spawn).
@@ -84,7 +85,7 @@ impl Runtime {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.handle.spawn(future)
+        task::spawn_future(&self.handle.pool, future)
     }
 
     /// See [`Handle::spawn_parallel`].
@@ -188,6 +189,8 @@ impl Handle {
     /// # Ok::<(), moirai_runtime::BuildError>(())
     /// ```
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        // Pinned at once: a large future is not moved from frame to frame.
+        let future = pin!(future);
         let is_current = current::with(|context| Arc::ptr_eq(&context.pool, &self.pool));
         if is_current == Some(true) {
             return strand::block_on(future);
@@ -224,7 +227,7 @@ impl Handle {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        self.spawn(future)
+        task::spawn_future(&self.pool, future)
     }
 
     /// Runs a closure on the workers: for work that computes. It shares them with the async tasks,
@@ -308,7 +311,7 @@ fn global() -> &'static Handle {
 /// assert_eq!(moirai_runtime::block_on(async { 40 + 2 }), 42);
 /// ```
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    Handle::current().block_on(future)
+    Handle::current().block_on(pin!(future))
 }
 
 /// Starts an async task on the current runtime; see [`Handle::spawn`].
@@ -323,7 +326,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    Handle::current().spawn(future)
+    task::spawn_future(&Handle::current().pool, future)
 }
 
 /// The same as [`spawn`].
@@ -338,7 +341,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    spawn(future)
+    task::spawn_future(&Handle::current().pool, future)
 }
 
 /// Runs a closure that computes on the current runtime's workers; see [`Handle::spawn_parallel`].

@@ -247,11 +247,17 @@ impl<T> TaskHandle<T> {
         {
             return WaiterMove::Complete;
         }
-        let waker = waker.clone();
         // SAFETY: WAITER is clear and the task was not complete when we cleared it, or had never
         // been set: the runner does not touch the slot.
-        let old = core.waiter.with_mut(|slot| unsafe { (*slot).replace(waker) });
-        drop(old);
+        let registered = core
+            .waiter
+            .with(|slot| unsafe { (*slot).as_ref() }.is_some_and(|old| old.will_wake(waker)));
+        if !registered {
+            let waker = waker.clone();
+            // SAFETY: as above.
+            let old = core.waiter.with_mut(|slot| unsafe { (*slot).replace(waker) });
+            drop(old);
+        }
         core.state.set_waiter()
     }
 

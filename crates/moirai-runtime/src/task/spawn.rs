@@ -23,7 +23,12 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    spawn(pool, future, Kind::Future)
+    // Making a cell moves the future several times, in a debug build through the stack each time.
+    if size_of::<F>() > FUTURE_BYTES_MAX {
+        spawn(pool, Box::pin(future), Kind::Future)
+    } else {
+        spawn(pool, future, Kind::Future)
+    }
 }
 
 /// A closure on the workers.
@@ -107,3 +112,6 @@ impl<F: FnOnce() -> T, T> Future for Closure<F> {
         }
     }
 }
+
+/// Larger futures get a box of their own.
+const FUTURE_BYTES_MAX: usize = 4096;

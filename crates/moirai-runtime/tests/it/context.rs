@@ -113,3 +113,23 @@ fn the_global_runtime_is_used_where_there_is_none() {
         assert!(Handle::try_current().is_none());
     });
 }
+
+#[test]
+fn a_large_future_fits_a_small_stack() {
+    async fn large() -> usize {
+        let bytes = [1_u8; 200 << 10];
+        sleep(Duration::from_micros(10)).await;
+        bytes.iter().map(|byte| usize::from(*byte)).sum()
+    }
+    watch(|| {
+        let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(|| {
+            let runtime = runtime(1);
+            assert_eq!(runtime.block_on(large()), 200 << 10);
+            assert_eq!(runtime.spawn(large()).join().unwrap(), 200 << 10);
+            runtime.block_on(async {
+                assert_eq!(spawn(large()).await.unwrap(), 200 << 10);
+            });
+        });
+        thread.unwrap().join().unwrap();
+    });
+}
