@@ -1,5 +1,6 @@
 //! The runtime as its users hold it: [`Runtime`] owns it, [`Handle`] points to it.
 
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
@@ -127,6 +128,10 @@ impl Runtime {
     /// ```
     pub fn shutdown(self) {}
 }
+
+// A panic elsewhere leaves no pool half changed.
+impl UnwindSafe for Handle {}
+impl RefUnwindSafe for Handle {}
 
 impl Builder {
     /// Checks the options and starts the workers.

@@ -1,5 +1,6 @@
 //! Sleeping.
 
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -56,6 +57,10 @@ impl Sleep {
         self.deadline
     }
 }
+
+// A panic elsewhere leaves no timer half changed.
+impl UnwindSafe for Sleep {}
+impl RefUnwindSafe for Sleep {}
 
 impl Future for Sleep {
     type Output = ();

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use moirai_runtime::{Handle, Runtime, block_on, sleep, spawn, spawn_blocking, spawn_parallel};
+use moirai_runtime::{
+    CancelOnDrop, Handle, Runtime, TaskHandle, block_on, sleep, spawn, spawn_blocking,
+    spawn_parallel, time,
+};
 use moirai_sync::channel;
 
 use crate::{runtime, watch};
@@ -132,4 +135,23 @@ fn a_large_future_fits_a_small_stack() {
         });
         thread.unwrap().join().unwrap();
     });
+}
+
+#[test]
+fn public_types_cross_threads_and_panics() {
+    use std::panic::{RefUnwindSafe, UnwindSafe};
+    fn check<T: Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + std::fmt::Debug>() {}
+    check::<Runtime>();
+    check::<Handle>();
+    check::<moirai_runtime::Builder>();
+    check::<moirai_runtime::TaskId>();
+    check::<time::Sleep>();
+    // Whatever the result is: the handle shows it to nobody.
+    check::<TaskHandle<std::cell::Cell<u8>>>();
+    check::<CancelOnDrop<std::cell::Cell<u8>>>();
+    fn error<T: std::error::Error + Send + Sync + 'static>() {}
+    error::<moirai_runtime::BuildError>();
+    error::<moirai_runtime::TaskError>();
+    error::<moirai_runtime::SpawnFailed>();
+    assert_eq!(size_of::<TaskHandle<[u64; 100]>>(), size_of::<usize>());
 }
