@@ -81,7 +81,7 @@ fn timers_are_kept_after_the_runtime_is_gone() {
             block_on(sleep(Duration::from_millis(20)));
             7
         });
-        let mut begun = Box::pin(sleep(Duration::from_millis(30)));
+        let mut begun = Box::pin(sleep(Duration::from_millis(100)));
         runtime.block_on(poll_fn(|cx| {
             assert!(begun.as_mut().poll(cx).is_pending());
             Poll::Ready(())
