@@ -237,6 +237,9 @@ pub(super) unsafe fn free(core: NonNull<Core>) {
         // SAFETY: it was registered with this key.
         unsafe { this.pool.registry.remove(this.id.as_u64(), core.cast()) };
     }
+    // A waker that both the handle and the runner left behind may panic when it is dropped.
+    // SAFETY: nobody else looks at the cell.
+    drop_contained(this.waiter.with_mut(|waiter| unsafe { (*waiter).take() }));
     // SAFETY: the caller says so.
     unsafe { (this.ops.free)(core) };
 }
