@@ -4,6 +4,7 @@
 //! and the model decides which of its threads takes them out.
 
 mod deque;
+mod injector;
 mod park;
 mod registry;
 mod task;

@@ -12,7 +12,10 @@
 //!              └ run, shutdown, acquire, describe
 //! ```
 
-#![allow(unsafe_code, reason = "calls through a vtable; models: src/model/{task,deque}.rs")]
+#![allow(
+    unsafe_code,
+    reason = "calls through a vtable; models: src/model/{task,deque,injector}.rs"
+)]
 
 use std::fmt;
 use std::ptr::{self, NonNull};
@@ -167,6 +170,16 @@ impl Work {
         unsafe { (self.0.as_ref().vtable.shutdown)(self.0) }
     }
 
+    /// Makes `next` the one after `raw` in a list that the caller builds.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is work that the caller has turned into a pointer: nobody else reaches it.
+    pub(super) unsafe fn link(raw: *mut Header, next: *mut Header) {
+        // SAFETY: the caller says so.
+        unsafe { (*raw).next.with_mut(|place| *place = next) };
+    }
+
     fn header(&self) -> &Header {
         // SAFETY: the header is allocated while there is work for it.
         unsafe { self.0.as_ref() }
@@ -193,6 +206,25 @@ unsafe impl Send for Chain {}
 impl Chain {
     pub(crate) const fn new() -> Self {
         Self { head: ptr::null_mut(), tail: ptr::null_mut(), len: 0 }
+    }
+
+    /// A chain of what is linked from `newest` on, the oldest first.
+    ///
+    /// # Safety
+    ///
+    /// `newest` is null or the head of a list made with [`Work::link`], which is the caller's.
+    pub(super) unsafe fn reversed(newest: *mut Header) -> Self {
+        let mut chain = Self { head: ptr::null_mut(), tail: newest, len: 0 };
+        let mut at = newest;
+        while let Some(header) = NonNull::new(at) {
+            // SAFETY: the list is the caller's, so nobody else reaches its links.
+            at = unsafe { header.as_ref() }.next.with(|next| unsafe { *next });
+            // SAFETY: as above.
+            unsafe { Work::link(header.as_ptr(), chain.head) };
+            chain.head = header.as_ptr();
+            chain.len += 1;
+        }
+        chain
     }
 
     pub(crate) fn len(&self) -> usize {

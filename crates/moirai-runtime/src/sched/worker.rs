@@ -124,7 +124,7 @@ struct Rest {
 
 impl Rest {
     fn is_short(&self) -> bool {
-        self.average.get() <= SPIN_WORTH_MAX
+        self.average.get() < SPIN_WORTH_MAX
     }
 
     fn took(&self, rest: Duration) {
@@ -338,7 +338,8 @@ const FAIRNESS_INTERVAL: u32 = 61;
 /// How long a searcher looks on; about what it costs to wake a sleeping thread.
 const SPIN_MAX: Duration = Duration::from_micros(50);
 
-/// Above this average rest, looking on rarely pays: an idle runtime does not.
+/// From this average rest on, looking on rarely pays: an idle runtime does not. In a model nobody
+/// looks on, for a model has no clock.
 const SPIN_WORTH_MAX: Duration = Duration::from_micros(if cfg!(moirai_loom) { 0 } else { 200 });
 
 /// Pauses between two looks.
