@@ -5,7 +5,7 @@
 use crate::error::{Error, exit};
 use crate::output::Cleanup;
 use moirai_sync::channel::{self, Receiver, Sender};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use std::future::pending;
 use std::{fs, io, process, thread};
@@ -27,7 +27,8 @@ impl Interrupts {
     }
 
     /// Starts a thread that waits for SIGHUP, SIGINT and SIGTERM. At the second one, it runs
-    /// `cleanup` and ends the process.
+    /// `cleanup` and ends the process. SIGXFSZ, which would end it at once, is caught and nothing
+    /// more: the write past the limit fails.
     ///
     /// # Errors
     ///
@@ -36,10 +37,10 @@ impl Interrupts {
         let interrupts = Self::never();
         let ignored = ignored_signals();
         let watched = [SIGHUP, SIGINT, SIGTERM].into_iter().filter(|&signal| !ignored.has(signal));
-        let mut signals = Signals::new(watched)?;
+        let mut signals = Signals::new(watched.chain([SIGXFSZ]))?;
         let send = interrupts.open.clone();
         thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            let mut coming = signals.forever();
+            let mut coming = signals.forever().filter(|&signal| signal != SIGXFSZ);
             if let Some(first) = coming.next() {
                 // Room for one, and this is the one.
                 let _ = send.try_send(first);
