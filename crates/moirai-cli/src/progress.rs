@@ -1,8 +1,9 @@
 //! The progress bar. Counts input bytes; knows nothing of chunks.
 
 use crate::args::ProgressWhen;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike, WeakProgressBar};
 use std::io::{self, IsTerminal, Write};
+use std::thread;
 use std::time::Duration;
 
 /// How far a run is. Clones show the same bar.
@@ -35,7 +36,7 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("=> "));
         }
-        bar.enable_steady_tick(TICK);
+        tick(bar.downgrade());
         Self { bar }
     }
 
@@ -48,6 +49,19 @@ impl Progress {
     pub fn clear(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// Moves the spinner while nothing is read. The bar's own ticker would panic where no thread is to be had;
+/// without one, the bar moves only when something is read.
+fn tick(bar: WeakProgressBar) {
+    let ticker = thread::Builder::new().name("progress".to_owned());
+    let _ = ticker.spawn(move || {
+        while let Some(bar) = bar.upgrade().filter(|bar| !bar.is_finished()) {
+            bar.tick();
+            drop(bar);
+            thread::sleep(TICK);
+        }
+    });
 }
 
 /// Standard error where it is no terminal: one line per draw, no cursor movement.
