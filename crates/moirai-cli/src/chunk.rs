@@ -27,12 +27,12 @@ impl<R: Read> ChunkReader<R> {
     ///
     /// # Errors
     ///
-    /// What reading returns; [`offset`](Self::offset) says where.
+    /// What reading returns; [`offset`](Self::offset) says where. [`io::ErrorKind::OutOfMemory`].
     pub fn next_chunk(&mut self) -> io::Result<Option<Buffer>> {
         if self.is_at_end {
             return Ok(None);
         }
-        let mut chunk = self.pool.take();
+        let mut chunk = self.pool.take()?;
         let mut filled = 0;
         while filled < self.chunk_bytes {
             match self.input.read(&mut chunk.storage_mut()[filled..self.chunk_bytes]) {

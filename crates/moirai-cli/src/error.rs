@@ -230,6 +230,12 @@ impl Error {
         }
     }
 
+    /// An error of taking memory for a chunk.
+    #[must_use]
+    pub const fn memory(source: io::Error) -> Self {
+        Self::System { action: "take memory for a chunk", source }
+    }
+
     /// An error of reading the archive `input`.
     #[must_use]
     pub fn read_archive(input: &str, error: ReadError) -> Self {

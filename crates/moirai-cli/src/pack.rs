@@ -11,7 +11,7 @@ use crate::plan::{Limits, PackPlan};
 use crate::progress::Progress;
 use moirai_pipeline::{Report, Sink, Source};
 use std::fs::{File, Metadata};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 /// Does what `plan` says.
@@ -78,7 +78,7 @@ where
     let encoder = Encoder::new(header.level);
     let (pool, input) = (Arc::clone(&source.pool), source.input.clone());
     let work = move |chunk: Chunk| {
-        let mut frame = pool.take();
+        let mut frame = pool.take().map_err(Error::memory)?;
         let encode = |reason| Error::Encode { input: input.clone(), chunk: chunk.index, reason };
         let length = encoder.encode(&chunk.bytes, frame.storage_mut()).map_err(encode)?;
         frame.set_len(length);
@@ -127,10 +127,12 @@ impl<R: Read + Send + 'static> Source for ReadChunks<R> {
     type Error = Error;
 
     fn next(&mut self) -> Result<Option<Chunk>, Error> {
-        let chunk = self.reader.next_chunk().map_err(|source| Error::Read {
-            input: self.input.clone(),
-            offset: self.reader.offset(),
-            source,
+        let chunk = self.reader.next_chunk().map_err(|source| match source.kind() {
+            io::ErrorKind::OutOfMemory => Error::memory(source),
+            _ => {
+                let offset = self.reader.offset();
+                Error::Read { input: self.input.clone(), offset, source }
+            }
         })?;
         let read = self.reader.offset();
         self.progress.set(read);

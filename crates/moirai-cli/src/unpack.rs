@@ -75,7 +75,7 @@ where
     let work = move |packed: Packed| {
         let FrameAt { index, offset, raw_bytes, .. } = packed.at;
         let hash = blake3::hash(&packed.bytes);
-        let mut bytes = pool.take();
+        let mut bytes = pool.take().map_err(Error::memory)?;
         let raw_bytes = raw_bytes as usize;
         decoder.decode(&packed.bytes, &mut bytes.storage_mut()[..raw_bytes]).map_err(|source| {
             Error::Corrupt { input: input.clone(), offset, frame: Some(index), source }
@@ -142,7 +142,7 @@ impl<R: Read + Send + 'static> Source for ReadFrames<R> {
     type Error = Error;
 
     fn next(&mut self) -> Result<Option<Packed>, Error> {
-        let mut bytes = self.pool.take();
+        let mut bytes = self.pool.take().map_err(Error::memory)?;
         let at = self
             .reader
             .next_frame(bytes.storage_mut())

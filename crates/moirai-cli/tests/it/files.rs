@@ -154,6 +154,21 @@ fn an_output_above_the_file_size_limit_is_74_and_removed() {
 }
 
 #[test]
+fn memory_that_runs_out_is_1_and_leaves_nothing() {
+    let dir = Dir::new();
+    fs::File::create(dir.path("file")).unwrap().set_len(65 << 20).unwrap();
+    dir.run(["pack", "-q", "--chunk-size", "64M", "file"]).succeeded();
+    let program = env!("CARGO_BIN_EXE_moirai");
+    // Room for the program and the first buffer of 64 MiB, but not for the second.
+    for command in ["pack -T1 --chunk-size 64M file -o new", "unpack -T1 file.zst -o new"] {
+        let script = format!("ulimit -v 120000; exec {program} {command}");
+        let run = end(spawn(Command::new("sh").args(["-c", &script]).current_dir(dir.path("."))));
+        run.failed(1, &["cannot take memory for a chunk: out of memory"]);
+    }
+    assert_eq!(dir.names(), ["file", "file.zst"]);
+}
+
+#[test]
 fn a_full_disk_is_74_with_the_output_removed_and_the_old_one_intact() {
     let dir = Dir::new();
     let disk = dir.path("disk");
