@@ -84,6 +84,16 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The output's place in its directory could not be made durable.
+    #[error("cannot sync the directory of {output}{}", if *.is_in_place { ", which is in place" } else { "" })]
+    Directory {
+        /// Its path.
+        output: String,
+        /// Whether the output is there all the same: it replaced a file that cannot be brought back.
+        is_in_place: bool,
+        /// Why.
+        source: io::Error,
+    },
     /// The input was written to while it was read, so what was read never existed as a whole.
     #[error("{input} changed while it was read: {what}")]
     Changed {
@@ -156,7 +166,7 @@ impl Error {
             Self::Exists { .. } | Self::SameFile { .. } | Self::Create { .. } => {
                 exit::CANNOT_CREATE
             }
-            Self::Read { .. } | Self::Write { .. } => exit::IO,
+            Self::Read { .. } | Self::Write { .. } | Self::Directory { .. } => exit::IO,
             Self::Changed { .. } => exit::CHANGED,
             Self::Permission { .. } => exit::PERMISSION,
             Self::BrokenPipe { .. } => exit::SIGNAL_BASE + 13,
@@ -177,6 +187,7 @@ impl Error {
             Self::Create { .. } => "create",
             Self::Read { .. } => "read",
             Self::Write { .. } => "write",
+            Self::Directory { .. } => "directory",
             Self::Changed { .. } => "changed",
             Self::BrokenPipe { .. } => "broken_pipe",
             Self::Interrupted { .. } => "interrupted",

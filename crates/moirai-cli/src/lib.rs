@@ -140,7 +140,11 @@ fn with_runtime<T>(
         .build()?;
     // Not dropped: that would wait for chunks that nobody wants any more. The process ends soon.
     let runtime = ManuallyDrop::new(runtime);
-    let result = work(&Context { runtime: &runtime, interrupts: &interrupts }, cleanup);
+    let result = work(&Context { runtime: &runtime, interrupts: &interrupts }, cleanup.clone());
+    if result.is_err() {
+        // A blocking call that nobody waits for any more may have the output.
+        cleanup.run();
+    }
     progress.clear();
     result
 }

@@ -1,7 +1,7 @@
 //! A file that appears whole or not at all.
 //!
 //! ```text
-//!   create ──► temporary file beside the target (O_EXCL, random name)
+//!   create ──► directory, and in it a temporary file (O_EXCL, random name)
 //!     │            │ commit: mode, fsync, rename (RENAME_NOREPLACE without -f), fsync of the directory
 //!     │            ▼
 //!     │        target
@@ -9,7 +9,8 @@
 //! ```
 //! Streams and special files have no such thing: what was written to them is written. The temporary
 //! file's *path* stays with [`Output`] while a copy of the handle goes into the pipeline, so that it can
-//! be removed while a write is going on.
+//! be removed while a write is going on. [`Cleanup`] knows the path too, for an end of the process that
+//! does not wait for the thread that has the [`Output`].
 
 use crate::error::Error;
 use crate::plan::{Replace, Target, standard_file};
@@ -17,7 +18,7 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tempfile::TempPath;
 
 /// Where a run writes to.
@@ -33,6 +34,8 @@ pub struct Output {
 #[derive(Debug)]
 struct Pending {
     temp: TempPath,
+    /// The directory of `path`; none if it may be written to but not opened.
+    directory: Option<File>,
     path: PathBuf,
     replace: Replace,
     mode: Option<u32>,
@@ -54,10 +57,11 @@ impl Output {
                 (OpenOptions::new().write(true).open(path).map_err(create)?, None)
             }
             Target::File { path, replace } => {
-                let (file, temp) = create_beside(path, mode).map_err(create)?;
-                cleanup.set(Some(temp.to_path_buf()));
+                // Opened before any work: after the rename it is too late to fail.
+                let directory = open_directory_of(path).map_err(create)?;
+                let (file, temp) = cleanup.create(|| create_beside(path, mode)).map_err(create)?;
                 let (path, replace) = (path.clone(), *replace);
-                (file, Some(Pending { temp, path, replace, mode }))
+                (file, Some(Pending { temp, directory, path, replace, mode }))
             }
         };
         Ok(Self { name, file, pending, cleanup })
@@ -97,27 +101,44 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// [`Error::Exists`] if a file came there meanwhile and is not to be replaced; [`Error::Create`].
+    /// [`Error::Exists`] if a file came there meanwhile and is not to be replaced; [`Error::Create`];
+    /// [`Error::Directory`], with the file in place only if it replaced another.
     pub fn commit(self) -> Result<(), Error> {
         let Self { name, pending, cleanup, .. } = self;
-        let Some(Pending { temp, path, replace, .. }) = pending else { return Ok(()) };
-        let placed = match replace {
+        let Some(Pending { temp, directory, path, replace, .. }) = pending else { return Ok(()) };
+        let place = || match replace {
             Replace::Yes => temp.persist(&path),
             Replace::No => temp.persist_noclobber(&path),
         };
-        cleanup.set(None);
-        placed.map_err(|refused| match refused.error.kind() {
-            io::ErrorKind::AlreadyExists => Error::Exists { output: name.clone() },
-            _ => Error::Create { output: name.clone(), source: refused.error },
-        })?;
-        let synced = File::open(directory_of(&path)).and_then(|directory| directory.sync_all());
-        match synced {
-            // Some file systems cannot sync a directory; the file is in place all the same.
-            Err(error) if error.kind() != io::ErrorKind::InvalidInput => {
-                Err(Error::Write { output: name, offset: 0, source: error })
+        cleanup.place(|| place().map_err(|refused| refused.error)).map_err(|source| {
+            let output = name.clone();
+            match source.kind() {
+                io::ErrorKind::AlreadyExists => Error::Exists { output },
+                _ => Error::Create { output, source },
             }
-            _ => Ok(()),
-        }
+        })?;
+        let Err(source) = directory.map_or(Ok(()), |directory| sync_directory(&directory)) else {
+            return Ok(());
+        };
+        let is_in_place = replace == Replace::Yes || fs::remove_file(&path).is_err();
+        Err(Error::Directory { output: name, is_in_place, source })
+    }
+}
+
+fn open_directory_of(path: &Path) -> io::Result<Option<File>> {
+    match File::open(directory_of(path)) {
+        // To write into a directory, no right to read it is needed.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
+/// Some file systems cannot sync a directory; the file is in place all the same.
+fn sync_directory(directory: &File) -> io::Result<()> {
+    use io::ErrorKind::{InvalidInput, Unsupported};
+    match directory.sync_all() {
+        Err(error) if matches!(error.kind(), InvalidInput | Unsupported) => Ok(()),
+        synced => synced,
     }
 }
 
@@ -139,24 +160,54 @@ fn directory_of(path: &Path) -> &Path {
     }
 }
 
-/// What must be gone when the process ends at once: shared with the thread that waits for signals.
+/// What must be gone when the process ends: shared by the thread that has the [`Output`], and those that end
+/// the process without waiting for it.
 #[derive(Clone, Debug, Default)]
 pub struct Cleanup {
-    path: Arc<Mutex<Option<PathBuf>>>,
+    state: Arc<Mutex<CleanupState>>,
+}
+
+#[derive(Debug, Default)]
+struct CleanupState {
+    temp: Option<PathBuf>,
+    /// The process is about to end: no file may be made or put in place any more.
+    has_run: bool,
 }
 
 impl Cleanup {
-    fn set(&self, path: Option<PathBuf>) {
-        *self.path.lock().unwrap_or_else(PoisonError::into_inner) = path;
+    /// Makes a temporary file with `create`, unless the end has come.
+    fn create(
+        &self,
+        create: impl FnOnce() -> io::Result<(File, TempPath)>,
+    ) -> io::Result<(File, TempPath)> {
+        // Locked meanwhile: a file can be made before the end or not at all, but not be forgotten.
+        let mut state = self.lock_before_end()?;
+        let (file, temp) = create()?;
+        state.temp = Some(temp.to_path_buf());
+        Ok((file, temp))
     }
 
-    /// Removes the temporary file, if there is one.
+    /// Puts the temporary file in place, or removes it, with `place`, unless the end has come.
+    fn place(&self, place: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let mut state = self.lock_before_end()?;
+        let placed = place();
+        state.temp = None;
+        placed
+    }
+
+    /// Removes the temporary file, if there is one, and lets none come after it.
     pub fn run(&self) {
-        let path = self.path.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(path) = path {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.has_run = true;
+        if let Some(temp) = state.temp.take() {
             // There is nobody left to tell.
-            let _ = fs::remove_file(path);
+            let _ = fs::remove_file(temp);
         }
+    }
+
+    fn lock_before_end(&self) -> io::Result<MutexGuard<'_, CleanupState>> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.has_run { Err(io::Error::other("the run is over")) } else { Ok(state) }
     }
 }
 
@@ -227,6 +278,34 @@ mod tests {
         assert_eq!(names(directory.path()).len(), 1);
         cleanup.run();
         assert!(names(directory.path()).is_empty());
-        drop(output);
+        assert!(matches!(output.commit(), Err(Error::Create { .. })), "nothing is put in place");
+        assert!(names(directory.path()).is_empty());
+    }
+
+    #[test]
+    fn after_cleanup_no_temporary_file_is_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let cleanup = Cleanup::default();
+        cleanup.run();
+        let target = Target::File { path: directory.path().join("out"), replace: Replace::No };
+        assert!(Output::create(&target, None, cleanup).is_err());
+        assert!(names(directory.path()).is_empty());
+    }
+
+    #[test]
+    fn a_new_file_whose_directory_cannot_be_synced_is_removed() {
+        use rustix::fs::{Mode, OFlags, open};
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("out");
+        for (replace, is_left) in [(Replace::No, false), (Replace::Yes, true)] {
+            let mut output = create(&path, replace);
+            // Such a handle is for looking only.
+            let handle = open(directory.path(), OFlags::PATH, Mode::empty()).unwrap();
+            output.pending.as_mut().unwrap().directory = Some(handle.into());
+            let failed = output.commit().unwrap_err();
+            assert_eq!(failed.exit_code(), crate::error::exit::IO);
+            assert_eq!(failed.to_string().contains("is in place"), is_left, "{failed}");
+            assert_eq!(path.exists(), is_left);
+        }
     }
 }

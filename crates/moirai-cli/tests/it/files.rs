@@ -169,6 +169,29 @@ fn memory_that_runs_out_is_1_and_leaves_nothing() {
 }
 
 #[test]
+fn a_directory_that_may_be_written_but_not_read_is_no_failure() {
+    if !has("setpriv") {
+        return skip("there is no setpriv");
+    }
+    let dir = Dir::new();
+    fs::copy(env!("CARGO_BIN_EXE_moirai"), dir.path("moirai")).unwrap();
+    dir.write("file", "content");
+    fs::create_dir(dir.path("drop")).unwrap();
+    fs::set_permissions(dir.path("drop"), fs::Permissions::from_mode(0o333)).unwrap();
+    fs::set_permissions(dir.path("."), fs::Permissions::from_mode(0o755)).unwrap();
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    command.args(["./moirai", "pack", "file", "-o", "drop/out"]);
+    let run = end(spawn(command.current_dir(dir.path("."))));
+    if run.stderr.starts_with("setpriv:") {
+        return skip("may not become another user");
+    }
+    run.succeeded();
+    fs::set_permissions(dir.path("drop"), fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(fs::read_dir(dir.path("drop")).unwrap().count(), 1);
+}
+
+#[test]
 fn a_full_disk_is_74_with_the_output_removed_and_the_old_one_intact() {
     let dir = Dir::new();
     let disk = dir.path("disk");

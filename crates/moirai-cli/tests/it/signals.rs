@@ -1,6 +1,6 @@
 //! Ctrl-C and its relatives, in the moments where a program likes to hang.
 
-use crate::harness::{Dir, Ended, end, noise, spawn, wait_until};
+use crate::harness::{Dir, Ended, end, exists, noise, spawn, wait_until};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::Write;
@@ -103,6 +103,41 @@ fn a_signal_in_the_middle_of_a_slow_chunk_does_not_wait_for_it() {
     wait_until("the output is begun", || has_temp(&dir));
     interrupt(child, Signal::INT).failed(130, &["interrupted by SIGINT"]);
     assert_eq!(dir.names(), ["file"]);
+}
+
+#[test]
+fn a_signal_at_any_moment_leaves_the_output_whole_or_nothing() {
+    let dir = Dir::new();
+    let content = noise(4 << 20, 5);
+    dir.write("file", &content);
+    dir.write("file.zst", dir.pack(&content));
+    for round in 0..60 {
+        let args = match round % 2 {
+            0 => ["pack", "--chunk-size=64K", "file", "-oout"],
+            _ => ["unpack", "-T2", "file.zst", "-oout"],
+        };
+        let child = spawn(dir.moirai().args(args));
+        let pid = Pid::from_child(&child);
+        // Spread over the run: where the temporary file has grown to, and some yields.
+        let temp_bytes = || {
+            let entries = fs::read_dir(dir.path(".")).unwrap().flatten();
+            let is_temp = |entry: &fs::DirEntry| {
+                entry.file_name().to_str().is_some_and(|name| name.starts_with(".moirai-"))
+            };
+            entries.filter(is_temp).find_map(|entry| Some(entry.metadata().ok()?.len()))
+        };
+        wait_until("the output has grown, or is in place", || {
+            temp_bytes().is_some_and(|bytes| bytes >= (round / 2 % 15) << 18)
+                || exists(&dir.path("out"))
+        });
+        let _ = kill_process(pid, Signal::TERM);
+        let ended = end(child);
+        match ended.code {
+            Some(0) => fs::remove_file(dir.path("out")).unwrap(),
+            _ => ended.failed(143, &["interrupted by SIGTERM"]),
+        }
+        assert_eq!(dir.names(), ["file", "file.zst"], "round {round}");
+    }
 }
 
 #[test]
