@@ -3,7 +3,7 @@
 //! Looks at files (`stat`) but opens none, so that every refusal comes before any work. Whether the
 //! output is the input is decided here by device and inode, never by name.
 
-use crate::args::{CommonArgs, PackArgs, UnpackArgs};
+use crate::args::{CommonArgs, PackArgs, THREADS_MAX, UnpackArgs};
 use crate::codec;
 use crate::container::CHUNK_BYTES;
 use crate::error::Error;
@@ -238,9 +238,14 @@ impl Target {
         };
         let name = path.display().to_string();
         let create = |source| Error::Create { output: name.clone(), source };
-        let Ok(link) = fs::symlink_metadata(&path) else {
-            let replace = Replace::No;
-            return Ok(Self::File { path, replace });
+        let link = match fs::symlink_metadata(&path) {
+            Ok(link) => link,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let replace = Replace::No;
+                return Ok(Self::File { path, replace });
+            }
+            // A name that is too long, say: better now than after all the work.
+            Err(error) => return Err(create(error)),
         };
         match fs::metadata(&path) {
             Ok(meta) if input.is_same_file(&meta) => Err(Error::SameFile { output: name }),
@@ -290,7 +295,8 @@ pub struct Limits {
 impl Limits {
     fn new(args: &CommonArgs) -> Self {
         let cpus = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let threads = if args.threads == 0 { cpus() } else { args.threads };
+        // More CPUs than may be asked for are not asked for.
+        let threads = if args.threads == 0 { cpus().min(THREADS_MAX) } else { args.threads };
         let channel_depth = args.channel_depth;
         Self { threads, channel_depth, window: threads + 2 * channel_depth }
     }

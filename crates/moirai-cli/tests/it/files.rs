@@ -105,6 +105,9 @@ fn an_output_that_cannot_be_created_is_73() {
     dir.run(["pack", "-f", "file", "-o", "folder"])
         .failed(73, &["cannot create folder", "directory"]);
     dir.run(["pack", "file", "-o", "file/out"]).failed(73, &["cannot create file/out"]);
+    // Even a dry run knows that there can be no such name.
+    let long = "n".repeat(300);
+    dir.run(["pack", "--dry-run", "file", "-o", &long]).failed(73, &["File name too long"]);
     assert_eq!(dir.names(), ["file", "folder"]);
 }
 
