@@ -20,6 +20,18 @@ pub(crate) fn idle_cpu_time(watched: Duration) -> Duration {
     cpu_time() - before
 }
 
+/// Whether the calling thread is the only one of this process that runs or could run.
+pub(crate) fn others_sleep() -> bool {
+    let Ok(threads) = fs::read_dir("/proc/self/task") else { return false };
+    let stats = threads.flatten().map(|thread| fs::read_to_string(thread.path().join("stat")));
+    stats.flatten().filter(|stat| runs(stat)).count() <= 1
+}
+
+/// Whether the state of a thread's `stat`, the field after its name, is that of running.
+fn runs(stat: &str) -> bool {
+    stat.rsplit_once(')').is_some_and(|(_, fields)| fields.trim_start().starts_with('R'))
+}
+
 /// Cores, processor, kernel, load and date, on one line.
 pub(crate) fn describe() -> String {
     let mut line = String::new();
@@ -56,6 +68,8 @@ fn civil(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -65,6 +79,31 @@ mod tests {
         assert_eq!(civil(19_783), (2024, 3, 1));
         assert_eq!(civil(20_453), (2025, 12, 31));
         assert_eq!(civil(20_454), (2026, 1, 1));
+    }
+
+    #[test]
+    fn a_thread_may_be_called_like_a_state() {
+        assert!(runs("7 (worker) R 1 7"));
+        assert!(!runs("7 (a) R b) S 1 7"));
+        assert!(!runs(""));
+    }
+
+    #[test]
+    fn a_thread_that_spins_does_not_sleep() {
+        let (stop, spins) = (AtomicBool::new(false), AtomicBool::new(false));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    spins.store(true, Ordering::Relaxed);
+                }
+            });
+            while !spins.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+            let asleep = others_sleep();
+            stop.store(true, Ordering::Relaxed);
+            assert!(!asleep);
+        });
     }
 
     #[test]

@@ -150,7 +150,7 @@ fn list(groups: &[Group]) {
 }
 
 fn rounds(selection: &Selection, group: &Group) -> usize {
-    let slow = group.cases.iter().any(|case| case.effort == Effort::Once);
+    let slow = group.cases.iter().any(|case| case.effort == Effort::Long);
     let default = if slow { args::SLOW_ROUNDS_DEFAULT } else { args::ROUNDS_DEFAULT };
     selection.rounds.unwrap_or(default)
 }

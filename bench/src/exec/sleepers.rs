@@ -45,7 +45,7 @@ pub(crate) fn case() -> Case {
         Entrant::refusing(Floor::NAME, "not supported: it has no timers"),
     ];
     let what = "of processor time in 5 s";
-    Case { name: "idle_10k_sleepers", unit: "us", what, effort: Effort::Once, entrants }
+    Case { name: "idle_10k_sleepers", unit: "us", what, effort: Effort::Long, entrants }
 }
 
 /// Runs this program as a child that measures one peer; gives back microseconds.
