@@ -4,7 +4,8 @@
 //! its tasks. The runtimes are started once, before anything is timed, and sit idle while others run.
 
 mod chain;
-pub(crate) mod sleepers;
+pub(crate) mod child;
+mod idle;
 mod wake;
 
 use std::future;
@@ -104,7 +105,8 @@ impl Runtimes {
             Group { name: "flat", cases: flat.into(), derive: Some(worst_by_best) },
             alone(self.case("flat_p99", "99th percentile of spawn to joined", FlatP99)),
             alone(oneshot()),
-            alone(sleepers::case()),
+            alone(idle::sleepers_case()),
+            alone(idle::waiting_case()),
         ]
     }
 

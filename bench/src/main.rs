@@ -22,7 +22,7 @@ use std::{env, process};
 use args::{Command, Selection};
 use exec::{Group, Runtimes};
 use harness::report::{Standing, Table, json_lines};
-use harness::{CaseResult, Driver, Effort, Failure, Workload, catch_panic_messages, measure};
+use harness::{CaseResult, Driver, Effort, Workload, catch_panic_messages, measure};
 use peer::Peer as _;
 
 /// Whom the tables compare.
@@ -64,20 +64,19 @@ fn with_smol_threads() -> Result<(), Box<dyn Error>> {
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
         Command::Help => print!("{}", args::USAGE),
-        Command::Sleepers(peer) => println!("{}", child(peer)),
+        Command::Child { case, peer } => return Ok(child(case, peer)),
         Command::Exec(selection) => return suite(&selection),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a child process says: the figure of its one sample, or why there is none.
-fn child(peer: String) -> String {
+/// A child process: says the figure of its one sample, or why there is none.
+fn child(case: String, peer: String) -> ExitCode {
     catch_panic_messages();
-    let sleepers: Workload = Arc::new(move |_| exec::sleepers::sample(&peer));
-    match Driver::new().run(&sleepers, 1) {
-        Ok(sample) => sample.value.to_string(),
-        Err(Failure::Refused(why) | Failure::Wrong(why)) => why,
-    }
+    let sample: Workload = Arc::new(move |_| exec::child::sample(&case, &peer));
+    let (said, code) = exec::child::answer(Driver::new().run(&sample, 1));
+    println!("{said}");
+    ExitCode::from(code)
 }
 
 fn suite(selection: &Selection) -> Result<ExitCode, Box<dyn Error>> {
