@@ -6,6 +6,7 @@
 mod chain;
 pub(crate) mod child;
 mod idle;
+mod memory;
 mod wake;
 
 use std::future;
@@ -105,6 +106,8 @@ impl Runtimes {
             Group { name: "flat", cases: flat.into(), derive: Some(worst_by_best) },
             alone(self.case("flat_p99", "99th percentile of spawn to joined", FlatP99)),
             alone(oneshot()),
+            alone(memory::bytes_case()),
+            alone(memory::allocations_case()),
             alone(idle::sleepers_case()),
             alone(idle::waiting_case()),
         ]

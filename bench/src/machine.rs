@@ -5,6 +5,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::param::page_size;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Processor time that this process has used so far, of all its threads, user and system.
@@ -30,6 +31,22 @@ pub(crate) fn others_sleep() -> bool {
 /// Whether the state of a thread's `stat`, the field after its name, is that of running.
 fn runs(stat: &str) -> bool {
     stat.rsplit_once(')').is_some_and(|(_, fields)| fields.trim_start().starts_with('R'))
+}
+
+/// Resident memory of this process.
+///
+/// # Errors
+///
+/// Why the kernel does not tell.
+pub(crate) fn resident_bytes() -> Result<u64, String> {
+    let statm = fs::read_to_string("/proc/self/statm").map_err(|error| error.to_string())?;
+    let pages = resident_pages(&statm).ok_or_else(|| format!("/proc/self/statm says {statm:?}"))?;
+    Ok(pages * page_size() as u64)
+}
+
+/// The second field of `statm`.
+fn resident_pages(statm: &str) -> Option<u64> {
+    statm.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
 /// Cores, processor, kernel, load and date, on one line.
@@ -104,6 +121,21 @@ mod tests {
             stop.store(true, Ordering::Relaxed);
             assert!(!asleep);
         });
+    }
+
+    #[test]
+    fn resident_pages_are_the_second_field() {
+        assert_eq!(resident_pages("787 310 245 11 0 110 0\n"), Some(310));
+        assert_eq!(resident_pages("787"), None);
+    }
+
+    #[test]
+    fn resident_memory_grows_with_pages_that_are_written() {
+        const BLOCK: usize = 64 << 20; // other tests come and go at the same time
+        let before = resident_bytes().unwrap();
+        let block = std::hint::black_box(vec![1_u8; BLOCK]);
+        assert!(resident_bytes().unwrap() > before + BLOCK as u64 / 2);
+        drop(block);
     }
 
     #[test]

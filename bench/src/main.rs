@@ -3,6 +3,7 @@
 //! One process, one command, a table per case and JSON lines. A suite is a file (`exec`), a rival is a
 //! file (`peer/`), and what makes the figures comparable is `harness/`.
 
+mod allocations;
 mod args;
 mod exec;
 mod harness;

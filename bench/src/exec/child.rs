@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::idle;
+use super::{idle, memory};
 use crate::harness::{Entrant, Failure, Outcome, Sample, Workload};
 
 /// The word on the command line that makes this program a child; a case and a peer follow.
@@ -48,6 +48,8 @@ pub(crate) fn sample(case: &str, peer: &str) -> Outcome {
     match case {
         idle::SLEEPERS_CASE => idle::sleepers(peer),
         idle::WAITING_CASE => idle::waiting(peer),
+        memory::BYTES_CASE => memory::bytes(peer),
+        memory::ALLOCATIONS_CASE => memory::allocations(peer),
         _ => Err(Failure::Refused(format!("no case of child processes is called `{case}`"))),
     }
 }
@@ -88,7 +90,7 @@ mod tests {
 
     #[test]
     fn an_unknown_case_or_peer_is_refused_by_name() {
-        for (case, peer) in [("nope", "smol"), (idle::WAITING_CASE, "nope")] {
+        for (case, peer) in [("nope", "smol"), (memory::BYTES_CASE, "nope")] {
             let Err(Failure::Refused(why)) = sample(case, peer) else { panic!("not refused") };
             assert!(why.contains("`nope`"), "{why}");
         }
