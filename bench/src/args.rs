@@ -3,14 +3,17 @@
 use std::path::PathBuf;
 
 use crate::exec::child::WORD as CHILD;
+use crate::sizes::NAME as SIZES;
 
 /// The text of `--help`.
 pub(crate) const USAGE: &str = "\
 Usage: moirai-bench exec [OPTIONS]
+       moirai-bench sizes
 
-Measures Moirai and its rivals in one process, rounds interleaved; lower is better everywhere
+exec    measures Moirai and its rivals in one process, rounds interleaved; lower is better everywhere
+sizes   prints the bytes that a task of Moirai takes, beside the goals
 
-Options:
+Options of exec:
   --case NAME    only this case, or the group that holds it; may be repeated
   --peer NAME    only this peer; may be repeated
   --rounds N     samples per case and peer (default 9; 3 for cases that take seconds)
@@ -33,6 +36,8 @@ pub(crate) const ROUNDS_MAX: usize = 10_000;
 pub(crate) enum Command {
     /// Run the suite `exec`.
     Exec(Selection),
+    /// Run the suite `sizes`.
+    Sizes,
     /// Be a child process: take one sample of a case by one peer, alone.
     Child {
         /// The case.
@@ -81,9 +86,12 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
     let mut args = args.into_iter();
     match args.next().as_deref() {
         Some("exec") => {}
+        Some(SIZES) => {
+            return args.next().map_or(Ok(Command::Sizes), |extra| Err(unknown_option(&extra)));
+        }
         Some(CHILD) => return child(args),
         Some("--help" | "-h") | None => return Ok(Command::Help),
-        Some(other) => return Err(format!("unknown suite `{other}`, expected `exec`")),
+        Some(other) => return Err(format!("unknown suite `{other}`, expected `exec` or `sizes`")),
     }
     let mut selection = Selection::default();
     while let Some(option) = args.next() {
@@ -170,7 +178,8 @@ mod tests {
     fn an_unknown_word_is_named_in_the_error() {
         assert_eq!(parsed("exec --fast"), Err("unknown option `--fast`".to_owned()));
         assert_eq!(parsed("exec --peer"), Err("`--peer` needs a value".to_owned()));
-        let unknown_suite = "unknown suite `chan`, expected `exec`";
+        let unknown_suite = "unknown suite `chan`, expected `exec` or `sizes`";
         assert_eq!(parsed("chan"), Err(unknown_suite.to_owned()));
+        assert_eq!(parsed("sizes --fast"), Err("unknown option `--fast`".to_owned()));
     }
 }

@@ -6,7 +6,7 @@
 mod chain;
 pub(crate) mod child;
 mod idle;
-mod memory;
+pub(crate) mod memory;
 mod wake;
 
 use std::future;

@@ -1,7 +1,7 @@
 //! Moirai and its rivals, side by side: `cargo run --release --manifest-path bench/Cargo.toml -- exec`.
 //!
-//! One process, one command, a table per case and JSON lines. A suite is a file (`exec`), a rival is a
-//! file (`peer/`), and what makes the figures comparable is `harness/`.
+//! One process, one command, a table per case and JSON lines. A suite is a file (`exec`, `sizes`), a
+//! rival is a file (`peer/`), and what makes the figures comparable is `harness/`.
 
 mod allocations;
 mod args;
@@ -9,6 +9,7 @@ mod exec;
 mod harness;
 mod machine;
 mod peer;
+mod sizes;
 
 use std::error::Error;
 use std::fs::File;
@@ -66,6 +67,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
         Command::Help => print!("{}", args::USAGE),
         Command::Child { case, peer } => return Ok(child(case, peer)),
+        Command::Sizes => print!("{}", sizes::measure()?),
         Command::Exec(selection) => return suite(&selection),
     }
     Ok(ExitCode::SUCCESS)
