@@ -2,13 +2,18 @@
 
 use std::path::PathBuf;
 
+use crate::exec::child::WORD as CHILD;
+use crate::sizes::NAME as SIZES;
+
 /// The text of `--help`.
 pub(crate) const USAGE: &str = "\
 Usage: moirai-bench exec [OPTIONS]
+       moirai-bench sizes
 
-Measures Moirai and its rivals in one process, rounds interleaved; lower is better everywhere.
+exec    measures Moirai and its rivals in one process, rounds interleaved; lower is better everywhere
+sizes   prints the bytes that a task of Moirai takes, beside the goals
 
-Options:
+Options of exec:
   --case NAME    only this case, or the group that holds it; may be repeated
   --peer NAME    only this peer; may be repeated
   --rounds N     samples per case and peer (default 9; 3 for cases that take seconds)
@@ -31,8 +36,15 @@ pub(crate) const ROUNDS_MAX: usize = 10_000;
 pub(crate) enum Command {
     /// Run the suite `exec`.
     Exec(Selection),
-    /// Be the child process of the sleepers' case: measure one peer, alone.
-    Sleepers(String),
+    /// Run the suite `sizes`.
+    Sizes,
+    /// Be a child process: take one sample of a case by one peer, alone.
+    Child {
+        /// The case.
+        case: String,
+        /// The peer.
+        peer: String,
+    },
     /// Print [`USAGE`].
     Help,
 }
@@ -74,11 +86,12 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
     let mut args = args.into_iter();
     match args.next().as_deref() {
         Some("exec") => {}
-        Some("sleepers") => {
-            return args.next().map(Command::Sleepers).ok_or("which peer?".to_owned());
+        Some(SIZES) => {
+            return args.next().map_or(Ok(Command::Sizes), |extra| Err(unknown_option(&extra)));
         }
+        Some(CHILD) => return child(args),
         Some("--help" | "-h") | None => return Ok(Command::Help),
-        Some(other) => return Err(format!("unknown suite `{other}`, expected `exec`")),
+        Some(other) => return Err(format!("unknown suite `{other}`, expected `exec` or `sizes`")),
     }
     let mut selection = Selection::default();
     while let Some(option) = args.next() {
@@ -90,10 +103,21 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
             "--json" => selection.json = Some(value()?.into()),
             "--list" => selection.list = true,
             "--help" | "-h" => return Ok(Command::Help),
-            _ => return Err(format!("unknown option `{option}`")),
+            _ => return Err(unknown_option(&option)),
         }
     }
     Ok(Command::Exec(selection))
+}
+
+fn child(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
+    match (args.next(), args.next(), args.next()) {
+        (Some(case), Some(peer), None) => Ok(Command::Child { case, peer }),
+        _ => Err(format!("`{CHILD}` needs a case and a peer")),
+    }
+}
+
+fn unknown_option(option: &str) -> String {
+    format!("unknown option `{option}`")
 }
 
 fn rounds(text: &str) -> Result<usize, String> {
@@ -143,9 +167,19 @@ mod tests {
     }
 
     #[test]
+    fn a_child_is_told_its_case_and_its_peer() {
+        let (case, peer) = ("bytes_per_task".to_owned(), "smol".to_owned());
+        assert_eq!(parsed("child bytes_per_task smol"), Ok(Command::Child { case, peer }));
+        assert!(parsed("child bytes_per_task").is_err());
+        assert!(parsed("child bytes_per_task smol more").is_err());
+    }
+
+    #[test]
     fn an_unknown_word_is_named_in_the_error() {
         assert_eq!(parsed("exec --fast"), Err("unknown option `--fast`".to_owned()));
         assert_eq!(parsed("exec --peer"), Err("`--peer` needs a value".to_owned()));
-        assert_eq!(parsed("chan"), Err("unknown suite `chan`, expected `exec`".to_owned()));
+        let unknown_suite = "unknown suite `chan`, expected `exec` or `sizes`";
+        assert_eq!(parsed("chan"), Err(unknown_suite.to_owned()));
+        assert_eq!(parsed("sizes --fast"), Err("unknown option `--fast`".to_owned()));
     }
 }

@@ -3,7 +3,11 @@
 //! The workloads are written once and run by every runtime through [`Peer`]. Each checks the results of
 //! its tasks. The runtimes are started once, before anything is timed, and sit idle while others run.
 
-pub(crate) mod sleepers;
+mod chain;
+pub(crate) mod child;
+mod idle;
+pub(crate) mod memory;
+mod wake;
 
 use std::future;
 use std::hint::black_box;
@@ -11,6 +15,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use self::chain::ChainedSpawn;
+use self::wake::WakeLatency;
 use crate::harness::statistics::percentile;
 use crate::harness::{Case, CaseResult, Effort, Entrant, Failure, Outcome, Row, Sample, Workload};
 use crate::peer::floor::Floor;
@@ -93,10 +99,17 @@ impl Runtimes {
             alone(self.case("spawn_one_p99", "99th percentile of spawn and wait", SpawnOneP99)),
             alone(self.ping_pong()),
             alone(self.case("yield", "per yield", Yield)),
+            alone(self.case("chained_spawn", "per task that spawns the next", ChainedSpawn)),
+            alone(self.case("block_on_ready", "per block_on of a ready future", BlockOnReady)),
+            alone(self.wake_latency("wake_latency_p50", "median of wake to poll, asleep", 50)),
+            alone(self.wake_latency("wake_latency_p99", "99th percentile of the same", 99)),
             Group { name: "flat", cases: flat.into(), derive: Some(worst_by_best) },
             alone(self.case("flat_p99", "99th percentile of spawn to joined", FlatP99)),
             alone(oneshot()),
-            alone(sleepers::case()),
+            alone(memory::bytes_case()),
+            alone(memory::allocations_case()),
+            alone(idle::sleepers_case()),
+            alone(idle::waiting_case()),
         ]
     }
 
@@ -110,6 +123,15 @@ impl Runtimes {
             entrant(&self.floor, task),
         ];
         Case { name, unit: "ns", what, effort: Effort::Calibrated, entrants }
+    }
+
+    fn wake_latency(&self, name: &'static str, what: &'static str, percent: usize) -> Case {
+        let mut case = self.case(name, what, WakeLatency { percent });
+        case.effort = Effort::Once;
+        case.entrants.retain(|entrant| entrant.peer != Floor::NAME);
+        let why = "not supported: its one thread never sleeps";
+        case.entrants.push(Entrant::refusing(Floor::NAME, why));
+        case
     }
 
     fn ping_pong(&self) -> Case {
@@ -220,7 +242,7 @@ impl Task for SpawnOneP99 {
             latencies.push(nanoseconds(spawned.elapsed()));
         }
         let sample = checked(start.elapsed(), iterations, sum, sum_below(iterations))?;
-        Ok(Sample { value: p99(&mut latencies), ..sample })
+        Ok(Sample { value: percentile_of(&mut latencies, 99), ..sample })
     }
 }
 
@@ -252,7 +274,7 @@ impl Task for FlatP99 {
         let expected = iterations * sum_below(FLAT_P99_OUTSTANDING);
         let sample = checked(start.elapsed(), iterations, sum, expected)?;
         let mut latencies = latencies.recv().unwrap_or_default();
-        Ok(Sample { value: p99(&mut latencies), ..sample })
+        Ok(Sample { value: percentile_of(&mut latencies, 99), ..sample })
     }
 }
 
@@ -281,6 +303,19 @@ impl Task for Yield {
         }
         let yields = iterations * YIELDERS * YIELDS;
         checked(start.elapsed(), yields, sum, yields)
+    }
+}
+
+/// Runs a future that is ready, from a thread that is not inside any runtime.
+#[derive(Clone, Copy)]
+struct BlockOnReady;
+
+impl Task for BlockOnReady {
+    fn run<P: Peer>(self, peer: &P, iterations: u64) -> Outcome {
+        let start = Instant::now();
+        let ready = |value| peer.block_on(black_box(future::ready(black_box(value))));
+        let sum = (0..iterations).map(ready).sum();
+        checked(start.elapsed(), iterations, sum, sum_below(iterations))
     }
 }
 
@@ -409,8 +444,8 @@ fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
-fn p99(latencies: &mut [u64]) -> f64 {
-    percentile(latencies, 99).map_or(f64::NAN, |latency| latency as f64)
+fn percentile_of(latencies: &mut [u64], percent: usize) -> f64 {
+    percentile(latencies, percent).map_or(f64::NAN, |latency| latency as f64)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rustix::param::page_size;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Processor time that this process has used so far, of all its threads, user and system.
@@ -18,6 +19,34 @@ pub(crate) fn idle_cpu_time(watched: Duration) -> Duration {
     let before = cpu_time();
     thread::sleep(watched);
     cpu_time() - before
+}
+
+/// Whether the calling thread is the only one of this process that runs or could run.
+pub(crate) fn others_sleep() -> bool {
+    let Ok(threads) = fs::read_dir("/proc/self/task") else { return false };
+    let stats = threads.flatten().map(|thread| fs::read_to_string(thread.path().join("stat")));
+    stats.flatten().filter(|stat| runs(stat)).count() <= 1
+}
+
+/// Whether the state of a thread's `stat`, the field after its name, is that of running.
+fn runs(stat: &str) -> bool {
+    stat.rsplit_once(')').is_some_and(|(_, fields)| fields.trim_start().starts_with('R'))
+}
+
+/// Resident memory of this process.
+///
+/// # Errors
+///
+/// Why the kernel does not tell.
+pub(crate) fn resident_bytes() -> Result<u64, String> {
+    let statm = fs::read_to_string("/proc/self/statm").map_err(|error| error.to_string())?;
+    let pages = resident_pages(&statm).ok_or_else(|| format!("/proc/self/statm says {statm:?}"))?;
+    Ok(pages * page_size() as u64)
+}
+
+/// The second field of `statm`.
+fn resident_pages(statm: &str) -> Option<u64> {
+    statm.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
 /// Cores, processor, kernel, load and date, on one line.
@@ -56,6 +85,8 @@ fn civil(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::*;
 
     #[test]
@@ -65,6 +96,46 @@ mod tests {
         assert_eq!(civil(19_783), (2024, 3, 1));
         assert_eq!(civil(20_453), (2025, 12, 31));
         assert_eq!(civil(20_454), (2026, 1, 1));
+    }
+
+    #[test]
+    fn a_thread_may_be_called_like_a_state() {
+        assert!(runs("7 (worker) R 1 7"));
+        assert!(!runs("7 (a) R b) S 1 7"));
+        assert!(!runs(""));
+    }
+
+    #[test]
+    fn a_thread_that_spins_does_not_sleep() {
+        let (stop, spins) = (AtomicBool::new(false), AtomicBool::new(false));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    spins.store(true, Ordering::Relaxed);
+                }
+            });
+            while !spins.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+            let asleep = others_sleep();
+            stop.store(true, Ordering::Relaxed);
+            assert!(!asleep);
+        });
+    }
+
+    #[test]
+    fn resident_pages_are_the_second_field() {
+        assert_eq!(resident_pages("787 310 245 11 0 110 0\n"), Some(310));
+        assert_eq!(resident_pages("787"), None);
+    }
+
+    #[test]
+    fn resident_memory_grows_with_pages_that_are_written() {
+        const BLOCK: usize = 64 << 20; // other tests come and go at the same time
+        let before = resident_bytes().unwrap();
+        let block = std::hint::black_box(vec![1_u8; BLOCK]);
+        assert!(resident_bytes().unwrap() > before + BLOCK as u64 / 2);
+        drop(block);
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Moirai and its rivals, side by side: `cargo run --release --manifest-path bench/Cargo.toml -- exec`.
 //!
-//! One process, one command, a table per case and JSON lines. A suite is a file (`exec`), a rival is a
-//! file (`peer/`), and what makes the figures comparable is `harness/`.
+//! One process, one command, a table per case and JSON lines. A suite is a file (`exec`, `sizes`), a
+//! rival is a file (`peer/`), and what makes the figures comparable is `harness/`.
 
+mod allocations;
 mod args;
 mod exec;
 mod harness;
 mod machine;
 mod peer;
+mod sizes;
 
 use std::error::Error;
 use std::fs::File;
@@ -22,7 +24,7 @@ use std::{env, process};
 use args::{Command, Selection};
 use exec::{Group, Runtimes};
 use harness::report::{Standing, Table, json_lines};
-use harness::{CaseResult, Driver, Effort, Failure, Workload, catch_panic_messages, measure};
+use harness::{CaseResult, Driver, Effort, Workload, catch_panic_messages, measure};
 use peer::Peer as _;
 
 /// Whom the tables compare.
@@ -64,20 +66,20 @@ fn with_smol_threads() -> Result<(), Box<dyn Error>> {
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
         Command::Help => print!("{}", args::USAGE),
-        Command::Sleepers(peer) => println!("{}", child(peer)),
+        Command::Child { case, peer } => return Ok(child(case, peer)),
+        Command::Sizes => print!("{}", sizes::measure()?),
         Command::Exec(selection) => return suite(&selection),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What a child process says: the figure of its one sample, or why there is none.
-fn child(peer: String) -> String {
+/// A child process: says the figure of its one sample, or why there is none.
+fn child(case: String, peer: String) -> ExitCode {
     catch_panic_messages();
-    let sleepers: Workload = Arc::new(move |_| exec::sleepers::sample(&peer));
-    match Driver::new().run(&sleepers, 1) {
-        Ok(sample) => sample.value.to_string(),
-        Err(Failure::Refused(why) | Failure::Wrong(why)) => why,
-    }
+    let sample: Workload = Arc::new(move |_| exec::child::sample(&case, &peer));
+    let (said, code) = exec::child::answer(Driver::new().run(&sample, 1));
+    println!("{said}");
+    ExitCode::from(code)
 }
 
 fn suite(selection: &Selection) -> Result<ExitCode, Box<dyn Error>> {
@@ -150,7 +152,7 @@ fn list(groups: &[Group]) {
 }
 
 fn rounds(selection: &Selection, group: &Group) -> usize {
-    let slow = group.cases.iter().any(|case| case.effort == Effort::Once);
+    let slow = group.cases.iter().any(|case| case.effort == Effort::Long);
     let default = if slow { args::SLOW_ROUNDS_DEFAULT } else { args::ROUNDS_DEFAULT };
     selection.rounds.unwrap_or(default)
 }

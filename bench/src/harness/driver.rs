@@ -27,7 +27,7 @@ static SAMPLING: AtomicBool = AtomicBool::new(false);
 type Job = (Workload, u64);
 
 /// Why a sample brought no value.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Failure {
     /// The peer could not do it; the run goes on.
     Refused(String),

@@ -63,8 +63,10 @@ impl fmt::Debug for Entrant {
 pub(crate) enum Effort {
     /// As many as take [`SAMPLE_TIME`].
     Calibrated,
-    /// One.
+    /// One: the workload has a size of its own.
     Once,
+    /// One, and it takes seconds: there are fewer rounds.
+    Long,
 }
 
 /// One workload and everybody who takes part.

@@ -68,6 +68,13 @@ impl Spawner for ThisThread {
         task
     }
 
+    fn spawn_detached<F>(&self, future: F)
+    where
+        F: Future<Output = u64> + Send + 'static,
+    {
+        self.spawn(future).detach(); // dropping the handle would cancel the task
+    }
+
     fn join(handle: Task<u64>) -> impl Future<Output = u64> + Send {
         handle
     }

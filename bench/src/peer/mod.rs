@@ -46,6 +46,14 @@ pub(crate) trait Spawner: Clone + Send + Sync + 'static {
     where
         F: Future<Output = u64> + Send + 'static;
 
+    /// Spawns `future` as a task that nobody waits for.
+    fn spawn_detached<F>(&self, future: F)
+    where
+        F: Future<Output = u64> + Send + 'static,
+    {
+        drop(self.spawn(future)); // most handles detach their task when they are dropped
+    }
+
     /// Waits for a task's result; panics if the task failed.
     fn join(handle: Self::Handle) -> impl Future<Output = u64> + Send;
 }
