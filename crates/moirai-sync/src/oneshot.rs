@@ -359,8 +359,12 @@ impl<T> ResultReceiver<T> {
     /// Takes the waker back, if the sender has not begun to.
     fn unregister(&mut self) {
         let cell = self.cell.get();
+        // Relaxed: only the receiver makes the state WAITING. Most never do, and need no exchange.
+        if cell.state.load(Ordering::Relaxed) != WAITING {
+            return;
+        }
         // Acquire is not needed: the waker was written by this thread, or handed to it with the
-        // receiver. Fails unless a waker is registered and untouched.
+        // receiver. Fails if the sender has begun to take the waker.
         let taken =
             cell.state.compare_exchange(WAITING, EMPTY, Ordering::Relaxed, Ordering::Relaxed);
         if taken.is_ok() {
