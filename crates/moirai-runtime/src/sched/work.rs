@@ -42,6 +42,7 @@ pub(super) struct Links {
 }
 
 /// What can be done with work of one kind and type.
+#[repr(C)]
 pub(crate) struct VTable {
     /// Runs it to its next scheduling point.
     ///
