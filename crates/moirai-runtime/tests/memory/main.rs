@@ -35,8 +35,7 @@ static ALLOCATOR: Counting = Counting;
 
 /// One test, so that nothing else allocates meanwhile. In a child process with one malloc arena,
 /// trimmed before it is measured: this shows that the tasks leave nothing behind, and not what glibc
-/// keeps of what they freed. Left alone, it keeps the arena of a million tasks (135 MB) now and then,
-/// whenever a cached block lies above them.
+/// keeps of what they freed. Left alone, it keeps the memory of a million tasks (135 MB) now and then.
 #[test]
 fn every_task_is_one_allocation_and_gives_it_back() {
     if std::env::var_os(CHILD).is_none() {
@@ -105,8 +104,7 @@ fn cycles(tasks: u64) -> [usize; 4] {
     })
 }
 
-/// The resident memory without what malloc keeps for later, which depends on whether some small
-/// block happens to lie behind a million freed ones.
+/// The resident memory without what malloc keeps for later.
 fn resident_bytes() -> usize {
     #[cfg(target_env = "gnu")]
     {
