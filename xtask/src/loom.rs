@@ -19,7 +19,9 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     }
     let mut cargo = Cargo::new(["test", "--release", "--lib"])
         .args(["-p", "moirai-sync", "-p", "moirai-runtime", "--target-dir", "target/loom", filter])
-        .append_flags("RUSTFLAGS", "--cfg moirai_loom");
+        .append_flags("RUSTFLAGS", "--cfg moirai_loom")
+        // Optimised, for there are many runs, but what the code asserts of itself is checked.
+        .env("CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS", "true");
     // A value from outside wins, as do the other `LOOM_*` variables, which pass through.
     if std::env::var_os(PREEMPTIONS_VARIABLE).is_none() {
         cargo = cargo.env(PREEMPTIONS_VARIABLE, preemptions);

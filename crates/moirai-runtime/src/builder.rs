@@ -1,5 +1,7 @@
 //! The options of a runtime, checked once.
 
+use std::sync::Arc;
+
 use moirai_sync::__prim as prim;
 
 use crate::blocking::{self, BlockingPool};
@@ -7,6 +9,7 @@ use crate::error::BuildError;
 use crate::sched::driver::TimeDriver;
 use crate::sched::pool::{Config, Pool};
 use crate::sched::worker;
+use crate::slab::TaskPool;
 
 /// Options of a runtime; from [`Runtime::builder`](crate::Runtime::builder).
 ///
@@ -30,6 +33,7 @@ pub struct Builder {
     blocking_queue_depth: usize,
     thread_stack_bytes: Option<usize>,
     blocking_stack_bytes: Option<usize>,
+    task_pool_kept_bytes: usize,
     name: String,
 }
 
@@ -41,6 +45,7 @@ impl Builder {
             blocking_queue_depth: BLOCKING_QUEUE_DEPTH_DEFAULT,
             thread_stack_bytes: None,
             blocking_stack_bytes: None,
+            task_pool_kept_bytes: TASK_POOL_KEPT_BYTES_DEFAULT,
             name: "moirai".into(),
         }
     }
@@ -77,6 +82,24 @@ impl Builder {
         self
     }
 
+    /// How much memory of ended tasks is kept for new ones, in bytes; what is beyond goes back to
+    /// the system. Rounded down to whole chunks ([`TaskPool::CHUNK_BYTES`](crate::TaskPool)); the
+    /// chunks that threads allocate from come on top, one for each size of task.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = moirai_runtime::Runtime::builder().task_pool_kept_bytes(0).build()?;
+    /// let handles: Vec<_> = (0..10_000).map(|i| runtime.spawn(async move { i })).collect();
+    /// handles.into_iter().for_each(|handle| drop(handle.join()));
+    /// assert_eq!(runtime.handle().task_pool().kept_chunks, 0);
+    /// # Ok::<(), moirai_runtime::BuildError>(())
+    /// ```
+    pub fn task_pool_kept_bytes(mut self, bytes: usize) -> Self {
+        self.task_pool_kept_bytes = bytes;
+        self
+    }
+
     /// What the threads' names begin with; a NUL in it, which no thread's name may have, ends it.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
@@ -87,13 +110,14 @@ impl Builder {
     }
 
     /// Checks the options; the pool has no threads yet.
-    pub(crate) fn into_pool(self) -> Result<Pool, BuildError> {
+    pub(crate) fn into_pool(self) -> Result<Arc<Pool>, BuildError> {
         let Self {
             worker_threads,
             blocking_threads,
             blocking_queue_depth,
             thread_stack_bytes,
             blocking_stack_bytes,
+            task_pool_kept_bytes,
             name,
         } = self;
         let worker_threads = worker_threads.unwrap_or_else(default_worker_threads);
@@ -112,8 +136,13 @@ impl Builder {
             queue_max: blocking_queue_depth,
             stack_bytes: blocking_stack_bytes,
         });
-        let config =
-            Config { worker_threads, name, stack_bytes: thread_stack_bytes, start: worker::start };
+        let config = Config {
+            worker_threads,
+            name,
+            stack_bytes: thread_stack_bytes,
+            task_chunks_kept: task_pool_kept_bytes / TaskPool::CHUNK_BYTES,
+            start: worker::start,
+        };
         Ok(Pool::new(config, TimeDriver::new(), blocking))
     }
 }
@@ -138,6 +167,8 @@ const BLOCKING_THREADS_DEFAULT: usize = 512;
 const BLOCKING_QUEUE_DEPTH_MAX: usize = usize::MAX;
 /// A job is a few hundred bytes: this many wait in well under a gigabyte.
 const BLOCKING_QUEUE_DEPTH_DEFAULT: usize = 1 << 20;
+/// Enough that a program which spawns and joins thousands of tasks in waves asks the system rarely.
+const TASK_POOL_KEPT_BYTES_DEFAULT: usize = 512 << 10;
 /// The least that a thread of a debug build gets through a panic with.
 const STACK_BYTES_MIN: usize = 64 << 10;
 /// What the system refuses, it refuses by itself.

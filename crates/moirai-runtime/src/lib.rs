@@ -32,6 +32,7 @@ mod builder;
 mod error;
 mod runtime;
 mod sched;
+mod slab;
 mod task;
 pub mod time;
 
@@ -46,4 +47,5 @@ pub use moirai_sync::{
 pub use runtime::{
     Handle, Runtime, block_on, sleep, spawn, spawn_async, spawn_blocking, spawn_parallel,
 };
+pub use slab::TaskPool;
 pub use task::{CancelOnDrop, TaskHandle, TaskId};

@@ -12,6 +12,7 @@ use crate::builder::Builder;
 use crate::error::BuildError;
 use crate::sched::current::{self, Context};
 use crate::sched::pool::Pool;
+use crate::slab::TaskPool;
 use crate::task::{self, TaskHandle};
 use crate::time::Sleep;
 
@@ -140,7 +141,7 @@ impl Builder {
     ///
     /// [`BuildError`] if an option is out of range, or the system refuses a thread.
     pub fn build(self) -> Result<Runtime, BuildError> {
-        let pool = Arc::new(self.into_pool()?);
+        let pool = self.into_pool()?;
         // Dropped on failure, which ends the threads that were started.
         let runtime = Runtime { handle: Handle { pool: Arc::clone(&pool) } };
         pool.start().map_err(|(worker, source)| BuildError::SpawnWorker { worker, source })?;
@@ -205,6 +206,11 @@ impl Handle {
         let _entered = current::enter(context);
         let _installed = strand::install(Rc::new(hooks));
         strand::block_on(future)
+    }
+
+    /// What the memory of this runtime's tasks comes to at this moment.
+    pub fn task_pool(&self) -> TaskPool {
+        self.pool.slab.report()
     }
 
     /// Starts an async task on the workers.

@@ -45,7 +45,7 @@ pub(crate) const ORDERS: &[Order] = &[
             ("trace", 0),
             ("sched", 1), // itself only a text and re-exports; its children follow
             ("sched::work", 1),
-            ("sched::registry", 2),
+            ("slab", 2),
             ("sched::local", 2),
             ("blocking", 2),
             ("sched::deque", 2),

@@ -6,7 +6,7 @@
 mod deque;
 mod injector;
 mod park;
-mod registry;
+mod slab;
 mod task;
 
 use std::sync::Arc;
@@ -24,8 +24,14 @@ fn pool(start: Start) -> Arc<Pool> {
         queue_max: 1,
         stack_bytes: None,
     });
-    let config = Config { worker_threads: 1, name: String::new(), stack_bytes: None, start };
-    Arc::new(Pool::new(config, TimeDriver::new(), blocking))
+    let config = Config {
+        worker_threads: 1,
+        name: String::new(),
+        stack_bytes: None,
+        task_chunks_kept: 1,
+        start,
+    };
+    Pool::new(config, TimeDriver::new(), blocking)
 }
 
 /// A pool that nobody starts.

@@ -5,6 +5,7 @@
 //! to this thread's pool.
 
 use std::cell::{Cell, RefCell};
+use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -104,12 +105,12 @@ pub(crate) fn pool() -> Option<Arc<Pool>> {
 
 /// The calling thread's context, if it is a worker of `pool`.
 #[inline]
-pub(crate) fn worker_of(pool: &Arc<Pool>) -> Option<Rc<Context>> {
+pub(crate) fn worker_of(pool: &Pool) -> Option<Rc<Context>> {
     CURRENT
         .try_with(|current| {
             let current = current.borrow();
             let context = current.as_ref()?;
-            let ours = context.local.is_some() && Arc::ptr_eq(&context.pool, pool);
+            let ours = context.local.is_some() && ptr::eq(&*context.pool, pool);
             ours.then(|| Rc::clone(context))
         })
         .ok()
@@ -119,7 +120,7 @@ pub(crate) fn worker_of(pool: &Arc<Pool>) -> Option<Rc<Context>> {
 /// Queues `work` of `pool`: with this thread if it is a worker of that pool, else in the injector.
 /// Wakes a worker if need be. A closed pool shuts it down at once.
 #[inline]
-pub(crate) fn schedule(pool: &Arc<Pool>, work: Work, place: Place) {
+pub(crate) fn schedule(pool: &Pool, work: Work, place: Place) {
     match worker_of(pool) {
         Some(context) => context.schedule(work, place),
         None => pool.inject(work),

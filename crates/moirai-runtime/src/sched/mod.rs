@@ -15,7 +15,6 @@
 //! | file | knows |
 //! |---|---|
 //! | `work` | headers, vtables, chains |
-//! | `registry` | everything spawned and not freed |
 //! | `deque`, `injector` | queues of work |
 //! | `local` | a worker's ring and its next-task slot |
 //! | `idle` | permits, searchers, sleepers |
@@ -35,6 +34,5 @@ pub(crate) mod idle;
 pub(crate) mod injector;
 pub(crate) mod local;
 pub(crate) mod pool;
-pub(crate) mod registry;
 pub(crate) mod work;
 pub(crate) mod worker;

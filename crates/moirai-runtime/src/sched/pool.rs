@@ -3,28 +3,30 @@
 //! A pool starts threads, but not by knowing what they do: it is given the function that starts
 //! one. It knows queues, sleepers and the driver, and neither the worker's loop nor any task.
 
+#![allow(unsafe_code, reason = "takes the slab's cells for work; model: src/model/task.rs")]
+
 use std::fmt;
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use moirai_sync::__prim::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use moirai_sync::__prim::thread::JoinHandle;
 use moirai_sync::__prim::{Mutex, Parker, thread};
 
 use crate::blocking::BlockingPool;
+use crate::slab::{self, Home, Slab};
 
 use super::deque::{self, Local, Stealer};
 use super::driver::Driver;
 use super::idle::{Bed, Grant, Idle};
 use super::injector::Injector;
-use super::registry::Registry;
 use super::work::{Chain, Work};
 
 pub(crate) struct Pool {
     pub(crate) injector: Injector,
     pub(crate) idle: Idle,
     pub(crate) driver: Arc<dyn Driver>,
-    pub(crate) registry: Registry,
+    pub(crate) slab: Slab,
     pub(crate) blocking: BlockingPool,
     config: Config,
     /// The workers' shared halves, by id; those below `started` are there.
@@ -34,12 +36,15 @@ pub(crate) struct Pool {
     driver_manned: AtomicBool,
     closed: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    me: Weak<Self>,
 }
 
 pub(crate) struct Config {
     pub(crate) worker_threads: usize,
     pub(crate) name: String,
     pub(crate) stack_bytes: Option<usize>,
+    /// Chunks of task memory that are kept while no task is in them.
+    pub(crate) task_chunks_kept: usize,
     /// Starts the thread of a worker.
     pub(crate) start: Start,
 }
@@ -71,13 +76,18 @@ pub(crate) struct Remote {
 
 impl Pool {
     /// A pool without threads; see [`start`](Self::start).
-    pub(crate) fn new(config: Config, driver: Arc<dyn Driver>, blocking: BlockingPool) -> Self {
+    pub(crate) fn new(
+        config: Config,
+        driver: Arc<dyn Driver>,
+        blocking: BlockingPool,
+    ) -> Arc<Self> {
         let (workers, spares) = (config.worker_threads, SPARE_THREADS_MAX);
-        Self {
+        let task_chunks_kept = config.task_chunks_kept;
+        Arc::new_cyclic(|me| Self {
             injector: Injector::new(),
             idle: Idle::new(workers, spares),
             driver,
-            registry: Registry::new(),
+            slab: Slab::new(task_chunks_kept),
             blocking,
             config,
             remotes: (0..workers + spares).map(|_| OnceLock::new()).collect(),
@@ -85,18 +95,27 @@ impl Pool {
             driver_manned: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             threads: Mutex::new(Vec::new()),
+            me: Weak::clone(me),
+        })
+    }
+
+    /// A counted pointer to this pool, which is not being dropped: the caller comes from one.
+    pub(crate) fn arc(&self) -> Arc<Self> {
+        match self.me.upgrade() {
+            Some(pool) => pool,
+            None => unreachable!("a pool in use is counted"),
         }
     }
 
     /// Starts the workers, each with a permit.
-    pub(crate) fn start(self: &Arc<Self>) -> Result<(), (usize, io::Error)> {
+    pub(crate) fn start(&self) -> Result<(), (usize, io::Error)> {
         for id in 0..self.config.worker_threads {
             self.start_thread(id, Begin::Running).map_err(|error| (id, error))?;
         }
         Ok(())
     }
 
-    fn start_thread(self: &Arc<Self>, id: usize, begin: Begin) -> io::Result<()> {
+    fn start_thread(&self, id: usize, begin: Begin) -> io::Result<()> {
         let (local, stealer) = deque::ring();
         let remote = Remote {
             stealer,
@@ -108,7 +127,7 @@ impl Pool {
         let _: Result<(), Remote> = self.remotes[id].set(remote);
         // Relaxed: the OnceLock publishes the remote; the count only bounds the search.
         self.started.fetch_max(id + 1, Ordering::Relaxed);
-        let thread = (self.config.start)(self, id, local, begin)?;
+        let thread = (self.config.start)(&self.arc(), id, local, begin)?;
         self.threads.lock().push(thread);
         Ok(())
     }
@@ -131,7 +150,7 @@ impl Pool {
     }
 
     /// Queues work from outside of the workers, and wakes one. A closed pool shuts it down.
-    pub(crate) fn inject(self: &Arc<Self>, work: Work) {
+    pub(crate) fn inject(&self, work: Work) {
         match self.injector.push(work) {
             Ok(()) => self.wake_one(),
             Err(work) => work.shutdown(),
@@ -139,7 +158,7 @@ impl Pool {
     }
 
     /// As [`inject`](Self::inject), for what a full ring gave back.
-    pub(crate) fn inject_chain(self: &Arc<Self>, chain: Chain) {
+    pub(crate) fn inject_chain(&self, chain: Chain) {
         match self.injector.push_chain(chain) {
             Ok(()) => self.wake_one(),
             Err(chain) => shut_down(chain),
@@ -148,14 +167,14 @@ impl Pool {
 
     /// Called after work was published.
     #[inline]
-    pub(crate) fn wake_one(self: &Arc<Self>) {
+    pub(crate) fn wake_one(&self) {
         if let Some(grant) = self.idle.wake_one() {
             self.give(grant);
         }
     }
 
     #[cold]
-    fn give(self: &Arc<Self>, grant: Grant) {
+    fn give(&self, grant: Grant) {
         match grant {
             Grant::Sleeper(id) => {
                 if let Some(remote) = self.remote(id) {
@@ -199,7 +218,7 @@ impl Pool {
 
     /// A running thread gives its permit back because it is about to block. Somebody else must
     /// take over what it leaves: queued work, and the watch over the clock.
-    pub(crate) fn release_permit(self: &Arc<Self>) {
+    pub(crate) fn release_permit(&self) {
         self.idle.release();
         // SeqCst: the flag belongs to what `has_work`'s fence orders.
         if self.has_work() || !self.driver_manned.load(Ordering::SeqCst) {
@@ -218,8 +237,21 @@ impl Pool {
         self.driver_manned.store(false, Ordering::SeqCst);
     }
 
+    /// Whether spawning is refused; a hint, which spares the slow ways of finding out.
+    #[inline]
+    pub(crate) fn refuses(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
+    }
+
+    /// Whether the pool ends. Of a task that the caller has just run, either this says so, or
+    /// shutdown finds it.
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        // SeqCst: pairs with the swap in `close`; see `Idle::close`.
+        // loom takes SeqCst accesses for AcqRel ones, so it needs the fence that they imply here.
+        if cfg!(moirai_loom) {
+            fence(Ordering::SeqCst);
+        }
+        // SeqCst: pairs with the swap in `close`: see `Idle::close`, and `shut_down_idle`.
         self.closed.load(Ordering::SeqCst)
     }
 
@@ -235,7 +267,7 @@ impl Pool {
         }
         shut_down(self.injector.close());
         shut_down(self.blocking.close());
-        self.registry.close();
+        self.shut_down_idle();
         // After the idle tasks, whose timers are gone with them.
         self.driver.close();
         let threads = std::mem::take(&mut *self.threads.lock());
@@ -244,6 +276,28 @@ impl Pool {
             // A worker catches the panics of what it runs; its own would be reported by the hook.
             drop(thread.join());
         }
+        slab::leave(self);
+        self.slab.close();
+    }
+
+    /// Ends the tasks that are in no queue, since they wait for a wake-up from elsewhere; called
+    /// once the pool is closed. A task that runs meanwhile ends at its next scheduling point. One
+    /// that goes idle meanwhile may be missed: whoever ran it finds the pool closed after that, and
+    /// calls this again.
+    #[cold]
+    pub(crate) fn shut_down_idle(&self) {
+        // SeqCst fence: the close, then the look at the tasks; pairs with `is_closed` after a run.
+        fence(Ordering::SeqCst);
+        self.slab.for_each_live(|cell| {
+            // SAFETY: the pool's cells start with a header, and a reference has been counted.
+            unsafe { Work::from_header(cell.cast()) }.shutdown();
+        });
+    }
+}
+
+impl Home for Pool {
+    fn slab(&self) -> &Slab {
+        &self.slab
     }
 }
 

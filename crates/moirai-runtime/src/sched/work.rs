@@ -5,11 +5,9 @@
 //! calls the vtable; it never knows what is behind it.
 //!
 //! ```text
-//!   Work ──► Header { vtable, next, meta, links }  then whatever the kind of work needs
-//!              │       │      │     └ neighbours in the registry, under its lock
-//!              │       │      └ kind 0..4 │ registered 4 │ lane 8..16 │ home thread 16..32
+//!   Work ──► Header { vtable, next }  then whatever the kind of work needs
 //!              │       └ the next in an injector or a chain, under that list's lock
-//!              └ run, shutdown, acquire, describe
+//!              └ run, shutdown, describe, kind
 //! ```
 
 #![allow(
@@ -21,24 +19,14 @@ use std::fmt;
 use std::ptr::{self, NonNull};
 
 use moirai_sync::__prim::UnsafeCell;
-use moirai_sync::__prim::atomic::{AtomicU32, Ordering};
 
 /// The head of everything that can be scheduled.
 #[repr(C)]
 pub(crate) struct Header {
-    vtable: &'static VTable,
+    /// A pointer and not a reference: a table may go on behind what is known here.
+    vtable: NonNull<VTable>,
     /// The following work; reached by whoever owns the list that this one is in.
     next: UnsafeCell<*mut Self>,
-    meta: AtomicU32,
-    /// Reached under the lock of the registry.
-    pub(super) links: UnsafeCell<Links>,
-}
-
-/// Neighbours in a registry; both null where there is none.
-#[derive(Debug)]
-pub(super) struct Links {
-    pub(super) prev: *const Header,
-    pub(super) next: *const Header,
 }
 
 /// What can be done with work of one kind and type.
@@ -56,79 +44,45 @@ pub(crate) struct VTable {
     ///
     /// As for `run`.
     pub(crate) shutdown: unsafe fn(NonNull<Header>),
-    /// Makes a second [`Work`] for `shutdown`, if it is alive and has not ended.
-    ///
-    /// # Safety
-    ///
-    /// The header is allocated, and stays so during the call.
-    pub(crate) acquire: unsafe fn(NonNull<Header>) -> Option<Work>,
     /// The name of its type.
     pub(crate) describe: fn() -> &'static str,
+    pub(crate) kind: Kind,
 }
 
 /// What kind of work a header heads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub(crate) enum Kind {
     /// A future, polled on a worker.
-    Future = 0,
+    Future,
     /// A closure, run to its end on a worker.
-    Parallel = 1,
+    Parallel,
     /// A closure, run to its end on the blocking pool.
-    Blocking = 2,
-}
-
-/// Whether work is in the registry, and may start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Registered {
-    Yes,
-    /// The registry is closed: the work is not in it.
-    Closed,
+    Blocking,
 }
 
 impl Header {
-    pub(crate) fn new(vtable: &'static VTable, kind: Kind) -> Self {
-        Self {
-            vtable,
-            next: UnsafeCell::new(ptr::null_mut()),
-            meta: AtomicU32::new(kind as u32),
-            links: UnsafeCell::new(Links { prev: ptr::null(), next: ptr::null() }),
-        }
+    /// # Safety
+    ///
+    /// `vtable` points to a table that lives for ever.
+    pub(crate) unsafe fn new(vtable: NonNull<VTable>) -> Self {
+        Self { vtable, next: UnsafeCell::new(ptr::null_mut()) }
+    }
+
+    pub(crate) fn vtable_ptr(&self) -> NonNull<VTable> {
+        self.vtable
+    }
+
+    fn vtable(&self) -> &'static VTable {
+        // SAFETY: by the contract of `new`.
+        unsafe { self.vtable.as_ref() }
     }
 
     pub(crate) fn kind(&self) -> Kind {
-        // Relaxed: the kind is written before the header is shared.
-        match self.meta.load(Ordering::Relaxed) & KIND_MASK {
-            0 => Kind::Future,
-            1 => Kind::Parallel,
-            _ => Kind::Blocking,
-        }
-    }
-
-    /// Notes whether a registry holds the header. To be called by its maker, who shares it later.
-    pub(crate) fn set_registered(&self, registered: Registered) {
-        // Relaxed: ordered by the registry's lock and by the sharing that follows.
-        match registered {
-            Registered::Yes => self.meta.fetch_or(REGISTERED, Ordering::Relaxed),
-            Registered::Closed => self.meta.fetch_and(!REGISTERED, Ordering::Relaxed),
-        };
-    }
-
-    pub(crate) fn is_registered(&self) -> bool {
-        self.meta.load(Ordering::Relaxed) & REGISTERED != 0
+        self.vtable().kind
     }
 
     pub(crate) fn describe(&self) -> &'static str {
-        (self.vtable.describe)()
-    }
-
-    /// # Safety
-    ///
-    /// The header is in a registry whose lock the caller holds.
-    pub(super) unsafe fn acquire(this: NonNull<Self>) -> Option<Work> {
-        // SAFETY: work leaves the registry, under its lock, before it is freed.
-        unsafe { (this.as_ref().vtable.acquire)(this) }
+        (self.vtable().describe)()
     }
 }
 
@@ -163,12 +117,12 @@ impl Work {
 
     pub(crate) fn run(self) {
         // SAFETY: the header is allocated while there is work for it, and the work is given up.
-        unsafe { (self.0.as_ref().vtable.run)(self.0) }
+        unsafe { (self.0.as_ref().vtable().run)(self.0) }
     }
 
     pub(crate) fn shutdown(self) {
         // SAFETY: as in `run`.
-        unsafe { (self.0.as_ref().vtable.shutdown)(self.0) }
+        unsafe { (self.0.as_ref().vtable().shutdown)(self.0) }
     }
 
     /// Makes `next` the one after `raw` in a list that the caller builds.
@@ -272,9 +226,6 @@ impl Chain {
     }
 }
 
-const KIND_MASK: u32 = 0xf;
-const REGISTERED: u32 = 1 << 4;
-
 /// Work for tests: notes its number when it runs.
 #[cfg(test)]
 #[derive(Clone, Debug, Default)]
@@ -293,13 +244,14 @@ impl Tally {
     /// Work that notes `number`.
     pub(crate) fn work(&self, number: u32) -> Work {
         static VTABLE: VTable =
-            VTable { run: note, shutdown: note, acquire: |_| None, describe: || "Noted" };
+            VTable { run: note, shutdown: note, describe: || "Noted", kind: Kind::Parallel };
         unsafe fn note(header: NonNull<Header>) {
             // SAFETY: the table is that of `Noted`, which a Box below made, and work runs once.
             let noted = unsafe { Box::from_raw(header.cast::<Noted>().as_ptr()) };
             noted.tally.0.lock().unwrap().push(noted.number);
         }
-        let header = Header::new(&VTABLE, Kind::Parallel);
+        // SAFETY: the table is a static.
+        let header = unsafe { Header::new(NonNull::from(&VTABLE)) };
         let noted = Box::new(Noted { header, number, tally: self.clone() });
         // SAFETY: the box lives until the work is run.
         unsafe { Work::from_header(NonNull::from(Box::leak(noted)).cast()) }

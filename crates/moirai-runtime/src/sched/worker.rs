@@ -20,6 +20,7 @@ use super::idle::{Acquired, Bed, LastSearcher, Search};
 use super::local::LocalQueue;
 use super::pool::{Begin, Pool, Remote};
 use super::work::Work;
+use crate::slab;
 
 /// Starts a worker's thread; see [`Start`](super::pool::Start).
 pub(crate) fn start(
@@ -43,7 +44,7 @@ fn run(pool: Arc<Pool>, id: usize, local: Local, begin: Begin) {
         // The thread of an id is started once.
         let _: Result<(), Arc<Parker>> = remote.parker.set(Arc::clone(&parker));
     }
-    let context = Context::new(pool, Some(LocalQueue::new(local)));
+    let context = Context::new(Arc::clone(&pool), Some(LocalQueue::new(local)));
     let seat = Rc::new(Seat {
         context: Rc::clone(&context),
         permit: Cell::new(true),
@@ -68,6 +69,7 @@ fn run(pool: Arc<Pool>, id: usize, local: Local, begin: Begin) {
     while let Some(work) = worker.local().pop() {
         work.shutdown();
     }
+    slab::leave(&*pool);
 }
 
 /// What a thread needs to block without stopping the others.
@@ -155,6 +157,8 @@ impl Worker {
                 self.sleep();
             }
         }
+        // What went idle in the last run may have been missed.
+        self.pool().shut_down_idle();
     }
 
     fn find(&self) -> Option<Work> {

@@ -8,7 +8,6 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::ptr;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -135,7 +134,7 @@ impl<T> TaskHandle<T> {
                 // SAFETY: the output is the handle's now, and a `TaskResult<T>` by the contract of
                 // `new`.
                 unsafe {
-                    (core.ops.read_output)(self.task.as_ptr(), result.as_mut_ptr().cast());
+                    (core.ops().read_output)(self.task.as_ptr(), result.as_mut_ptr().cast());
                     Some(result.assume_init())
                 }
             }
@@ -162,18 +161,15 @@ impl<T> TaskHandle<T> {
     /// ```
     pub fn cancel(&self) {
         match self.task.core().state.cancel() {
-            ToScheduled::Push => {
-                // SAFETY: a reference has been counted for the queue entry.
-                let entry = unsafe { TaskRef::from_ptr(self.task.as_ptr()) };
-                entry.schedule(Place::Back);
-            }
+            // SAFETY: a reference has been counted for the queue entry.
+            ToScheduled::Push => unsafe { self.task.schedule(Place::Back) },
             ToScheduled::Nothing => {}
         }
     }
 
     /// The task's name among all tasks of the process.
     pub fn id(&self) -> TaskId {
-        self.task.core().id
+        self.task.id()
     }
 
     /// Lets the task go on by itself; its result is dropped.
@@ -222,7 +218,7 @@ impl<T> TaskHandle<T> {
         current::with(|context| {
             let depth = context.inline_depth.get();
             if context.local.is_none()
-                || !Arc::ptr_eq(&context.pool, &core.pool)
+                || !ptr::eq(&*context.pool, self.task.pool())
                 || depth >= JOIN_INLINE_MAX
             {
                 return;
@@ -234,8 +230,12 @@ impl<T> TaskHandle<T> {
             };
             context.inline_depth.set(depth + 1);
             // SAFETY: the claim made the state RUNNING and counted a reference, given up here.
-            unsafe { (core.ops.run_claimed)(self.task.as_ptr(), claimed) };
+            unsafe { (core.ops().run_claimed)(self.task.as_ptr(), claimed) };
             context.inline_depth.set(depth);
+            // As at the end of a worker's run: shutdown may have missed that it went idle.
+            if context.pool.is_closed() {
+                context.pool.shut_down_idle();
+            }
         });
     }
 
@@ -293,7 +293,7 @@ impl<T> Drop for TaskHandle<T> {
         self.take_waiter();
         if self.task.core().state.drop_handle() == Output::Caller {
             // SAFETY: the task is complete and its output was not taken: it is the handle's.
-            unsafe { (self.task.core().ops.drop_output)(self.task.as_ptr()) };
+            unsafe { (self.task.core().ops().drop_output)(self.task.as_ptr()) };
         }
     }
 }

@@ -9,13 +9,12 @@
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use moirai_sync::{TaskError, TaskResult};
 
 use crate::sched::current::{self, Place};
-use crate::sched::work::Kind;
+use crate::sched::work::{Kind, Work};
 
 use super::raw::{self, Cell, Core, Stage, TaskRef, contain, drop_contained};
 use super::state::{Output, ToIdle, ToRunning, ToShutdown, Waiting};
@@ -92,10 +91,8 @@ unsafe fn poll<F: Future>(task: TaskRef) {
     let stage = unsafe { stage::<F>(task.as_ptr()) };
     let polled = {
         // A blocking job's thread belongs to no pool until it has a job.
-        let _entered = (task.core().header().kind() == Kind::Blocking).then(|| {
-            let pool = Arc::clone(&task.core().pool);
-            current::enter(current::Context::new(pool, None))
-        });
+        let _entered = (task.core().header().kind() == Kind::Blocking)
+            .then(|| current::enter(current::Context::new(task.pool().arc(), None)));
         let waker = waker::borrowed(&task);
         let mut cx = Context::from_waker(&waker);
         // SAFETY: while RUNNING the union is ours and holds the future, which never moves.
@@ -109,7 +106,15 @@ unsafe fn poll<F: Future>(task: TaskRef) {
                     let _: NonNull<Core> = task.into_ptr();
                 }
                 // Behind the others: it has had its turn.
-                ToIdle::Reschedule => task.schedule(Place::Back),
+                ToIdle::Reschedule => {
+                    // Once it is queued it may be freed, and the pool with its last chunk; but this
+                    // thread runs a task of that pool, and so holds it.
+                    let pool = NonNull::from(task.pool());
+                    // SAFETY: the runner's reference is the entry's now.
+                    let work = unsafe { Work::from_header(task.into_ptr().cast()) };
+                    // SAFETY: as said above.
+                    current::schedule(unsafe { pool.as_ref() }, work, Place::Back);
+                }
                 // SAFETY: the state is still RUNNING by this thread.
                 ToIdle::Cancel => unsafe { end::<F>(&task, TaskError::Cancelled) },
                 ToIdle::Free => {

@@ -1,11 +1,11 @@
 //! Names for tasks.
 
-use std::cell::Cell;
 use std::fmt;
 
-use moirai_sync::__prim::Counter;
-
 /// Names a task: no two tasks of a process have the same.
+///
+/// The name says where the task's memory is and how often that has been used, so it costs nothing
+/// to make; names are not in the order of the spawns.
 ///
 /// # Examples
 ///
@@ -18,19 +18,8 @@ use moirai_sync::__prim::Counter;
 pub struct TaskId(u64);
 
 impl TaskId {
-    /// The next id: from a range that the thread owns, so that spawning threads do not meet.
-    pub(crate) fn next() -> Self {
-        let id = RANGE.try_with(|range| {
-            let (mut next, mut end) = range.get();
-            if next == end {
-                next = IDS.take(RANGE_LEN);
-                end = next + RANGE_LEN;
-            }
-            range.set((next + 1, end));
-            next
-        });
-        // Where the thread-locals are gone, one at a time.
-        Self(id.unwrap_or_else(|_| IDS.take(1)))
+    pub(super) fn new(serial: u64) -> Self {
+        Self(serial)
     }
 
     /// The number behind the name.
@@ -49,13 +38,4 @@ impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.0)
     }
-}
-
-/// Ids that a thread takes at a time.
-const RANGE_LEN: u64 = 1024;
-
-static IDS: Counter = Counter::new(1);
-
-std::thread_local! {
-    static RANGE: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
 }

@@ -6,7 +6,7 @@
 #![allow(unsafe_code, reason = "type-erased cells; model: src/model/task.rs")]
 
 use std::any::Any;
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, offset_of};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -18,24 +18,26 @@ use moirai_sync::{TaskError, TaskResult};
 use crate::sched::current::{self, Place};
 use crate::sched::pool::Pool;
 use crate::sched::work::{Header, Kind, VTable, Work};
+use crate::slab::{self, CellLayout, word};
 
 use super::harness;
 use super::id::TaskId;
-use super::state::{Acquire, RefDropped, State};
+use super::state::{RefDropped, State};
 
 /// The part of a cell that does not depend on its types.
 #[repr(C)]
 pub(super) struct Core {
     header: Header,
     pub(super) state: State,
-    pub(super) ops: &'static Ops,
-    pub(super) id: TaskId,
-    pub(super) pool: Arc<Pool>,
     /// Whom to wake when the task is complete; see the module's doc for who may touch it.
     pub(super) waiter: UnsafeCell<Option<Waker>>,
 }
 
-/// A task: one allocation.
+const _: () = assert!(offset_of!(Core, state) == word::WORD_OFFSET);
+// What a task takes besides its future or its output.
+const _: () = assert!(size_of::<Core>() <= 40 || cfg!(any(moirai_loom, moirai_shuttle)));
+
+/// A task: one cell of the slab.
 #[repr(C)]
 pub(super) struct Cell<F: Future> {
     pub(super) core: Core,
@@ -48,8 +50,11 @@ pub(super) union Stage<F: Future> {
     pub(super) output: ManuallyDrop<TaskResult<F::Output>>,
 }
 
-/// What the handle needs of a cell whose future's type it does not know.
+/// What can be done with a cell whose types are not known.
+#[repr(C)]
 pub(super) struct Ops {
+    /// What the scheduler knows of.
+    work: VTable,
     /// Runs a task that the caller has claimed.
     ///
     /// # Safety
@@ -68,12 +73,6 @@ pub(super) struct Ops {
     ///
     /// The output is the caller's.
     pub(super) drop_output: unsafe fn(NonNull<Core>),
-    /// Frees the cell, with nothing in its union.
-    ///
-    /// # Safety
-    ///
-    /// The caller held the last reference.
-    free: unsafe fn(NonNull<Core>),
 }
 
 /// A counted reference to a cell; dropping it drops the count.
@@ -86,61 +85,65 @@ unsafe impl Send for TaskRef {}
 unsafe impl Sync for TaskRef {}
 
 /// Makes a cell, scheduled and enqueued, with two references: the handle's and the queue entry's.
-pub(super) fn allocate<F>(pool: Arc<Pool>, future: F, kind: Kind) -> (TaskRef, Work)
+pub(super) fn allocate<F, const KIND: u8>(pool: &Arc<Pool>, future: F) -> (TaskRef, Work)
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let cell = Box::new(Cell {
-        core: Core {
-            header: Header::new(&Types::<F>::VTABLE, kind),
-            state: State::new(),
-            ops: &Types::<F>::OPS,
-            id: TaskId::next(),
-            pool,
-            waiter: UnsafeCell::new(None),
-        },
-        stage: UnsafeCell::new(Stage { future: ManuallyDrop::new(future) }),
-    });
-    let core = NonNull::from(Box::leak(cell)).cast::<Core>();
-    let handle = TaskRef(core);
+    let fresh = slab::allocate(pool, const { &CellLayout::of::<Cell<F>>() });
+    let cell = fresh.cell.cast::<Cell<F>>().as_ptr();
+    // SAFETY: the cell is ours, and large enough; nobody looks at it but at its state, which is an
+    // atomic from the start, until it begins. The table is a constant.
+    unsafe {
+        let header = Header::new(NonNull::from(&Types::<F, KIND>::OPS).cast());
+        (&raw mut (*cell).core.header).write(header);
+        (&raw mut (*cell).core.waiter).write(UnsafeCell::new(None));
+        let stage = Stage { future: ManuallyDrop::new(future) };
+        (&raw mut (*cell).stage).write(UnsafeCell::new(stage));
+        (*cell).core.state.begin(fresh.generation);
+    }
+    let core = fresh.cell.cast::<Core>();
     // SAFETY: the entry's reference keeps the cell until the work is run or shut down; the future
     // and the output are Send.
     let work = unsafe { Work::from_header(core.cast()) };
-    (handle, work)
+    (TaskRef(core), work)
 }
 
 /// The tables of one type of task.
-struct Types<F>(F);
+struct Types<F, const KIND: u8>(F);
 
-impl<F> Types<F>
+/// Kinds as parameters of types.
+pub(super) const FUTURE: u8 = 0;
+pub(super) const PARALLEL: u8 = 1;
+pub(super) const BLOCKING: u8 = 2;
+
+const fn kind(kind: u8) -> Kind {
+    match kind {
+        FUTURE => Kind::Future,
+        PARALLEL => Kind::Parallel,
+        _ => Kind::Blocking,
+    }
+}
+
+impl<F, const KIND: u8> Types<F, KIND>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    const VTABLE: VTable = VTable {
-        run: |header| {
-            // SAFETY: the table is used by cells of `F` only (`allocate`), and the caller gives up
-            // the entry's reference.
-            unsafe { harness::run::<F>(TaskRef(header.cast())) }
-        },
-        shutdown: |header| {
-            // SAFETY: as above.
-            unsafe { harness::shutdown::<F>(TaskRef(header.cast())) }
-        },
-        acquire: |header| {
-            // SAFETY: the caller says that the cell is allocated.
-            let core = unsafe { header.cast::<Core>().as_ref() };
-            match core.state.try_acquire() {
-                // SAFETY: a reference has been counted for this work.
-                Acquire::Acquired => Some(unsafe { Work::from_header(header) }),
-                Acquire::Over => None,
-            }
-        },
-        describe: std::any::type_name::<F>,
-    };
-
     const OPS: Ops = Ops {
+        work: VTable {
+            run: |header| {
+                // SAFETY: the table is used by cells of `F` only (`allocate`), and the caller gives
+                // up the entry's reference.
+                unsafe { harness::run::<F>(TaskRef(header.cast())) }
+            },
+            shutdown: |header| {
+                // SAFETY: as above.
+                unsafe { harness::shutdown::<F>(TaskRef(header.cast())) }
+            },
+            describe: std::any::type_name::<F>,
+            kind: kind(KIND),
+        },
         run_claimed: |core, claimed| {
             // SAFETY: a cell of `F`, claimed by the caller, whose reference is given up.
             unsafe { harness::run_claimed::<F>(TaskRef(core), claimed) }
@@ -157,11 +160,6 @@ where
         drop_output: |core| {
             // SAFETY: a cell of `F`; the output is the caller's.
             unsafe { harness::drop_output::<F>(core) }
-        },
-        free: |core| {
-            // SAFETY: allocated by a Box in `allocate`; the caller held the last reference. What
-            // was in the union is gone, and a union drops nothing.
-            drop(unsafe { Box::from_raw(core.cast::<Cell<F>>().as_ptr()) });
         },
     };
 }
@@ -188,22 +186,26 @@ impl TaskRef {
         ManuallyDrop::new(self).0
     }
 
-    /// The right to run the task: this reference becomes the queue entry's.
-    pub(super) fn into_work(self) -> Work {
-        // SAFETY: the reference keeps the cell until the work is run or shut down.
-        unsafe { Work::from_header(self.into_ptr().cast()) }
+    /// The pool that the task runs on.
+    pub(super) fn pool(&self) -> &Pool {
+        // SAFETY: this reference keeps the cell alive, which was allocated for a pool.
+        unsafe { slab::home(self.0.cast()) }
     }
 
-    /// Queues the task at its pool; this reference becomes the entry's.
-    pub(super) fn schedule(self, place: Place) {
-        // Once it is queued the task may end and be freed, and its pointer to the pool with it.
-        match current::worker_of(&self.core().pool) {
-            Some(context) => context.schedule(self.into_work(), place),
-            None => {
-                let pool = Arc::clone(&self.core().pool);
-                pool.inject(self.into_work());
-            }
-        }
+    pub(super) fn id(&self) -> TaskId {
+        // SAFETY: this reference keeps the cell alive.
+        TaskId::new(unsafe { slab::serial(self.0.cast()) })
+    }
+
+    /// Queues a task whose state says that an entry is to be made; `self` stays the caller's.
+    ///
+    /// # Safety
+    ///
+    /// A reference has been counted for the entry.
+    pub(super) unsafe fn schedule(&self, place: Place) {
+        // SAFETY: the caller says so.
+        let work = unsafe { Work::from_header(self.0.cast()) };
+        current::schedule(self.pool(), work, place);
     }
 }
 
@@ -220,7 +222,13 @@ impl Drop for TaskRef {
             RefDropped::Others => {}
             // SAFETY: this was the last reference.
             RefDropped::Free => unsafe { free(self.0) },
-            RefDropped::Abandoned => Self(self.0).schedule(Place::Back),
+            RefDropped::Abandoned => {
+                // Once it is queued it may be freed, and the pool with its last chunk.
+                let pool = self.pool().arc();
+                // SAFETY: the reference that was to be dropped is the entry's.
+                let work = unsafe { Work::from_header(self.0.cast()) };
+                current::schedule(&pool, work, Place::Back);
+            }
         }
     }
 }
@@ -233,20 +241,22 @@ impl Drop for TaskRef {
 pub(super) unsafe fn free(core: NonNull<Core>) {
     // SAFETY: the cell is allocated.
     let this = unsafe { core.as_ref() };
-    if this.header.is_registered() {
-        // SAFETY: it was registered with this key.
-        unsafe { this.pool.registry.remove(this.id.as_u64(), core.cast()) };
-    }
     // A waker that both the handle and the runner left behind may panic when it is dropped.
     // SAFETY: nobody else looks at the cell.
     drop_contained(this.waiter.with_mut(|waiter| unsafe { (*waiter).take() }));
-    // SAFETY: the caller says so.
-    unsafe { (this.ops.free)(core) };
+    // SAFETY: the caller says so; what was in the union is gone.
+    unsafe { slab::free(core.cast()) };
 }
 
 impl Core {
     pub(super) fn header(&self) -> &Header {
         &self.header
+    }
+
+    pub(super) fn ops(&self) -> &'static Ops {
+        // SAFETY: the header's table is the first part of an `Ops`, and points to all of it
+        // (`allocate`).
+        unsafe { self.header.vtable_ptr().cast().as_ref() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! From a future or a closure to a queued cell.
 
-#![allow(unsafe_code, reason = "registers new cells; model: src/model/task.rs")]
+#![allow(unsafe_code, reason = "makes handles of new cells; model: src/model/task.rs")]
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,11 +10,11 @@ use moirai_sync::{SpawnFailed, TaskError};
 
 use crate::sched::current::{self, Place};
 use crate::sched::pool::Pool;
-use crate::sched::work::{Kind, Registered, Work};
+use crate::sched::work::Work;
 
 use super::handle::TaskHandle;
 use super::harness;
-use super::raw::{self, TaskRef};
+use super::raw::{self, BLOCKING, FUTURE, PARALLEL, TaskRef};
 use super::state::Claim;
 
 /// A future on the workers.
@@ -25,9 +25,9 @@ where
 {
     // Making a cell moves the future several times, in a debug build through the stack each time.
     if size_of::<F>() > FUTURE_BYTES_MAX {
-        spawn(pool, Box::pin(future), Kind::Future)
+        spawn::<_, FUTURE>(pool, Box::pin(future))
     } else {
-        spawn(pool, future, Kind::Future)
+        spawn::<_, FUTURE>(pool, future)
     }
 }
 
@@ -37,7 +37,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    spawn(pool, Closure(Some(f)), Kind::Parallel)
+    spawn::<_, PARALLEL>(pool, Closure(Some(f)))
 }
 
 /// A closure on the blocking pool.
@@ -46,40 +46,28 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    spawn(pool, Closure(Some(f)), Kind::Blocking)
+    spawn::<_, BLOCKING>(pool, Closure(Some(f)))
 }
 
-fn spawn<F>(pool: &Arc<Pool>, future: F, kind: Kind) -> TaskHandle<F::Output>
+fn spawn<F, const KIND: u8>(pool: &Arc<Pool>, future: F) -> TaskHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let (task, work) = raw::allocate(Arc::clone(pool), future, kind);
-    if register(pool, &task) == Registered::Closed {
+    let (task, work) = raw::allocate::<F, KIND>(pool, future);
+    if pool.refuses() {
         refuse::<F>(&task, work, SpawnFailed::ShutDown);
-    } else if kind == Kind::Blocking {
+    } else if KIND == BLOCKING {
         if let Err((work, reason)) = pool.blocking.spawn(work) {
             refuse::<F>(&task, work, reason);
         }
     } else {
         // A closure computes: let another worker have it.
-        let place = if kind == Kind::Future { Place::Next } else { Place::Back };
+        let place = if KIND == FUTURE { Place::Next } else { Place::Back };
         current::schedule(pool, work, place);
     }
     // SAFETY: the handle's reference to a cell of `F`.
     unsafe { TaskHandle::new(task) }
-}
-
-fn register(pool: &Pool, task: &TaskRef) -> Registered {
-    let core = task.core();
-    // Marked first: once it is in the list, shutdown may end and free it.
-    core.header().set_registered(Registered::Yes);
-    // SAFETY: the cell is allocated, new, and `raw::free` removes it with the same key.
-    let registered = unsafe { pool.registry.insert(core.id.as_u64(), task.as_ptr().cast()) };
-    if registered == Registered::Closed {
-        core.header().set_registered(Registered::Closed);
-    }
-    registered
 }
 
 /// Ends a task that was never queued with the reason why.

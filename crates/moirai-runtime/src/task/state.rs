@@ -20,7 +20,9 @@
 //! | WAITER | by the handle | by the handle, before COMPLETE | the waiter slot holds a waker |
 //! | TAKEN | by the handle | never | the output has left the cell |
 //!
-//! The upper half counts references: the handle, each waker, the queue entry, the runner.
+//! The flags are the lower bits of the cell's [`word`](crate::slab::word). Its upper half counts
+//! references: the handle, each waker, the queue entry, the runner; in between is the cell's
+//! generation, which no move changes.
 //!
 //! **A task can be scheduled and enqueued apart.** A joining worker may claim a task that waits in
 //! some queue and run it at once; the entry stays behind, stale, and is dropped when it surfaces,
@@ -30,12 +32,14 @@
 //! task scheduled must still hand what it has written to the coming run.
 //!
 //! This file knows no scheduler and wakes nobody: each move returns a verdict, and the caller acts
-//! on it. All orderings are AcqRel for that hand-over (a run sees what its wakers wrote, the handle
-//! sees the output, the last owner sees everything), except where noted.
+//! on it. All orderings are at least AcqRel for that hand-over (a run sees what its wakers wrote, the
+//! handle sees the output, the last owner sees everything), except where noted.
 
 use std::fmt;
 
 use moirai_sync::__prim::atomic::{AtomicU64, Ordering};
+
+use crate::slab::word::{REF_ONE, REFS_MAX, add_ref, refs};
 
 const SCHEDULED: u64 = 1;
 const RUNNING: u64 = 1 << 1;
@@ -45,11 +49,9 @@ const CANCELLED: u64 = 1 << 4;
 const HANDLE: u64 = 1 << 5;
 const WAITER: u64 = 1 << 6;
 const TAKEN: u64 = 1 << 7;
-const REF_ONE: u64 = 1 << 32;
 
-/// References that one task may have; one more aborts the process, before the count wraps.
-pub(crate) const REFS_MAX: u64 = 1 << 31;
-
+/// A cell's word while its task lives.
+#[repr(transparent)]
 pub(crate) struct State(AtomicU64);
 
 /// What to do with a queue entry.
@@ -159,9 +161,11 @@ pub(crate) enum RefDropped {
 }
 
 impl State {
-    /// A task in a queue, with a handle.
-    pub(crate) fn new() -> Self {
-        Self(AtomicU64::new(SCHEDULED | ENQUEUED | HANDLE | (2 * REF_ONE)))
+    /// Begins the life of a task in a queue, with a handle: the rest of the cell is written.
+    pub(crate) fn begin(&self, generation: u64) {
+        // Release: pairs with the SeqCst exchange by which shutdown takes a reference to a cell
+        // that it finds alive.
+        self.0.store(generation | SCHEDULED | ENQUEUED | HANDLE | (2 * REF_ONE), Ordering::Release);
     }
 
     /// Applies `next` until it sticks; returns what it said of the word that it replaced.
@@ -170,8 +174,10 @@ impl State {
         let mut word = self.0.load(Ordering::Relaxed);
         loop {
             let (new, verdict) = next(word);
-            // AcqRel: pairs with every other move, see the module's doc.
-            match self.0.compare_exchange_weak(word, new, Ordering::AcqRel, Ordering::Relaxed) {
+            // AcqRel: pairs with every other move, see the module's doc. SeqCst: a runner moves to
+            // IDLE and then looks whether the pool is closed; shutdown closes it and then looks at
+            // the word. One of the two sees the other.
+            match self.0.compare_exchange_weak(word, new, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => return verdict,
                 Err(current) => word = current,
             }
@@ -276,17 +282,6 @@ impl State {
         })
     }
 
-    /// Counts a reference for shutdown, unless the task is over or being freed.
-    pub(crate) fn try_acquire(&self) -> Acquire {
-        self.change(|word| {
-            if refs(word) == 0 || word & COMPLETE != 0 {
-                (word, Acquire::Over)
-            } else {
-                (add_ref(word), Acquire::Acquired)
-            }
-        })
-    }
-
     pub(crate) fn is_complete(&self) -> bool {
         // Acquire: pairs with `to_complete`, so that who sees it may act on what the task did.
         self.0.load(Ordering::Acquire) & COMPLETE != 0
@@ -369,14 +364,6 @@ impl State {
     }
 }
 
-/// Whether a reference was to be had.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Acquire {
-    Acquired,
-    Over,
-}
-
 /// What a handle gets that asks for the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -386,17 +373,6 @@ pub(crate) enum TakeOutput {
     NotYet,
     /// It was taken before.
     Gone,
-}
-
-fn refs(word: u64) -> u64 {
-    word / REF_ONE
-}
-
-fn add_ref(word: u64) -> u64 {
-    if refs(word) >= REFS_MAX {
-        std::process::abort();
-    }
-    word + REF_ONE
 }
 
 impl fmt::Debug for State {

@@ -73,7 +73,7 @@ unsafe fn drop_waker(data: *const ()) {
 fn wake_task(task: &TaskRef) {
     match task.core().state.to_scheduled() {
         // SAFETY: a reference has been counted for the queue entry.
-        ToScheduled::Push => unsafe { TaskRef::from_ptr(task.as_ptr()) }.schedule(Place::Next),
+        ToScheduled::Push => unsafe { task.schedule(Place::Next) },
         ToScheduled::Nothing => {}
     }
 }

@@ -8,6 +8,7 @@ mod cancel;
 mod context;
 mod errors;
 mod join;
+mod memory;
 mod panic;
 mod shutdown;
 mod time;

@@ -1,0 +1,80 @@
+//! The word of a cell: who holds references to it, and, when nobody does, the next free cell.
+//!
+//! ```text
+//!   bits    63 ........ 32 31 ...... 16 15 .. 12 11 ........ 0
+//!   live    references > 0   generation   unused   the owner's
+//!   free    0                generation   unused   next free cell, or 0
+//! ```
+//!
+//! It lies behind the [`Header`](crate::sched::work::Header) that every cell starts with. The
+//! generation counts how often the cell was given out; it stays while the cell lives, so that it can
+//! be part of a name, and a cell whose count is used up is not given out again.
+
+use std::ptr::NonNull;
+
+use moirai_sync::__prim::atomic::{AtomicU64, Ordering};
+
+use crate::sched::work::Header;
+
+/// One reference.
+pub(crate) const REF_ONE: u64 = 1 << 32;
+
+/// References that one cell may have; one more aborts the process, before the count wraps.
+pub(crate) const REFS_MAX: u64 = 1 << 31;
+
+/// One more use of the cell.
+pub(super) const GENERATION_ONE: u64 = 1 << 16;
+
+/// The last use.
+pub(super) const GENERATION_MAX: u64 = 0xffff * GENERATION_ONE;
+
+const LINK_MASK: u64 = 0xfff;
+
+/// Where the word lies in a cell.
+pub(crate) const WORD_OFFSET: usize = size_of::<Header>();
+
+pub(crate) fn refs(word: u64) -> u64 {
+    word / REF_ONE
+}
+
+/// `word` with one reference more.
+pub(crate) fn add_ref(word: u64) -> u64 {
+    if refs(word) >= REFS_MAX {
+        std::process::abort();
+    }
+    word + REF_ONE
+}
+
+pub(crate) fn generation(word: u64) -> u64 {
+    word & GENERATION_MAX
+}
+
+/// Of a free cell: the next one, in granules from the chunk's start.
+pub(super) fn link(word: u64) -> u32 {
+    (word & LINK_MASK) as u32
+}
+
+/// The word of a free cell.
+pub(super) fn free(generation: u64, link: u32) -> u64 {
+    generation | u64::from(link)
+}
+
+/// The word of `cell`.
+///
+/// # Safety
+///
+/// `cell` lies in a chunk that is not freed while the reference lives.
+pub(super) unsafe fn of<'a>(cell: NonNull<u8>) -> &'a AtomicU64 {
+    // SAFETY: the chunk has made a word at this place of each of its cells, aligned as a header is;
+    // it is only reached as an atomic.
+    unsafe { cell.byte_add(WORD_OFFSET).cast().as_ref() }
+}
+
+/// Counts a reference, unless nobody holds one.
+pub(super) fn try_ref(word: &AtomicU64) -> bool {
+    // SeqCst: shutdown's look at the cell; see `Pool::close`.
+    word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |word| {
+        (refs(word) != 0).then(|| add_ref(word))
+    })
+    .is_ok()
+}
