@@ -2,8 +2,9 @@
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::pin;
-use std::rc::Rc;
+use std::ptr;
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 use std::time::Duration;
 
 use moirai_sync::strand::{self, Clock, Hooks};
@@ -196,16 +197,28 @@ impl Handle {
     /// ```
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         // Pinned at once: a large future is not moved from frame to frame.
-        let future = pin!(future);
-        let is_current = current::with(|context| Arc::ptr_eq(&context.pool, &self.pool));
+        let mut future = pin!(future);
+        let is_current = current::with(|context| ptr::eq(context.pool, &*self.pool));
         if is_current == Some(true) {
             return strand::block_on(future);
         }
-        let context = Context::new(Arc::clone(&self.pool), None);
-        let hooks = Guest { pool: Arc::clone(&self.pool), outer: strand::hooks() };
-        let _entered = current::enter(context);
-        let _installed = strand::install(Rc::new(hooks));
-        strand::block_on(future)
+        let context = Context::new(&self.pool, None);
+        strand::hooks(|outer| {
+            let guest = Guest { pool: &self.pool, outer };
+            let mut output = None;
+            let mut poll = |cx: &mut std::task::Context<'_>| {
+                future.as_mut().poll(cx).map(|value| output = Some(value))
+            };
+            // Pending never: there is no deadline.
+            let _: Poll<()> = current::enter(&context, || {
+                let (begin, end) = (|| guest.blocking_begin(), || guest.blocking_end());
+                strand::with_hooks(&guest, || strand::wait_parked(None, &mut poll, begin, end))
+            });
+            match output {
+                Some(output) => output,
+                None => unreachable!("a wait without a deadline ended without a result"),
+            }
+        })
     }
 
     /// What the memory of this runtime's tasks comes to at this moment.
@@ -281,21 +294,21 @@ impl Handle {
 }
 
 /// A strand inside `block_on` on a thread that is not one of the runtime's own.
-struct Guest {
-    pool: Arc<Pool>,
+struct Guest<'a> {
+    pool: &'a Pool,
     /// Of the runtime whose thread this is, if any: it must still hear of blocking.
-    outer: Option<Rc<dyn Hooks>>,
+    outer: Option<&'a dyn Hooks>,
 }
 
-impl Hooks for Guest {
+impl Hooks for Guest<'_> {
     fn blocking_begin(&self) {
-        if let Some(outer) = &self.outer {
+        if let Some(outer) = self.outer {
             outer.blocking_begin();
         }
     }
 
     fn blocking_end(&self) {
-        if let Some(outer) = &self.outer {
+        if let Some(outer) = self.outer {
             outer.blocking_end();
         }
     }

@@ -12,15 +12,19 @@
 //!                                          └─ a coroutine: switches stacks
 //! ```
 //!
-//! A runtime [`install`]s its [`Hooks`] on the threads it owns. They are a saved and restored
-//! stack: a runtime entered inside another's task hides the outer one until it is left. This file
-//! knows no runtime and no scheduler.
+//! A runtime runs its threads [`with_hooks`] of its own. They are a saved and restored stack: a
+//! runtime entered inside another's task hides the outer one until it is left. This file knows no
+//! runtime and no scheduler.
 
-use std::cell::RefCell;
+#![allow(
+    unsafe_code,
+    reason = "hooks on the stack, reached through a thread-local; model: src/model/parker.rs"
+)]
+
+use std::cell::Cell;
 use std::fmt;
-use std::marker::PhantomData;
 use std::pin::pin;
-use std::rc::Rc;
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -97,10 +101,10 @@ pub fn wait<T>(
         })
     };
     // Pending says that the deadline passed; `result` says so too.
-    let _: Poll<()> = match hooks() {
+    let _: Poll<()> = hooks(|hooks| match hooks {
         Some(hooks) => hooks.wait(deadline, &mut poll),
         None => wait_parked(deadline, &mut poll, || (), || ()),
-    };
+    });
     result
 }
 
@@ -129,24 +133,30 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 /// drop(blocking);
 /// ```
 pub fn blocking() -> Blocking {
-    let hooks = hooks();
-    if let Some(hooks) = &hooks {
-        hooks.blocking_begin();
-    }
-    Blocking { hooks }
+    hooks(|hooks| {
+        if let Some(hooks) = hooks {
+            hooks.blocking_begin();
+        }
+    });
+    Blocking { hooks: current() }
 }
 
 /// The time between [`blocking`] and the end of the blocking call.
 #[must_use = "the thread counts as blocked until this is dropped"]
 pub struct Blocking {
-    hooks: Option<Rc<dyn Hooks>>,
+    /// Only compared: what was told of the beginning is told of the end, if it is still there.
+    hooks: Option<Installed>,
 }
 
 impl Drop for Blocking {
     fn drop(&mut self) {
-        if let Some(hooks) = &self.hooks {
-            hooks.blocking_end();
-        }
+        hooks(|hooks| {
+            let told = self.hooks.map(NonNull::cast::<()>);
+            match hooks {
+                Some(hooks) if told == Some(NonNull::from(hooks).cast()) => hooks.blocking_end(),
+                _ => {}
+            }
+        });
     }
 }
 
@@ -158,7 +168,7 @@ impl fmt::Debug for Blocking {
 
 /// The current time: of the runtime's clock on its threads, else the system's.
 pub fn now() -> Instant {
-    hooks().map_or_else(Instant::now, |hooks| hooks.clock().now())
+    hooks(|hooks| hooks.map_or_else(Instant::now, |hooks| hooks.clock().now()))
 }
 
 /// Wakes `waker` at or after `deadline`, unless the [`Timer`] is dropped before. Served by the
@@ -179,81 +189,127 @@ pub fn now() -> Instant {
 /// });
 /// ```
 pub fn timer(deadline: Instant, waker: &Waker) -> Timer {
-    let clock = hooks().map_or_else(TimerThread::global, |hooks| hooks.clock());
+    let clock = hooks(|hooks| hooks.map_or_else(TimerThread::global, |hooks| hooks.clock()));
     let key = clock.insert(deadline, waker.clone());
     Timer { clock, key }
 }
 
-/// Installs `hooks` on the calling thread until the guard is dropped, which restores what was
-/// installed before.
-pub fn install(hooks: Rc<dyn Hooks>) -> Installed {
-    let outer = HOOKS.try_with(|current| current.borrow_mut().replace(hooks)).ok().flatten();
-    Installed { outer, _thread: PhantomData }
+/// Calls `f` with `hooks` as those of the calling thread; what was there before is restored after.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use moirai_sync::strand::{self, Clock, Hooks};
+///
+/// struct Counting(std::cell::Cell<u32>);
+///
+/// impl Hooks for Counting {
+///     fn blocking_begin(&self) {
+///         self.0.set(self.0.get() + 1);
+///     }
+///     fn blocking_end(&self) {}
+///     fn clock(&self) -> Arc<dyn Clock> {
+///         unreachable!("nobody asks for the time here")
+///     }
+/// }
+///
+/// let hooks = Counting(std::cell::Cell::new(0));
+/// strand::with_hooks(&hooks, || drop(strand::blocking()));
+/// drop(strand::blocking());
+/// assert_eq!(hooks.0.get(), 1);
+/// ```
+#[inline]
+pub fn with_hooks<R>(hooks: &dyn Hooks, f: impl FnOnce() -> R) -> R {
+    let hooks = NonNull::from(hooks);
+    // SAFETY: only the lifetime changes. The pointer leaves the thread-local before this returns or
+    // unwinds, so that it is used while `hooks` is borrowed only.
+    let hooks = unsafe { std::mem::transmute::<NonNull<dyn Hooks + '_>, Installed>(hooks) };
+    let _restore = Restore { outer: replace(Some(hooks)) };
+    f()
 }
 
-/// Hooks installed on this thread.
-#[must_use = "dropping it restores the hooks installed before"]
-pub struct Installed {
-    outer: Option<Rc<dyn Hooks>>,
-    /// Not `Send`: it belongs to the thread that installed it.
-    _thread: PhantomData<*const ()>,
+/// Hooks that are there as long as the pointer is in the thread-local.
+type Installed = NonNull<dyn Hooks>;
+
+struct Restore {
+    outer: Option<Installed>,
 }
 
-impl Drop for Installed {
+impl Drop for Restore {
     fn drop(&mut self) {
-        let outer = self.outer.take();
-        // The inner hooks are dropped outside of the borrow: their drop may run anything.
-        let inner = HOOKS.try_with(|current| current.replace(outer));
-        drop(inner);
+        replace(self.outer);
     }
 }
 
-impl fmt::Debug for Installed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Installed").finish_non_exhaustive()
-    }
+// Where the thread-locals are gone, there are no hooks.
+fn current() -> Option<Installed> {
+    HOOKS.try_with(Cell::get).ok().flatten()
 }
 
-/// The hooks of this thread; none where its thread-locals are gone. A runtime that hides another's
-/// passes on what the outer one must hear.
-pub fn hooks() -> Option<Rc<dyn Hooks>> {
-    HOOKS.try_with(|current| current.borrow().clone()).ok().flatten()
+fn replace(hooks: Option<Installed>) -> Option<Installed> {
+    HOOKS.try_with(|current| current.replace(hooks)).ok().flatten()
 }
 
-/// Waits by parking the thread; calls `begin` before each park and `end` after it, so that the
-/// polls in between run as any other code of the thread does.
-fn wait_parked(
+/// Calls `f` with the hooks of this thread. A runtime that hides another's passes on what the outer
+/// one must hear.
+#[inline]
+pub fn hooks<R>(f: impl FnOnce(Option<&dyn Hooks>) -> R) -> R {
+    // SAFETY: `with_hooks`, further down this stack, holds what it has installed.
+    f(current().map(|hooks| unsafe { &*hooks.as_ptr() }))
+}
+
+/// Waits by parking the thread, which is what the default [`Hooks::wait`] does; calls `begin` before
+/// each park and `end` after it, so that the polls in between run as any other code of the thread
+/// does. [`Poll::Pending`] means that `deadline` passed first.
+///
+/// # Examples
+///
+/// ```
+/// use std::task::Poll;
+/// use moirai_sync::strand;
+///
+/// let mut polls = 0;
+/// let result = strand::wait_parked(
+///     None,
+///     |cx| {
+///         polls += 1;
+///         cx.waker().wake_by_ref();
+///         if polls < 3 { Poll::Pending } else { Poll::Ready(()) }
+///     },
+///     || println!("about to park"),
+///     || println!("awake"),
+/// );
+/// assert_eq!((result, polls), (Poll::Ready(()), 3));
+/// ```
+#[inline]
+pub fn wait_parked(
     deadline: Option<Instant>,
-    poll: Polled<'_>,
+    mut poll: impl FnMut(&mut Context<'_>) -> Poll<()>,
     begin: impl Fn(),
     end: impl Fn(),
 ) -> Poll<()> {
     // A wait inside another wait's poll function finds the slot empty and makes a parker of its
     // own: sharing one would swallow the outer wait's notification.
-    let parker = PARKER
-        .try_with(|slot| slot.borrow_mut().take())
-        .ok()
-        .flatten()
-        .unwrap_or_else(|| Arc::new(Parker::new()));
-    let waker = Waker::from(Arc::clone(&parker));
-    let result = wait_on(&parker, &waker, deadline, poll, begin, end);
+    let parked = PARKER.try_with(Cell::take).ok().flatten().unwrap_or_else(ThisThread::new);
+    let mut cx = Context::from_waker(&parked.waker);
+    let result = match poll(&mut cx) {
+        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Pending => park_until(&parked.parker, &mut cx, deadline, &mut poll, begin, end),
+    };
     // Where the thread-locals are gone, so is the slot.
-    let _: Result<(), _> = PARKER.try_with(|slot| *slot.borrow_mut() = Some(parker));
+    let _: Result<(), _> = PARKER.try_with(|slot| slot.set(Some(parked)));
     result
 }
 
-fn wait_on(
+fn park_until(
     parker: &Parker,
-    waker: &Waker,
+    cx: &mut Context<'_>,
     deadline: Option<Instant>,
     poll: Polled<'_>,
     begin: impl Fn(),
     end: impl Fn(),
 ) -> Poll<()> {
-    let mut cx = Context::from_waker(waker);
-    if poll(&mut cx).is_ready() {
-        return Poll::Ready(());
-    }
     loop {
         begin();
         let parked = parker.park(deadline);
@@ -261,12 +317,26 @@ fn wait_on(
         // Looked at before the poll, which comes once more after the deadline; and also after a
         // notification: those may follow each other without an end.
         let late = parked == Parked::TimedOut || deadline.is_some_and(passed);
-        if poll(&mut cx).is_ready() {
+        if poll(cx).is_ready() {
             return Poll::Ready(());
         }
         if late {
             return Poll::Pending;
         }
+    }
+}
+
+/// A parker, and itself as a waker: made once, so that a wait counts nothing.
+struct ThisThread {
+    parker: Arc<Parker>,
+    waker: Waker,
+}
+
+impl ThisThread {
+    #[cold]
+    fn new() -> Self {
+        let parker = Arc::new(Parker::new());
+        Self { waker: Waker::from(Arc::clone(&parker)), parker }
     }
 }
 
@@ -278,11 +348,11 @@ fn passed(deadline: Instant) -> bool {
 // loom's thread-locals take no `const`.
 #[cfg(moirai_loom)]
 prim::thread_local! {
-    static HOOKS: RefCell<Option<Rc<dyn Hooks>>> = RefCell::new(None);
-    static PARKER: RefCell<Option<Arc<Parker>>> = RefCell::new(None);
+    static HOOKS: Cell<Option<Installed>> = Cell::new(None);
+    static PARKER: Cell<Option<ThisThread>> = Cell::new(None);
 }
 #[cfg(not(moirai_loom))]
 prim::thread_local! {
-    static HOOKS: RefCell<Option<Rc<dyn Hooks>>> = const { RefCell::new(None) };
-    static PARKER: RefCell<Option<Arc<Parker>>> = const { RefCell::new(None) };
+    static HOOKS: Cell<Option<Installed>> = const { Cell::new(None) };
+    static PARKER: Cell<Option<ThisThread>> = const { Cell::new(None) };
 }

@@ -6,7 +6,6 @@
 #![allow(unsafe_code, reason = "frees cells; model: src/model/slab.rs")]
 
 use std::ptr::NonNull;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -200,11 +199,13 @@ fn going_idle_against_shutdown() {
             let pool = Arc::clone(&pool);
             move || {
                 let local = LocalQueue::new(deque::ring().0);
-                let context = Context::new(Arc::clone(&pool), Some(local));
-                let _entered = current::enter(Rc::clone(&context));
-                let handle = task::spawn_future(&pool, std::future::pending::<()>());
-                let work = context.local.as_ref().and_then(LocalQueue::pop);
-                work.into_iter().for_each(Work::run);
+                let context = Context::new(&pool, Some(local));
+                let handle = current::enter(&context, || {
+                    let handle = task::spawn_future(&pool, std::future::pending::<()>());
+                    let work = context.local.as_ref().and_then(LocalQueue::pop);
+                    work.into_iter().for_each(Work::run);
+                    handle
+                });
                 // As at the end of a worker's loop.
                 if pool.is_closed() {
                     pool.shut_down_idle();

@@ -217,9 +217,8 @@ fn an_inline_join_against_the_queue() {
         {
             let (local, _) = deque::ring();
             let local = LocalQueue::new(local);
-            let context = current::Context::new(Arc::clone(&pool), Some(local));
-            let _entered = current::enter(context);
-            handle.join().unwrap();
+            let context = current::Context::new(&pool, Some(local));
+            current::enter(&context, || handle.join().unwrap());
         }
         runner.join().unwrap();
         run_queued(&pool);

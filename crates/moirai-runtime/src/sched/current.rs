@@ -1,12 +1,16 @@
 //! Which pool the calling thread belongs to, and its queue if it is a worker.
 //!
-//! A saved and restored stack: entering a runtime inside another's task hides the outer one until
-//! the guard is dropped. `schedule` compares: work goes to this thread's queue only if it belongs
-//! to this thread's pool.
+//! A saved and restored stack, and on the stack: entering a runtime inside another's task hides the
+//! outer one until it is left. Entering stores a pointer and allocates nothing. `schedule` compares:
+//! work goes to this thread's queue only if it belongs to this thread's pool.
 
-use std::cell::{Cell, RefCell};
-use std::ptr;
-use std::rc::Rc;
+#![allow(
+    unsafe_code,
+    reason = "contexts on the stack, reached through a thread-local; model: src/model/task.rs"
+)]
+
+use std::cell::Cell;
+use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
 use moirai_sync::__prim::thread_local;
@@ -17,8 +21,8 @@ use super::work::Work;
 
 /// Where the calling thread stands.
 #[derive(Debug)]
-pub(crate) struct Context {
-    pub(crate) pool: Arc<Pool>,
+pub(crate) struct Context<'a> {
+    pub(crate) pool: &'a Pool,
     /// The queue, on a worker's thread.
     pub(crate) local: Option<LocalQueue>,
     /// Set while the driver wakes tasks on this thread, which looks at them next: they keep their
@@ -37,9 +41,9 @@ pub(crate) enum Place {
     Back,
 }
 
-impl Context {
-    pub(crate) fn new(pool: Arc<Pool>, local: Option<LocalQueue>) -> Rc<Self> {
-        Rc::new(Self { pool, local, quiet: Cell::new(false), inline_depth: Cell::new(0) })
+impl<'a> Context<'a> {
+    pub(crate) fn new(pool: &'a Pool, local: Option<LocalQueue>) -> Self {
+        Self { pool, local, quiet: Cell::new(false), inline_depth: Cell::new(0) }
     }
 
     /// Queues `work` of this context's pool.
@@ -70,68 +74,69 @@ impl Context {
     }
 }
 
-/// Makes `context` the current one until the guard is dropped.
-pub(crate) fn enter(context: Rc<Context>) -> Entered {
-    let outer = CURRENT.try_with(|current| current.borrow_mut().replace(context)).ok().flatten();
-    Entered { outer }
+/// A context that is there as long as the pointer is in the thread-local.
+type Entered = NonNull<Context<'static>>;
+
+/// Calls `f` with `context` as the current one.
+#[inline]
+pub(crate) fn enter<R>(context: &Context<'_>, f: impl FnOnce() -> R) -> R {
+    // Only the lifetime changes. The pointer leaves the thread-local before this returns or unwinds,
+    // so it is used while `context` is borrowed only.
+    let _restore = Restore { outer: replace(Some(NonNull::from(context).cast())) };
+    f()
 }
 
-/// The time until the outer context is restored.
-#[must_use = "dropping it restores the outer context"]
-pub(crate) struct Entered {
-    outer: Option<Rc<Context>>,
+struct Restore {
+    outer: Option<Entered>,
 }
 
-impl Drop for Entered {
+impl Drop for Restore {
     fn drop(&mut self) {
-        let outer = self.outer.take();
-        // Dropped outside of the borrow: the last reference may end a pool.
-        let inner = CURRENT.try_with(|current| current.replace(outer));
-        drop(inner);
+        replace(self.outer);
     }
 }
 
+// Where the thread-locals are gone, there is no context.
+fn replace(context: Option<Entered>) -> Option<Entered> {
+    CURRENT.try_with(|current| current.replace(context)).ok().flatten()
+}
+
 /// Calls `f` with the current context, if there is one.
-pub(crate) fn with<R>(f: impl FnOnce(&Context) -> R) -> Option<R> {
-    // Cloned out: `f` may enter another context.
-    let context = CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()?;
-    Some(f(&context))
+#[inline]
+pub(crate) fn with<R>(f: impl FnOnce(&Context<'_>) -> R) -> Option<R> {
+    let context = CURRENT.try_with(Cell::get).ok().flatten()?;
+    // SAFETY: `enter`, further down this stack, holds what it has entered.
+    Some(f(unsafe { context.as_ref() }))
 }
 
 /// The current pool.
 pub(crate) fn pool() -> Option<Arc<Pool>> {
-    with(|context| Arc::clone(&context.pool))
-}
-
-/// The calling thread's context, if it is a worker of `pool`.
-#[inline]
-pub(crate) fn worker_of(pool: &Pool) -> Option<Rc<Context>> {
-    CURRENT
-        .try_with(|current| {
-            let current = current.borrow();
-            let context = current.as_ref()?;
-            let ours = context.local.is_some() && ptr::eq(&*context.pool, pool);
-            ours.then(|| Rc::clone(context))
-        })
-        .ok()
-        .flatten()
+    with(|context| context.pool.arc())
 }
 
 /// Queues `work` of `pool`: with this thread if it is a worker of that pool, else in the injector.
 /// Wakes a worker if need be. A closed pool shuts it down at once.
 #[inline]
 pub(crate) fn schedule(pool: &Pool, work: Work, place: Place) {
-    match worker_of(pool) {
-        Some(context) => context.schedule(work, place),
-        None => pool.inject(work),
+    let mut work = Some(work);
+    with(|context| {
+        if context.local.is_some()
+            && ptr::eq(context.pool, pool)
+            && let Some(work) = work.take()
+        {
+            context.schedule(work, place);
+        }
+    });
+    if let Some(work) = work {
+        pool.inject(work);
     }
 }
 
 #[cfg(moirai_loom)]
 thread_local! {
-    static CURRENT: RefCell<Option<Rc<Context>>> = RefCell::new(None);
+    static CURRENT: Cell<Option<Entered>> = Cell::new(None);
 }
 #[cfg(not(moirai_loom))]
 thread_local! {
-    static CURRENT: RefCell<Option<Rc<Context>>> = const { RefCell::new(None) };
+    static CURRENT: Cell<Option<Entered>> = const { Cell::new(None) };
 }

@@ -5,7 +5,6 @@
 
 use std::cell::Cell;
 use std::io;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,15 +43,11 @@ fn run(pool: Arc<Pool>, id: usize, local: Local, begin: Begin) {
         // The thread of an id is started once.
         let _: Result<(), Arc<Parker>> = remote.parker.set(Arc::clone(&parker));
     }
-    let context = Context::new(Arc::clone(&pool), Some(LocalQueue::new(local)));
-    let seat = Rc::new(Seat {
-        context: Rc::clone(&context),
-        permit: Cell::new(true),
-        blocking_depth: Cell::new(0),
-    });
+    let context = Context::new(&pool, Some(LocalQueue::new(local)));
+    let seat = Seat { context: &context, permit: Cell::new(true), blocking_depth: Cell::new(0) };
     let worker = Worker {
-        context: Rc::clone(&context),
-        seat: Rc::clone(&seat),
+        context: &context,
+        seat: &seat,
         parker,
         id,
         search: Cell::new(if begin == Begin::Searching { Search::Yes } else { Search::No }),
@@ -60,11 +55,7 @@ fn run(pool: Arc<Pool>, id: usize, local: Local, begin: Begin) {
         random: Cell::new(id as u32 * 2 + 1),
         rest: Rest { average: Cell::new(SPIN_WORTH_MAX * 2) },
     };
-    {
-        let _entered = current::enter(context);
-        let _installed = strand::install(seat);
-        worker.work();
-    }
+    current::enter(&context, || strand::with_hooks(&seat, || worker.work()));
     // Nothing is pushed here any more: this thread has left the pool's context.
     while let Some(work) = worker.local().pop() {
         work.shutdown();
@@ -73,14 +64,14 @@ fn run(pool: Arc<Pool>, id: usize, local: Local, begin: Begin) {
 }
 
 /// What a thread needs to block without stopping the others.
-struct Seat {
-    context: Rc<Context>,
+struct Seat<'a> {
+    context: &'a Context<'a>,
     permit: Cell<bool>,
     /// Blocking calls inside each other; the outermost gives the permit up.
     blocking_depth: Cell<u32>,
 }
 
-impl Hooks for Seat {
+impl Hooks for Seat<'_> {
     fn blocking_begin(&self) {
         let depth = self.blocking_depth.get();
         self.blocking_depth.set(depth + 1);
@@ -107,9 +98,9 @@ impl Hooks for Seat {
     }
 }
 
-struct Worker {
-    context: Rc<Context>,
-    seat: Rc<Seat>,
+struct Worker<'a> {
+    context: &'a Context<'a>,
+    seat: &'a Seat<'a>,
     parker: Arc<Parker>,
     id: usize,
     search: Cell<Search>,
@@ -135,9 +126,9 @@ impl Rest {
     }
 }
 
-impl Worker {
-    fn pool(&self) -> &Arc<Pool> {
-        &self.context.pool
+impl Worker<'_> {
+    fn pool(&self) -> &Pool {
+        self.context.pool
     }
 
     fn local(&self) -> &LocalQueue {

@@ -218,7 +218,7 @@ impl<T> TaskHandle<T> {
         current::with(|context| {
             let depth = context.inline_depth.get();
             if context.local.is_none()
-                || !ptr::eq(&*context.pool, self.task.pool())
+                || !ptr::eq(context.pool, self.task.pool())
                 || depth >= JOIN_INLINE_MAX
             {
                 return;

@@ -90,13 +90,18 @@ unsafe fn poll<F: Future>(task: TaskRef) {
     // SAFETY: the caller says so.
     let stage = unsafe { stage::<F>(task.as_ptr()) };
     let polled = {
-        // A blocking job's thread belongs to no pool until it has a job.
-        let _entered = (task.core().header().kind() == Kind::Blocking)
-            .then(|| current::enter(current::Context::new(task.pool().arc(), None)));
         let waker = waker::borrowed(&task);
         let mut cx = Context::from_waker(&waker);
         // SAFETY: while RUNNING the union is ours and holds the future, which never moves.
-        contain(|| unsafe { Pin::new_unchecked(&mut *(*stage).future) }.poll(&mut cx))
+        let mut poll = || unsafe { Pin::new_unchecked(&mut *(*stage).future) }.poll(&mut cx);
+        contain(|| match task.core().header().kind() {
+            Kind::Future | Kind::Parallel => poll(),
+            // Its thread belongs to no pool until it has a job.
+            Kind::Blocking => {
+                let pool = task.pool().arc();
+                current::enter(&current::Context::new(&pool, None), poll)
+            }
+        })
     };
     let result = match polled {
         Ok(Poll::Pending) => {
