@@ -237,16 +237,19 @@ struct Restore {
 }
 
 impl Drop for Restore {
+    #[inline]
     fn drop(&mut self) {
         replace(self.outer);
     }
 }
 
 // Where the thread-locals are gone, there are no hooks.
+#[inline]
 fn current() -> Option<Installed> {
     HOOKS.try_with(Cell::get).ok().flatten()
 }
 
+#[inline]
 fn replace(hooks: Option<Installed>) -> Option<Installed> {
     HOOKS.try_with(|current| current.replace(hooks)).ok().flatten()
 }
@@ -326,7 +329,8 @@ fn park_until(
     }
 }
 
-/// A parker, and itself as a waker: made once, so that a wait counts nothing.
+/// A parker, and itself as a waker: made once, so that a wait counts nothing. Boxed, for it goes to
+/// and fro between the thread-local and the waits.
 struct ThisThread {
     parker: Arc<Parker>,
     waker: Waker,
@@ -334,9 +338,9 @@ struct ThisThread {
 
 impl ThisThread {
     #[cold]
-    fn new() -> Self {
+    fn new() -> Box<Self> {
         let parker = Arc::new(Parker::new());
-        Self { waker: Waker::from(Arc::clone(&parker)), parker }
+        Box::new(Self { waker: Waker::from(Arc::clone(&parker)), parker })
     }
 }
 
@@ -349,10 +353,10 @@ fn passed(deadline: Instant) -> bool {
 #[cfg(moirai_loom)]
 prim::thread_local! {
     static HOOKS: Cell<Option<Installed>> = Cell::new(None);
-    static PARKER: Cell<Option<ThisThread>> = Cell::new(None);
+    static PARKER: Cell<Option<Box<ThisThread>>> = Cell::new(None);
 }
 #[cfg(not(moirai_loom))]
 prim::thread_local! {
     static HOOKS: Cell<Option<Installed>> = const { Cell::new(None) };
-    static PARKER: Cell<Option<ThisThread>> = const { Cell::new(None) };
+    static PARKER: Cell<Option<Box<ThisThread>>> = const { Cell::new(None) };
 }

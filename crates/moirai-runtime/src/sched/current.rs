@@ -42,6 +42,7 @@ pub(crate) enum Place {
 }
 
 impl<'a> Context<'a> {
+    #[inline]
     pub(crate) fn new(pool: &'a Pool, local: Option<LocalQueue>) -> Self {
         Self { pool, local, quiet: Cell::new(false), inline_depth: Cell::new(0) }
     }
@@ -91,12 +92,14 @@ struct Restore {
 }
 
 impl Drop for Restore {
+    #[inline]
     fn drop(&mut self) {
         replace(self.outer);
     }
 }
 
 // Where the thread-locals are gone, there is no context.
+#[inline]
 fn replace(context: Option<Entered>) -> Option<Entered> {
     CURRENT.try_with(|current| current.replace(context)).ok().flatten()
 }
