@@ -8,6 +8,7 @@ use crate::blocking::{self, BlockingPool};
 use crate::error::BuildError;
 use crate::sched::driver::TimeDriver;
 use crate::sched::pool::{Config, Pool};
+use crate::sched::strategy::StealStrategy;
 use crate::sched::worker;
 use crate::slab::TaskPool;
 
@@ -34,6 +35,7 @@ pub struct Builder {
     thread_stack_bytes: Option<usize>,
     blocking_stack_bytes: Option<usize>,
     task_pool_kept_bytes: usize,
+    steal: StealStrategy,
     name: String,
 }
 
@@ -46,6 +48,7 @@ impl Builder {
             thread_stack_bytes: None,
             blocking_stack_bytes: None,
             task_pool_kept_bytes: TASK_POOL_KEPT_BYTES_DEFAULT,
+            steal: StealStrategy::default(),
             name: "moirai".into(),
         }
     }
@@ -100,6 +103,14 @@ impl Builder {
         self
     }
 
+    /// How much a worker without work takes from another's queue; without this,
+    /// [`StealStrategy::Half`]. For [`StealStrategy::Adaptive`], the thieves are the workers that
+    /// search at that moment; at most half of the running ones do.
+    pub fn steal(mut self, strategy: StealStrategy) -> Self {
+        self.steal = strategy;
+        self
+    }
+
     /// What the threads' names begin with; a NUL in it, which no thread's name may have, ends it.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
@@ -118,6 +129,7 @@ impl Builder {
             thread_stack_bytes,
             blocking_stack_bytes,
             task_pool_kept_bytes,
+            steal,
             name,
         } = self;
         let worker_threads = worker_threads.unwrap_or_else(default_worker_threads);
@@ -141,6 +153,7 @@ impl Builder {
             name,
             stack_bytes: thread_stack_bytes,
             task_chunks_kept: task_pool_kept_bytes / TaskPool::CHUNK_BYTES,
+            steal,
             start: worker::start,
         };
         Ok(Pool::new(config, TimeDriver::new(), blocking))

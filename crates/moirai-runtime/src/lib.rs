@@ -29,6 +29,7 @@
 
 mod blocking;
 mod builder;
+pub mod deque;
 mod error;
 mod runtime;
 mod sched;

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | a stream of messages, with backpressure | [`channel::bounded`] |
 //! | one result, once | [`result_channel`] |
+//! | nothing but a wake-up for one thread | [`Parker`] |
 //!
 //! Every end works from a thread, from an async task of any executor, and (with the runtime) from a
 //! coroutine: blocking and async methods stand side by side on one handle.
@@ -51,6 +52,7 @@ mod model;
 pub use cache_padded::CachePadded;
 pub use error::{Panicked, SpawnFailed, TaskError, TaskResult};
 pub use oneshot::{ResultReceiver, ResultSender, result_channel};
+pub use parker::{Parked, Parker};
 
 /// What the runtime shares with this crate; no part of the public interface.
 #[doc(hidden)]

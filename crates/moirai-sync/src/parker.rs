@@ -33,6 +33,15 @@ const SPIN_MAX: u32 = if cfg!(any(moirai_loom, moirai_shuttle)) { 0 } else { 100
 const SPIN_RETRY: u32 = 32;
 
 /// Why [`Parker::park`] returned.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Instant;
+/// use moirai_sync::{Parked, Parker};
+///
+/// assert_eq!(Parker::new().park(Some(Instant::now())), Parked::TimedOut);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Parked {
@@ -43,6 +52,29 @@ pub enum Parked {
 }
 
 /// Parks the thread that made it; as an `Arc` it is a [`Waker`](std::task::Waker).
+///
+/// A notification is never lost and never counted: one that comes first makes the next park return
+/// at once, and two before a park are one. Where spinning has paid lately, a park spins for a few
+/// microseconds before it sleeps; a sleeping thread uses no processor time.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicBool, Ordering};
+/// use moirai_sync::{Parked, Parker};
+///
+/// let parker = Arc::new(Parker::new());
+/// let ready = Arc::new(AtomicBool::new(false));
+/// let (waker, shared) = (Arc::clone(&parker), Arc::clone(&ready));
+/// let other = std::thread::spawn(move || {
+///     shared.store(true, Ordering::Relaxed);
+///     waker.unpark();
+/// });
+/// assert_eq!(parker.park(None), Parked::Notified);
+/// assert!(ready.load(Ordering::Relaxed)); // what came before `unpark` is seen after `park`
+/// other.join().unwrap();
+/// ```
 #[derive(Debug)]
 pub struct Parker {
     state: AtomicU32,
@@ -57,8 +89,8 @@ impl Parker {
         Self { state: AtomicU32::new(EMPTY), futile: AtomicU32::new(0), thread: thread::current() }
     }
 
-    /// Waits until [`unpark`](Self::unpark) was called or `deadline` has passed. Only the thread
-    /// that made the parker may call this.
+    /// Waits until [`unpark`](Self::unpark) was called or `deadline` has passed, without one for
+    /// ever. To be called on the thread that made the parker: another one would not be woken.
     pub fn park(&self, deadline: Option<Instant>) -> Parked {
         if self.spin() {
             return Parked::Notified;

@@ -46,6 +46,7 @@ pub(crate) const ORDERS: &[Order] = &[
             ("sched", 1), // itself only a text and re-exports; its children follow
             ("sched::work", 1),
             ("slab", 2),
+            ("sched::strategy", 1),
             ("sched::local", 2),
             ("blocking", 2),
             ("sched::deque", 2),
@@ -56,6 +57,7 @@ pub(crate) const ORDERS: &[Order] = &[
             ("sched::worker", 3),
             ("sched::pool", 3),
             ("sched::current", 3),
+            ("deque", 3),
             ("task", 4),
             ("join", 4),
             ("par", 4),

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use crate::blocking::{self, BlockingPool};
 use crate::sched::driver::TimeDriver;
 use crate::sched::pool::{Config, Pool, Start};
+use crate::sched::strategy::StealStrategy;
 use crate::sched::worker;
 
 /// A pool for one worker.
@@ -29,6 +30,7 @@ fn pool(start: Start) -> Arc<Pool> {
         name: String::new(),
         stack_bytes: None,
         task_chunks_kept: 1,
+        steal: StealStrategy::default(),
         start,
     };
     Pool::new(config, TimeDriver::new(), blocking)

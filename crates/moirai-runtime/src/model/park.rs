@@ -9,6 +9,7 @@ use super::{idle_pool, pool};
 use crate::sched::deque::Local;
 use crate::sched::idle::{Acquired, Bed, Idle, Search};
 use crate::sched::pool::{Begin, Pool};
+use crate::sched::work::Work;
 use crate::task;
 
 /// The real worker on a loom thread: finds a task from outside, whether it sleeps or is about to.
@@ -33,7 +34,7 @@ fn park_against_close() {
     });
 }
 
-fn no_thread(_: &Arc<Pool>, _: usize, _: Local, _: Begin) -> io::Result<JoinHandle<()>> {
+fn no_thread(_: &Arc<Pool>, _: usize, _: Local<Work>, _: Begin) -> io::Result<JoinHandle<()>> {
     Err(io::Error::other("a model of one worker"))
 }
 

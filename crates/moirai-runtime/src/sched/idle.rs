@@ -172,9 +172,14 @@ impl Idle {
         Search::Yes
     }
 
+    /// How many search; a hint.
+    pub(crate) fn searchers(&self) -> usize {
+        Word::of(self.word.load(Ordering::Relaxed)).searching as usize
+    }
+
     /// Whether a searcher is the only one; a hint.
     pub(crate) fn is_only_searcher(&self) -> bool {
-        Word::of(self.word.load(Ordering::Relaxed)).searching == 1
+        self.searchers() == 1
     }
 
     /// A searcher has found work.

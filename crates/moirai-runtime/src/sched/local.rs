@@ -15,7 +15,7 @@ pub(crate) struct LocalQueue {
     next: Cell<Option<Work>>,
     /// Runs from the slot since the last one from the ring.
     streak: Cell<u32>,
-    ring: Local,
+    ring: Local<Work>,
 }
 
 /// Where pushed work went.
@@ -31,7 +31,7 @@ pub(crate) enum Pushed {
 }
 
 impl LocalQueue {
-    pub(crate) fn new(ring: Local) -> Self {
+    pub(crate) fn new(ring: Local<Work>) -> Self {
         Self { next: Cell::new(None), streak: Cell::new(0), ring }
     }
 
@@ -48,7 +48,7 @@ impl LocalQueue {
     pub(crate) fn push_back(&self, work: Work) -> Pushed {
         match self.ring.push(work) {
             Ok(()) => Pushed::Ring,
-            Err(overflow) => Pushed::Overflow(overflow),
+            Err(overflow) => Pushed::Overflow(overflow.collect()),
         }
     }
 
@@ -73,7 +73,7 @@ impl LocalQueue {
         }
     }
 
-    pub(crate) fn ring(&self) -> &Local {
+    pub(crate) fn ring(&self) -> &Local<Work> {
         &self.ring
     }
 }
@@ -158,12 +158,13 @@ mod tests {
             assert!(matches!(victim.push_back(tally.work(n)), Pushed::Ring));
         }
         assert!(matches!(victim.push_next(tally.work(9)), Pushed::Next));
-        run(stealer.steal_half(&thief));
-        assert_eq!((tally.ran(), thief.len(), stealer.len()), (vec![2], 2, 2));
-        while let Some(work) = thief.pop().or_else(|| stealer.steal_half(&thief)) {
+        let steal = || stealer.steal(&thief, |len| len.div_ceil(2)).ok();
+        run(steal());
+        assert_eq!((tally.ran(), thief.len(), stealer.len()), (vec![0], 2, 2));
+        while let Some(work) = thief.pop().or_else(steal) {
             work.run();
         }
-        assert_eq!(tally.ran(), [2, 0, 1, 3, 4]);
+        assert_eq!(tally.ran(), [0, 1, 2, 3, 4]);
         run(victim.pop());
         assert_eq!(tally.ran().last(), Some(&9));
     }

@@ -1,7 +1,7 @@
 //! The scheduler: it moves [`Work`](work::Work) to threads that may run it.
 //!
 //! **Search order** of a worker with a permit: the task that the last one woke, its own ring, the
-//! injector, the rings of the others (half of one, from a random start), then a short spin if that
+//! injector, the rings of the others (a share of one, from a random start), then a short spin if that
 //! has paid lately, then sleep. Every [`FAIRNESS_INTERVAL`](worker) runs it looks at the
 //! injector and the driver first, so that neither starves behind a ring that refills itself.
 //!
@@ -16,6 +16,7 @@
 //! |---|---|
 //! | `work` | headers, vtables, chains |
 //! | `deque`, `injector` | queues of work |
+//! | `strategy` | how much a thief takes |
 //! | `local` | a worker's ring and its next-task slot |
 //! | `idle` | permits, searchers, sleepers |
 //! | `driver` | the clock |
@@ -34,5 +35,6 @@ pub(crate) mod idle;
 pub(crate) mod injector;
 pub(crate) mod local;
 pub(crate) mod pool;
+pub(crate) mod strategy;
 pub(crate) mod work;
 pub(crate) mod worker;

@@ -20,6 +20,7 @@ use super::deque::{self, Local, Stealer};
 use super::driver::Driver;
 use super::idle::{Bed, Grant, Idle};
 use super::injector::Injector;
+use super::strategy::StealStrategy;
 use super::work::{Chain, Work};
 
 pub(crate) struct Pool {
@@ -45,13 +46,14 @@ pub(crate) struct Config {
     pub(crate) stack_bytes: Option<usize>,
     /// Chunks of task memory that are kept while no task is in them.
     pub(crate) task_chunks_kept: usize,
+    pub(crate) steal: StealStrategy,
     /// Starts the thread of a worker.
     pub(crate) start: Start,
 }
 
 /// Starts the thread that becomes the worker `id` with the ring `local`, and counts as searching
 /// if it was granted its permit.
-pub(crate) type Start = fn(&Arc<Pool>, usize, Local, Begin) -> io::Result<JoinHandle<()>>;
+pub(crate) type Start = fn(&Arc<Pool>, usize, Local<Work>, Begin) -> io::Result<JoinHandle<()>>;
 
 /// How a worker begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +67,7 @@ pub(crate) enum Begin {
 /// What others see of a worker.
 #[derive(Debug)]
 pub(crate) struct Remote {
-    pub(crate) stealer: Stealer,
+    pub(crate) stealer: Stealer<Work>,
     /// Set by the thread before it first sleeps.
     pub(crate) parker: OnceLock<Arc<Parker>>,
     /// A permit is given to this sleeper.

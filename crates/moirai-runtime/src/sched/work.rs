@@ -226,6 +226,14 @@ impl Chain {
     }
 }
 
+impl FromIterator<Work> for Chain {
+    fn from_iter<I: IntoIterator<Item = Work>>(works: I) -> Self {
+        let mut chain = Self::new();
+        works.into_iter().for_each(|work| chain.push(work));
+        chain
+    }
+}
+
 /// Work for tests: notes its number when it runs.
 #[cfg(test)]
 #[derive(Clone, Debug, Default)]

@@ -25,7 +25,7 @@ use crate::slab;
 pub(crate) fn start(
     pool: &Arc<Pool>,
     id: usize,
-    local: Local,
+    local: Local<Work>,
     begin: Begin,
 ) -> io::Result<JoinHandle<()>> {
     let config = pool.config();
@@ -37,7 +37,7 @@ pub(crate) fn start(
     builder.spawn(move || run(pool, id, local, begin))
 }
 
-fn run(pool: Arc<Pool>, id: usize, local: Local, begin: Begin) {
+fn run(pool: Arc<Pool>, id: usize, local: Local<Work>, begin: Begin) {
     let parker = Arc::new(Parker::new());
     if let Some(remote) = pool.remote(id) {
         // The thread of an id is started once.
@@ -193,7 +193,7 @@ impl Worker<'_> {
         while let Some(more) = rest.pop() {
             // The share is no more than the room.
             if let Err(overflow) = self.local().ring().push(more) {
-                pool.inject_chain(overflow);
+                pool.inject_chain(overflow.collect());
             }
         }
         Some(work)
@@ -206,11 +206,13 @@ impl Worker<'_> {
                 return None;
             }
         }
+        let (strategy, thieves) = (self.pool().config().steal, self.pool().idle.searchers());
+        let share = |len| strategy.share(len, thieves);
         let started = self.pool().started();
         let first = self.random() as usize % started;
         let victims = (first..started).chain(0..first).filter(|&id| id != self.id);
         for remote in victims.filter_map(|id| self.pool().remote(id)) {
-            if let Some(work) = remote.stealer.steal_half(self.local().ring()) {
+            if let Ok(work) = remote.stealer.steal(self.local().ring(), share) {
                 return Some(work);
             }
         }

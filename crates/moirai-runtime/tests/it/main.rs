@@ -11,6 +11,7 @@ mod join;
 mod memory;
 mod panic;
 mod shutdown;
+mod steal;
 mod time;
 
 use std::sync::mpsc;

@@ -1,0 +1,65 @@
+//! How much a worker takes from another.
+
+use std::sync::mpsc;
+use std::sync::{Arc, Barrier};
+
+use moirai_runtime::Runtime;
+use moirai_runtime::deque::StealStrategy::{self, Adaptive, Half, One, Quarter};
+
+use crate::watch;
+
+/// A worker queues a hundred tasks and is held until another has stolen from it and runs the oldest.
+/// Returns which task the victim runs next: the first that was not stolen.
+fn first_left(strategy: StealStrategy) -> u32 {
+    let runtime = Runtime::builder().worker_threads(2).steal(strategy).build().unwrap();
+    let both_run = Arc::new(Barrier::new(2));
+    let (release, released) = mpsc::channel::<()>();
+    let thief = runtime.spawn_parallel({
+        let both_run = Arc::clone(&both_run);
+        move || {
+            both_run.wait();
+            let _ = released.recv();
+        }
+    });
+    let (ran, runs) = mpsc::channel();
+    let (report, stolen) = mpsc::channel();
+    let (open, gate) = mpsc::channel::<()>();
+    let victim = runtime.spawn_parallel(move || {
+        both_run.wait();
+        let mut first = Some((report, gate));
+        for n in 0..100 {
+            let (ran, first) = (ran.clone(), first.take());
+            drop(moirai_runtime::spawn_parallel(move || {
+                let _ = ran.send(n);
+                if let Some((report, gate)) = first {
+                    let _ = report.send(());
+                    let _ = gate.recv(); // holds the thief
+                }
+            }));
+        }
+        drop(release);
+        let _ = stolen.recv();
+    });
+    assert_eq!(runs.recv(), Ok(0));
+    let left = runs.recv().unwrap();
+    drop(open);
+    victim.join().unwrap();
+    thief.join().unwrap();
+    assert_eq!(runs.iter().count(), 98, "all others ran");
+    left
+}
+
+#[test]
+fn a_worker_steals_what_the_builder_says() {
+    watch(|| {
+        for (strategy, lost) in [(Half, 50), (One, 1), (Quarter, 25), (Adaptive, 50)] {
+            assert_eq!(first_left(strategy), lost, "{strategy:?}");
+        }
+    });
+}
+
+#[test]
+fn without_an_option_a_worker_steals_half() {
+    assert_eq!(StealStrategy::default(), Half);
+    assert_eq!(watch(|| first_left(StealStrategy::default())), 50);
+}
