@@ -36,6 +36,7 @@
 //! | pass one result by hand | [`result_channel`] |
 //! | chain stages with bounded memory between them | [`mod@pipeline`] |
 //! | choose how many threads there are | [`Runtime::builder`] |
+//! | build an executor of your own | [`deque`] |
 //!
 //! The free functions use the runtime they are called on, or start a global one on first use. The
 //! guide in [`_guide`] has a chapter on each.
@@ -45,8 +46,8 @@
 pub use moirai_pipeline as pipeline;
 pub use moirai_pipeline::pipeline;
 pub use moirai_runtime::{
-    BuildError, Builder, CancelOnDrop, Handle, Runtime, TaskHandle, TaskId, block_on, sleep, spawn,
-    spawn_async, spawn_blocking, spawn_parallel, time,
+    BuildError, Builder, CancelOnDrop, Handle, Runtime, TaskHandle, TaskId, block_on, deque, sleep,
+    spawn, spawn_async, spawn_blocking, spawn_parallel, time,
 };
 pub use moirai_sync::{
     Panicked, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult, channel,
