@@ -1,7 +1,7 @@
 //! Who waits, in order of arrival.
 //!
 //! A [`Waiter`] is a node that lives where its owner waits: in the future, or on the stack of the
-//! blocked thread. [`WaitList::notify`] takes the oldest ones out and wakes them.
+//! blocked thread. [`WaitList::notify_one`] takes the oldest one out and wakes it.
 //!
 //! ```text
 //!            1 register                2 notify
@@ -117,7 +117,7 @@ impl WaitList {
         // SeqCst fence: pairs with the one in `Waiter::register`.
         fence(Ordering::SeqCst);
         if self.count.load(Ordering::Relaxed) != 0 {
-            self.notify(1);
+            self.notify_oldest();
         }
     }
 
@@ -125,7 +125,9 @@ impl WaitList {
     pub(crate) fn notify_all(&self) {
         // SeqCst fence: pairs with the one in `Waiter::register`.
         fence(Ordering::SeqCst);
-        self.notify(self.count.load(Ordering::Relaxed));
+        if self.count.load(Ordering::Relaxed) != 0 {
+            self.notify_each();
+        }
     }
 
     /// How many wait.
@@ -134,32 +136,38 @@ impl WaitList {
     }
 
     #[cold]
-    fn notify(&self, mut n: u32) {
-        while n > 0 {
-            let mut wakers: [Option<Waker>; WAKE_BATCH_MAX] = [const { None }; WAKE_BATCH_MAX];
-            let mut taken = 0;
-            {
-                let mut queue = self.queue.lock();
-                while taken < WAKE_BATCH_MAX.min(n as usize) {
-                    // SAFETY: we hold the lock of the list that the queue belongs to.
-                    let Some(node) = (unsafe { queue.pop() }) else { break };
-                    self.lower_count();
-                    // SAFETY: a queued node is alive: its drop takes this lock to leave the queue.
-                    let node = unsafe { &*node };
-                    // SAFETY: `waker` is reached under the lock only.
-                    wakers[taken] = node.waker.with_mut(|waker| unsafe { (*waker).take() });
-                    // Release: pairs with the Acquire loads of the owner, which may free the node
-                    // without the lock as soon as it reads this. The last access to the node.
-                    node.state.store(NOTIFIED, Ordering::Release);
-                    taken += 1;
-                }
+    fn notify_oldest(&self) {
+        let waker = self.pop(&mut self.queue.lock());
+        waker.flatten().into_iter().for_each(wake);
+    }
+
+    /// All under one lock: a count taken before, or between two locks, would be wrong once somebody
+    /// has joined at the head, and would leave the last one asleep.
+    #[cold]
+    fn notify_each(&self) {
+        let mut wakers = Vec::new();
+        {
+            let mut queue = self.queue.lock();
+            while let Some(waker) = self.pop(&mut queue) {
+                wakers.extend(waker);
             }
-            if taken == 0 {
-                return;
-            }
-            n -= taken as u32;
-            wakers.into_iter().flatten().for_each(wake);
         }
+        wakers.into_iter().for_each(wake);
+    }
+
+    /// Takes the oldest waiter out, notified, and returns its waker. `queue` is this list's, locked.
+    fn pop(&self, queue: &mut Queue) -> Option<Option<Waker>> {
+        // SAFETY: the caller holds the lock of the list that the queue belongs to.
+        let node = unsafe { queue.pop() }?;
+        self.lower_count();
+        // SAFETY: a queued node is alive: its drop takes this lock to leave the queue.
+        let node = unsafe { &*node };
+        // SAFETY: `waker` is reached under the lock only.
+        let waker = node.waker.with_mut(|waker| unsafe { (*waker).take() });
+        // Release: pairs with the Acquire loads of the owner, which may free the node without the
+        // lock as soon as it reads this. The last access to the node.
+        node.state.store(NOTIFIED, Ordering::Release);
+        Some(waker)
     }
 
     fn lower_count(&self) {
@@ -283,7 +291,7 @@ impl<'a> Waiter<'a> {
 
     /// Leaves the list; returns the state before.
     fn leave(&self) -> u32 {
-        // Acquire: pairs with the Release in `notify`: its accesses come before ours. A node that
+        // Acquire: pairs with the Release in `pop`: its accesses come before ours. A node that
         // is not queued is ours alone.
         let mut state = self.node.state.load(Ordering::Acquire);
         let mut waker = None;
@@ -317,9 +325,6 @@ impl fmt::Debug for WaitList {
         f.debug_struct("WaitList").field("waiting", &self.len()).finish()
     }
 }
-
-/// Wakers taken out under one lock.
-const WAKE_BATCH_MAX: usize = if cfg!(moirai_loom) { 2 } else { 32 };
 
 #[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
 mod tests {
@@ -422,13 +427,13 @@ mod tests {
     }
 
     #[test]
-    fn notify_all_wakes_more_than_one_batch() {
+    fn notify_all_wakes_everybody() {
         let list = WaitList::new();
         let (woken, waker) = woken();
-        let waiters: Vec<_> = (0..=WAKE_BATCH_MAX).map(|_| Box::pin(Waiter::new(&list))).collect();
+        let waiters: Vec<_> = (0..100).map(|_| Box::pin(Waiter::new(&list))).collect();
         waiters.iter().for_each(|waiter| waiter.as_ref().register(&waker));
         list.notify_all();
-        assert_eq!(woken.count(), WAKE_BATCH_MAX + 1);
+        assert_eq!(woken.count(), 100);
         assert!(waiters.iter().all(|waiter| waiter.as_ref().finish() == Finished::Waited));
     }
 

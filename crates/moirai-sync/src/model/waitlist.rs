@@ -128,3 +128,44 @@ fn leaving_races_notify() {
         assert_eq!(list.len(), 0);
     });
 }
+
+/// A waiter that goes back to the head while all are notified does not take the notification of
+/// one that has been there before.
+#[test]
+fn a_waiter_at_the_head_hides_nobody_from_notify_all() {
+    loom::model(|| {
+        // Leaked, so that a waiter can move to another thread.
+        let list: &WaitList = Box::leak(Box::new(WaitList::new()));
+        let open = Arc::new(AtomicU32::new(1));
+        let closing = thread::spawn({
+            let open = Arc::clone(&open);
+            move || {
+                open.store(0, Ordering::Relaxed);
+                list.notify_all();
+            }
+        });
+        let back = Box::pin(Waiter::new(list));
+        back.as_ref().register(Waker::noop());
+        list.notify_one();
+        let returning = thread::spawn({
+            let open = Arc::clone(&open);
+            move || {
+                back.as_ref().register(Waker::noop());
+                if open.load(Ordering::Relaxed) == 0 {
+                    // It has what it waited for, and nothing to pass on.
+                    let _ = back.as_ref().finish();
+                }
+            }
+        });
+        let waiter = pin!(Waiter::new(list));
+        strand::wait(None, |cx| {
+            waiter.as_ref().register(cx.waker());
+            match open.load(Ordering::Relaxed) {
+                0 => Poll::Ready(()),
+                _ => Poll::Pending,
+            }
+        });
+        closing.join().unwrap();
+        returning.join().unwrap();
+    });
+}
