@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::cargo::Cargo;
 use crate::failure::{Failure, no_arguments};
-use crate::{loom, test};
+use crate::{loom, shuttle, test};
 
 struct Step {
     name: &'static str,
@@ -20,6 +20,7 @@ const STEPS: &[Step] = &[
     Step { name: "test", run: || test::run(&[]) },
     Step { name: "docs", run: docs },
     Step { name: "loom (quick)", run: || loom::run(&["--quick".to_owned()]) },
+    Step { name: "shuttle (quick)", run: || shuttle::run(&["--quick".to_owned()]) },
     Step { name: "bench compiles", run: bench },
     Step { name: "fuzz, a taste", run: fuzz },
 ];

@@ -14,6 +14,7 @@ mod features;
 mod loom;
 mod miri;
 mod repo;
+mod shuttle;
 mod test;
 mod tidy;
 
@@ -59,6 +60,12 @@ const COMMANDS: &[Command] = &[
         args: "[--quick] [FILTER]",
         about: "the loom models; --quick explores 2 preemptions instead of 3",
         run: loom::run,
+    },
+    Command {
+        name: "shuttle",
+        args: "[--quick] [FILTER]",
+        about: "random schedules of the scheduler and the channels; --quick draws a hundredth",
+        run: shuttle::run,
     },
     Command {
         name: "miri",
@@ -143,7 +150,7 @@ mod tests {
 
     #[test]
     fn unknown_flags_are_usage_errors_and_run_nothing() {
-        for command in ["ci", "tidy", "features", "loom", "deny"] {
+        for command in ["ci", "tidy", "features", "loom", "shuttle", "deny"] {
             assert_eq!(
                 call(&[command, "--frobnicate"]),
                 Err(Failure::Usage(format!("`{command}` has no flag `--frobnicate`"))),

@@ -40,6 +40,9 @@ pub mod time;
 #[cfg(all(test, moirai_loom))]
 mod model;
 
+#[cfg(all(test, moirai_shuttle))]
+mod random;
+
 pub use builder::Builder;
 pub use error::BuildError;
 pub use moirai_sync::{

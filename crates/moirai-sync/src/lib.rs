@@ -49,6 +49,9 @@ mod wake;
 #[cfg(all(test, moirai_loom))]
 mod model;
 
+#[cfg(all(test, moirai_shuttle))]
+mod random;
+
 pub use cache_padded::CachePadded;
 pub use error::{Panicked, SpawnFailed, TaskError, TaskResult};
 pub use oneshot::{ResultReceiver, ResultSender, result_channel};

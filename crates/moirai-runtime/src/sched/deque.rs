@@ -42,7 +42,8 @@ use moirai_sync::__prim::{Arc, UnsafeCell};
 use moirai_sync::CachePadded;
 
 /// How many items a ring holds.
-pub(crate) const RING_CAPACITY: usize = if cfg!(moirai_loom) { 4 } else { 256 };
+pub(crate) const RING_CAPACITY: usize =
+    if cfg!(any(moirai_loom, moirai_shuttle)) { 4 } else { 256 };
 
 const MASK: u32 = RING_CAPACITY as u32 - 1;
 

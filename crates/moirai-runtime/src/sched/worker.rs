@@ -337,7 +337,8 @@ const SPIN_MAX: Duration = Duration::from_micros(50);
 
 /// From this average rest on, looking on rarely pays: an idle runtime does not. In a model nobody
 /// looks on, for a model has no clock.
-const SPIN_WORTH_MAX: Duration = Duration::from_micros(if cfg!(moirai_loom) { 0 } else { 200 });
+const SPIN_WORTH_MAX: Duration =
+    Duration::from_micros(if cfg!(any(moirai_loom, moirai_shuttle)) { 0 } else { 200 });
 
 /// Pauses between two looks.
 const SPIN_PAUSES: u32 = 8;

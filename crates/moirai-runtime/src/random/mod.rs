@@ -1,0 +1,98 @@
+//! Random schedules of the whole scheduler: real workers on threads that shuttle moves one step at
+//! a time. Run by `cargo xtask shuttle`.
+//!
+//! A model may be as large as one likes here, but it proves nothing, and shuttle knows no weak
+//! memory: orderings and fences are for loom, in `model`. A lost wake-up shows as a deadlock. A
+//! failure prints its seed and its schedule: set `SHUTTLE_RANDOM_SEED`, or pass the schedule to
+//! `shuttle::replay`. There is no clock: nobody spins and no deadline passes while a worker sleeps.
+//!
+//! Planted bugs that these tests have found, each within a second:
+//!
+//! | left out | found by |
+//! |---|---|
+
+mod blocking;
+mod close;
+mod park;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use shuttle::rand::{Rng, thread_rng};
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::thread;
+use shuttle::{Config, Runner};
+
+use crate::blocking::{self as jobs, BlockingPool};
+use crate::sched::driver::TimeDriver;
+use crate::sched::pool::{self, Pool};
+use crate::sched::worker;
+
+/// Runs `body` under `schedules` schedules, or as many times as many as the environment says: three
+/// of four drawn at random, the fourth with few forced switches at random places, which finds what
+/// needs one thread to stand still for long.
+fn explore(schedules: usize, body: fn()) {
+    let factor = std::env::var(FACTOR).ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
+    let schedules = schedules * factor;
+    let mut config = Config::new();
+    config.stack_size = STACK_BYTES;
+    config.silence_warnings = true; // that all orderings count as SeqCst
+    let pct = schedules / 4;
+    Runner::new(RandomScheduler::new(schedules - pct), config.clone()).run(body);
+    Runner::new(PctScheduler::new(FORCED_SWITCHES, pct), config).run(body);
+    println!("{schedules} schedules");
+}
+
+/// A pool whose workers run.
+fn pool(worker_threads: usize) -> Arc<Pool> {
+    let blocking = BlockingPool::new(jobs::Config {
+        name: String::new(),
+        threads_max: 2,
+        queue_max: 8,
+        stack_bytes: None,
+    });
+    let config = pool::Config {
+        worker_threads,
+        name: String::new(),
+        stack_bytes: None,
+        start: worker::start,
+    };
+    let pool = Arc::new(Pool::new(config, TimeDriver::new(), blocking));
+    pool.start().unwrap();
+    pool
+}
+
+/// One of `0..n`.
+fn draw(n: u32) -> u32 {
+    thread_rng().gen_range(0..n)
+}
+
+/// Lets the others go on for up to `n` steps.
+fn dawdle(n: u32) {
+    for _ in 0..draw(n) {
+        thread::yield_now();
+    }
+}
+
+/// Counts what runs. std's atomic: it is no step of the schedule.
+#[derive(Clone, Default)]
+struct Count(Arc<AtomicU32>);
+
+impl Count {
+    fn up(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The environment's variable for longer runs.
+const FACTOR: &str = "MOIRAI_SHUTTLE_FACTOR";
+
+/// Most bugs need two or three.
+const FORCED_SWITCHES: usize = 3;
+
+/// Of each thread.
+const STACK_BYTES: usize = 256 << 10;

@@ -1,0 +1,145 @@
+//! Channels under random schedules: whatever is cancelled, nothing is lost and nothing doubled.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::{Context, Poll, Waker};
+
+use shuttle::thread;
+
+use super::{draw, explore};
+use crate::channel::{Receiver, Sender, bounded};
+
+/// Polls `future` up to `polls` times and drops it; says what it returned.
+fn poll_and_cancel<F: Future>(future: F, polls: u32) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut cx = Context::from_waker(Waker::noop());
+    for _ in 0..polls {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+            return Some(output);
+        }
+        thread::yield_now();
+    }
+    None
+}
+
+/// What went in and came out, as sums over messages, which are all different powers of two.
+#[derive(Default)]
+struct Book {
+    sent: AtomicU32,
+    received: AtomicU32,
+}
+
+impl Book {
+    fn sent(&self, message: u32) {
+        assert_eq!(self.sent.fetch_or(message, Ordering::Relaxed) & message, 0);
+    }
+
+    fn received(&self, message: u32) {
+        assert_eq!(self.received.fetch_or(message, Ordering::Relaxed) & message, 0, "came twice");
+    }
+}
+
+fn send(sender: &Sender<u32>, message: u32, book: &Book) {
+    let sent = match draw(3) {
+        0 => sender.send(message).is_ok(),
+        1 => sender.try_send(message).is_ok(),
+        _ => matches!(poll_and_cancel(sender.send_async(message), draw(3)), Some(Ok(()))),
+    };
+    if sent {
+        book.sent(message);
+    }
+}
+
+/// Receives until the channel is closed and empty.
+fn receive(receiver: &Receiver<u32>, book: &Book) {
+    loop {
+        let message = match draw(2) {
+            0 => match receiver.recv() {
+                Ok(message) => Some(message),
+                Err(_) => return,
+            },
+            _ => poll_and_cancel(receiver.recv_async(), draw(3)).and_then(Result::ok),
+        };
+        message.into_iter().for_each(|message| book.received(message));
+    }
+}
+
+/// Three senders and two receivers that wait, try and give up at random: what was sent is received.
+#[test]
+fn what_is_sent_is_received_whoever_gives_up() {
+    explore(SCHEDULES, || {
+        let book = Arc::new(Book::default());
+        let (sender, receiver) = bounded(1 + draw(2) as usize);
+        let mut threads = Vec::new();
+        for first in [1, 1 << 3, 1 << 6] {
+            let (sender, book) = (sender.clone(), Arc::clone(&book));
+            threads.push(thread::spawn(move || {
+                (0..3).for_each(|n| send(&sender, first << n, &book));
+            }));
+        }
+        drop(sender);
+        for _ in 0..2 {
+            let (receiver, book) = (receiver.clone(), Arc::clone(&book));
+            threads.push(thread::spawn(move || receive(&receiver, &book)));
+        }
+        drop(receiver);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(book.sent.load(Ordering::Relaxed), book.received.load(Ordering::Relaxed));
+    });
+}
+
+/// A close at a random moment: everybody ends, and what was sent before it is received or still in
+/// the channel.
+#[test]
+fn a_close_wakes_everybody_and_keeps_what_was_sent() {
+    explore(SCHEDULES, || {
+        let book = Arc::new(Book::default());
+        let (sender, receiver) = bounded(1);
+        let mut threads = Vec::new();
+        for first in [1, 1 << 3] {
+            let (sender, book) = (sender.clone(), Arc::clone(&book));
+            threads.push(thread::spawn(move || {
+                (0..3).for_each(|n| send(&sender, first << n, &book));
+            }));
+        }
+        for _ in 0..2 {
+            let (receiver, book) = (receiver.clone(), Arc::clone(&book));
+            threads.push(thread::spawn(move || {
+                for _ in 0..2 {
+                    receiver.recv().into_iter().for_each(|message| book.received(message));
+                }
+            }));
+        }
+        for _ in 0..draw(20) {
+            thread::yield_now();
+        }
+        sender.close();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        receiver.try_iter().for_each(|message| book.received(message));
+        assert_eq!(book.sent.load(Ordering::Relaxed), book.received.load(Ordering::Relaxed));
+    });
+}
+
+/// The last receiver goes away while senders wait: they are woken, and their messages come back.
+#[test]
+fn senders_are_freed_when_the_receivers_go() {
+    explore(SCHEDULES, || {
+        let (sender, receiver) = bounded(1);
+        let threads = [1, 2, 3].map(|message| {
+            let sender = sender.clone();
+            thread::spawn(move || match sender.send(message) {
+                Ok(()) => {}
+                Err(error) => assert_eq!(error.into_inner(), message),
+            })
+        });
+        for _ in 0..draw(3) {
+            let _ = poll_and_cancel(receiver.recv_async(), draw(3));
+        }
+        drop(receiver);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert!(sender.send(4).is_err());
+    });
+}
+
+const SCHEDULES: usize = 10_000;

@@ -1,0 +1,44 @@
+//! Random schedules of what is too large for loom. Run by `cargo xtask shuttle`.
+//!
+//! shuttle runs the real code one step at a time and draws who goes next, so a model may be as
+//! large as one likes; it is no proof, and it knows no weak memory: that is what `model` is for. A
+//! lost wake-up shows as a deadlock. A failure prints its seed and its schedule: set
+//! `SHUTTLE_RANDOM_SEED`, or pass the schedule to `shuttle::replay`.
+//!
+//! Planted bugs that these tests have found, each within a second:
+//!
+//! | left out | found by |
+//! |---|---|
+
+mod channel;
+mod parker;
+mod waitlist;
+
+use shuttle::rand::{Rng, thread_rng};
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::{Config, Runner};
+
+/// Runs `body` under `schedules` schedules, or as many times as many as the environment says: three
+/// of four drawn at random, the fourth with few forced switches at random places, which finds what
+/// needs one thread to stand still for long.
+fn explore(schedules: usize, body: fn()) {
+    let factor = std::env::var(FACTOR).ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
+    let schedules = schedules * factor;
+    let mut config = Config::new();
+    config.silence_warnings = true; // that all orderings count as SeqCst
+    let pct = schedules / 4;
+    Runner::new(RandomScheduler::new(schedules - pct), config.clone()).run(body);
+    Runner::new(PctScheduler::new(FORCED_SWITCHES, pct), config).run(body);
+    println!("{schedules} schedules");
+}
+
+/// One of `0..n`.
+fn draw(n: u32) -> u32 {
+    thread_rng().gen_range(0..n)
+}
+
+/// The environment's variable for longer runs.
+const FACTOR: &str = "MOIRAI_SHUTTLE_FACTOR";
+
+/// Most bugs need two or three.
+const FORCED_SWITCHES: usize = 3;
