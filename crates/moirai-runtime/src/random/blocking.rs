@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use moirai_sync::{channel, strand};
 
-use super::{Count, dawdle, draw, explore, pool};
+use super::{Count, all_permits_are_there, dawdle, draw, explore, pool};
 use crate::task;
 
 /// Tasks that block on each other in a row, on fewer permits than tasks: spare threads run the
@@ -28,12 +28,13 @@ fn tasks_that_block_on_each_other_all_end() {
         assert_eq!(before.recv(), Ok(3));
         start.join().unwrap();
         tasks.into_iter().for_each(|task| task.join().unwrap());
+        all_permits_are_there(&pool);
         pool.close();
     });
 }
 
 /// A worker that blocks leaves the task it has just woken to others, and so does one that came back
-/// without a permit.
+/// without a permit and ends its task.
 #[test]
 fn a_blocking_task_leaves_what_it_woke_to_others() {
     explore(SCHEDULES, || {
@@ -42,23 +43,25 @@ fn a_blocking_task_leaves_what_it_woke_to_others() {
         let parent = task::spawn_future(&pool, {
             let (pool, ran) = (Arc::clone(&pool), ran.clone());
             async move {
-                for _ in 0..2 {
-                    let (sender, receiver) = channel::bounded(1);
-                    let ran = ran.clone();
+                let (sender, receiver) = channel::bounded(1);
+                let spawn = || {
+                    let (sender, ran) = (sender.clone(), ran.clone());
                     task::spawn_future(&pool, async move {
                         ran.up();
                         sender.send_async(()).await.unwrap();
                     })
-                    .detach();
-                    receiver.recv().unwrap();
-                }
+                };
+                spawn().detach();
+                receiver.recv().unwrap();
+                (spawn(), receiver)
             }
         });
         let other = task::spawn_future(&pool, {
             let ran = ran.clone();
             async move { ran.up() }
         });
-        parent.join().unwrap();
+        let (last, _receiver) = parent.join().unwrap();
+        last.join().unwrap();
         other.join().unwrap();
         assert_eq!(ran.get(), 3);
         pool.close();
@@ -85,8 +88,7 @@ fn work_published_while_permits_change_hands_runs() {
         let handles = [spawn(2), spawn(0), spawn(1), spawn(0)];
         handles.into_iter().for_each(|handle| handle.join().unwrap());
         assert_eq!(ran.get(), 4);
-        // Whatever permits changed hands, one is left.
-        spawn(0).join().unwrap();
+        all_permits_are_there(&pool);
         pool.close();
     });
 }
@@ -133,6 +135,25 @@ fn blocking_jobs_run_once_each() {
         third.join().unwrap();
         waiting.join().unwrap();
         assert_eq!(ran.get(), 3);
+        pool.close();
+    });
+}
+
+/// Jobs of the blocking pool that wait for each other, with a thread that rests or is about to.
+#[test]
+fn blocking_jobs_that_wait_for_each_other_have_a_thread_each() {
+    explore(SCHEDULES, || {
+        let pool = pool(1);
+        let first = task::spawn_blocking(&pool, || ());
+        if draw(2) == 0 {
+            first.join().unwrap();
+        }
+        dawdle(10);
+        let (sender, receiver) = channel::bounded(1);
+        let receiving = task::spawn_blocking(&pool, move || receiver.recv());
+        let sending = task::spawn_blocking(&pool, move || sender.send(7));
+        assert_eq!(receiving.join().unwrap(), Ok(7));
+        assert!(sending.join().unwrap().is_ok());
         pool.close();
     });
 }

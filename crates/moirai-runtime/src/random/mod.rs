@@ -13,6 +13,7 @@
 
 mod blocking;
 mod close;
+mod driver;
 mod park;
 
 use std::sync::Arc;
@@ -21,12 +22,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::thread;
-use shuttle::{Config, Runner};
+use shuttle::{Config, MaxSteps, Runner};
 
 use crate::blocking::{self as jobs, BlockingPool};
-use crate::sched::driver::TimeDriver;
+use crate::sched::driver::{Driver, TimeDriver};
 use crate::sched::pool::{self, Pool};
 use crate::sched::worker;
+use crate::task;
 
 /// Runs `body` under `schedules` schedules, or as many times as many as the environment says: three
 /// of four drawn at random, the fourth with few forced switches at random places, which finds what
@@ -36,6 +38,7 @@ fn explore(schedules: usize, body: fn()) {
     let schedules = schedules * factor;
     let mut config = Config::new();
     config.stack_size = STACK_BYTES;
+    config.max_steps = MaxSteps::FailAfter(STEPS_MAX);
     config.silence_warnings = true; // that all orderings count as SeqCst
     let pct = schedules / 4;
     Runner::new(RandomScheduler::new(schedules - pct), config.clone()).run(body);
@@ -45,6 +48,10 @@ fn explore(schedules: usize, body: fn()) {
 
 /// A pool whose workers run.
 fn pool(worker_threads: usize) -> Arc<Pool> {
+    pool_with(TimeDriver::new(), worker_threads)
+}
+
+fn pool_with(driver: Arc<dyn Driver>, worker_threads: usize) -> Arc<Pool> {
     let blocking = BlockingPool::new(jobs::Config {
         name: String::new(),
         threads_max: 2,
@@ -57,9 +64,30 @@ fn pool(worker_threads: usize) -> Arc<Pool> {
         stack_bytes: None,
         start: worker::start,
     };
-    let pool = Arc::new(Pool::new(config, TimeDriver::new(), blocking));
+    let pool = Arc::new(Pool::new(config, driver, blocking));
     pool.start().unwrap();
     pool
+}
+
+/// Whatever happened before: as many tasks as there are permits run at the same time, although none
+/// tells the scheduler that it waits for the others.
+fn all_permits_are_there(pool: &Arc<Pool>) {
+    let permits = pool.config().worker_threads as u32;
+    let started = Count::default();
+    let tasks: Vec<_> =
+        (0..permits).map(|_| task::spawn_parallel(pool, meet(&started, permits))).collect();
+    tasks.into_iter().for_each(|task| task.join().unwrap());
+}
+
+/// Computes until `n` have started.
+fn meet(started: &Count, n: u32) -> impl FnOnce() + Send + 'static {
+    let started = started.clone();
+    move || {
+        started.up();
+        while started.get() < n {
+            thread::yield_now();
+        }
+    }
 }
 
 /// One of `0..n`.
@@ -96,3 +124,6 @@ const FORCED_SWITCHES: usize = 3;
 
 /// Of each thread.
 const STACK_BYTES: usize = 256 << 10;
+
+/// Of one schedule: no honest one comes near.
+const STEPS_MAX: usize = 100_000;

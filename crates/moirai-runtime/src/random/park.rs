@@ -8,7 +8,7 @@ use moirai_sync::channel;
 use shuttle::sync::Mutex;
 use shuttle::thread;
 
-use super::{Count, dawdle, draw, explore, pool};
+use super::{Count, all_permits_are_there, dawdle, draw, explore, meet, pool};
 use crate::task;
 
 /// Three threads publish while the workers search, lie down or sleep.
@@ -31,10 +31,10 @@ fn what_is_published_from_outside_runs_once() {
         let threads = [thread::spawn(publish.clone()), thread::spawn(publish.clone())];
         publish();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        // The last is behind the others in no queue in particular, so it is waited for by count.
         while ran.get() < 6 {
             thread::yield_now();
         }
+        all_permits_are_there(&pool);
         pool.close();
         assert_eq!(ran.get(), 6);
     });
@@ -132,32 +132,45 @@ fn children_of_one_task_run_once_each() {
     });
 }
 
-/// A busy worker leaves work behind in its ring that another must be woken for.
+/// Tasks that compute until all have started, published one by one while workers search, lie down
+/// or sleep: the last searcher to find work wakes the next.
 #[test]
-fn a_task_that_waits_for_what_it_woke_is_not_alone() {
+fn as_many_tasks_compute_at_once_as_there_are_permits() {
     explore(SCHEDULES, || {
         let pool = pool(2);
-        let (sender, receiver) = channel::bounded(1);
+        let started = Count::default();
+        let publish = {
+            let (pool, started) = (Arc::clone(&pool), started.clone());
+            move || task::spawn_parallel(&pool, meet(&started, 2))
+        };
+        let other = thread::spawn(publish.clone());
+        publish().join().unwrap();
+        other.join().unwrap().join().unwrap();
+        all_permits_are_there(&pool);
+        pool.close();
+    });
+}
+
+/// A task publishes two others and computes until one of them has run: another worker is woken.
+#[test]
+fn a_task_that_computes_does_not_keep_what_it_published() {
+    explore(SCHEDULES, || {
+        let pool = pool(2);
         let ran = Count::default();
         let parent = task::spawn_parallel(&pool, {
             let (pool, ran) = (Arc::clone(&pool), ran.clone());
             move || {
-                for _ in 0..2 {
-                    let (sender, ran) = (sender.clone(), ran.clone());
-                    task::spawn_parallel(&pool, move || {
-                        ran.up();
-                        sender.send(()).unwrap();
-                    })
-                    .detach();
-                }
-                // Without a word to the scheduler, as a loop that computes would.
-                while ran.get() < 1 {
+                let children = [(); 2].map(|()| {
+                    let ran = ran.clone();
+                    task::spawn_parallel(&pool, move || ran.up())
+                });
+                while ran.get() == 0 {
                     thread::yield_now();
                 }
+                children
             }
         });
-        parent.join().unwrap();
-        assert_eq!((receiver.recv(), receiver.recv()), (Ok(()), Ok(())));
+        parent.join().unwrap().into_iter().for_each(|child| child.join().unwrap());
         assert_eq!(ran.get(), 2);
         pool.close();
     });

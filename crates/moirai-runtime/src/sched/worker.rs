@@ -190,11 +190,17 @@ impl Worker<'_> {
                 .min(self.local().ring().room())
         };
         let (work, mut rest) = pool.injector.pop_batch(share)?;
+        let moved = rest.len() != 0;
         while let Some(more) = rest.pop() {
             // The share is no more than the room.
             if let Err(overflow) = self.local().ring().push(more) {
                 pool.inject_chain(overflow.collect());
             }
+        }
+        // What was moved or left behind was in no queue for a moment, so a worker that lay down just
+        // then has not seen it: it counts as published anew. (A searcher looks again in `run`.)
+        if self.search.get() == Search::No && (moved || !pool.injector.is_empty()) {
+            pool.wake_one();
         }
         Some(work)
     }

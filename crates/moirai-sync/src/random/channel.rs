@@ -121,6 +121,27 @@ fn a_close_wakes_everybody_and_keeps_what_was_sent() {
     });
 }
 
+/// As many receivers as messages, and no close to wake who was forgotten: one that got a message
+/// and a wake-up meant for another passes it on.
+#[test]
+fn each_of_three_receivers_gets_one_of_three_messages() {
+    explore(SCHEDULES, || {
+        let (sender, receiver) = bounded(1 + draw(3) as usize);
+        let receivers = [(); 3].map(|()| {
+            let receiver = receiver.clone();
+            thread::spawn(move || receiver.recv().unwrap())
+        });
+        let senders = [1, 2].map(|message| {
+            let sender = sender.clone();
+            thread::spawn(move || sender.send(message).unwrap())
+        });
+        sender.send(4).unwrap();
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        let sum: u32 = receivers.into_iter().map(|receiver| receiver.join().unwrap()).sum();
+        assert_eq!(sum, 7);
+    });
+}
+
 /// The last receiver goes away while senders wait: they are woken, and their messages come back.
 #[test]
 fn senders_are_freed_when_the_receivers_go() {
