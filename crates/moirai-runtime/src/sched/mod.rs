@@ -7,7 +7,8 @@
 //!
 //! **Wake rule.** Whoever publishes work wakes one sleeper, unless somebody searches already. The
 //! last searcher to find work looks whether there is more, and wakes the next. At most half of the
-//! running workers search. A sleeping runtime uses no CPU.
+//! running workers search. A sleeping runtime uses no CPU. **One sleeper watches the clock**: a
+//! worker that leaves the driver to run a task wakes another to take its place.
 //!
 //! **Permits.** `idle` says who may run. A worker about to block gives its permit to another
 //! thread; the [`Worker`](worker) itself never changes threads.

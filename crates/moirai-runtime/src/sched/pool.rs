@@ -222,20 +222,26 @@ impl Pool {
     /// take over what it leaves: queued work, and the watch over the clock.
     pub(crate) fn release_permit(&self) {
         self.idle.release();
-        // SeqCst: the flag belongs to what `has_work`'s fence orders.
-        if self.has_work() || !self.driver_manned.load(Ordering::SeqCst) {
+        if self.needs_a_worker() {
             self.wake_one();
         }
     }
 
+    /// Whether work is queued, or nobody watches the clock. As for [`has_work`](Self::has_work), a
+    /// caller that has just changed `idle` misses nothing.
+    pub(crate) fn needs_a_worker(&self) -> bool {
+        // SeqCst: the flag belongs to what `has_work`'s fence orders.
+        self.has_work() || !self.driver_manned.load(Ordering::SeqCst)
+    }
+
     /// Whether the caller is the one to wait for the driver.
     pub(crate) fn man_driver(&self) -> Bed {
-        // SeqCst: see `release_permit`.
+        // SeqCst: see `needs_a_worker`.
         if self.driver_manned.swap(true, Ordering::SeqCst) { Bed::Own } else { Bed::Driver }
     }
 
     pub(crate) fn leave_driver(&self) {
-        // SeqCst: see `release_permit`.
+        // SeqCst: see `needs_a_worker`.
         self.driver_manned.store(false, Ordering::SeqCst);
     }
 

@@ -171,7 +171,7 @@ impl Worker<'_> {
     fn run(&self, work: Work) {
         if self.search.replace(Search::No) == Search::Yes
             && self.pool().idle.end_search() == LastSearcher::Yes
-            && self.pool().has_work()
+            && self.pool().needs_a_worker()
         {
             self.pool().wake_one();
         }
@@ -258,7 +258,7 @@ impl Worker<'_> {
         self.seat.permit.set(false);
         let search = self.search.replace(Search::No);
         self.pool().idle.sleep(self.id, bed, search);
-        if self.pool().has_work() {
+        if self.pool().needs_a_worker() {
             self.pool().wake_one();
         }
         let start = Instant::now();
@@ -304,8 +304,9 @@ impl Worker<'_> {
         if bed == Bed::Driver {
             self.pool().leave_driver();
         }
-        // One task in the ring is for this worker; for more, another is woken.
-        if self.seat.permit.get() && self.local().ring().len() > 1 {
+        // One task in the ring is for this worker. For more, another is woken, and to watch the
+        // clock, while this one computes.
+        if self.seat.permit.get() && (self.local().ring().len() > 1 || bed == Bed::Driver) {
             self.pool().wake_one();
         }
     }

@@ -1,5 +1,7 @@
 //! Timers.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use moirai_runtime::{TaskError, sleep, time};
@@ -56,5 +58,28 @@ fn a_sleep_is_woken_while_every_worker_is_blocked() {
         });
         sleeper.join().unwrap();
         assert!(blocked.into_iter().all(|task| task.join().unwrap()));
+    });
+}
+
+#[test]
+fn a_sleep_is_woken_while_the_worker_that_watched_the_clock_computes() {
+    watch(|| {
+        let runtime = runtime(2);
+        let woken = Arc::new(AtomicBool::new(false));
+        let computing = runtime.spawn({
+            let woken = Arc::clone(&woken);
+            async move {
+                sleep(Duration::from_millis(5)).await;
+                while !woken.load(Ordering::SeqCst) {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        let sleeping = runtime.spawn(async move {
+            sleep(Duration::from_millis(20)).await;
+            woken.store(true, Ordering::SeqCst);
+        });
+        computing.join().unwrap();
+        sleeping.join().unwrap();
     });
 }
