@@ -1,19 +1,123 @@
-//! `cargo xtask miri`: the unit tests of the crates that hold `unsafe`, under Miri, which finds
-//! undefined behaviour that tests alone cannot see. Needs a nightly toolchain with the component.
+//! `cargo xtask miri`: the crates that hold `unsafe` under Miri, which finds undefined behaviour,
+//! races and leaks that tests alone cannot see. Needs a nightly toolchain with the component.
+//!
+//! Miri's clock counts steps, so nothing waits for real time; tests do less under `cfg!(miri)`.
+//! Isolation stays on: a run depends on its seed only.
 
 use crate::cargo::Cargo;
 use crate::failure::Failure;
 
-/// Runs Miri; `args` go to `cargo miri test`.
+/// Runs the stages; with `args`, only `cargo miri test` with them, in the same way.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
+    if !args.is_empty() {
+        return miri(STRICT, args);
+    }
+    for Stage { about, args, flags, seeds, filters } in STAGES {
+        eprintln!("\n== {about}");
+        let mut all: Vec<&str> = args.to_vec();
+        all.push("--");
+        all.extend(*filters);
+        if filters.is_empty() {
+            let left_out = ENDLESS.iter().chain(UNFIT.iter().map(|(name, _)| name));
+            all.extend(left_out.flat_map(|name| ["--skip", name]));
+        }
+        miri(&format!("{STRICT} {flags} {seeds}"), &all)?;
+    }
+    Ok(())
+}
+
+fn miri(flags: &str, args: &[impl AsRef<str>]) -> Result<(), Failure> {
     Cargo::of_toolchain("nightly")
-        .args(["miri", "test", "--lib"])
-        .args(["-p", "moirai-sync", "-p", "moirai-runtime", "--target-dir", "target/miri"])
+        .args(["miri", "test", "--target-dir", "target/miri"])
         .args(args)
-        .env("MIRIFLAGS", FLAGS)
+        .append_flags("MIRIFLAGS", flags.trim_end())
         .run()
 }
 
-/// Threads park with timeouts and read the clock, which isolation forbids. The timer thread of a
-/// process without a runtime never ends, which Miri counts as a leak.
-const FLAGS: &str = "-Zmiri-disable-isolation -Zmiri-ignore-leaks";
+/// One call of Miri.
+struct Stage {
+    about: &'static str,
+    args: &'static [&'static str],
+    flags: &'static str,
+    seeds: &'static str,
+    /// Which tests; without any, all but `ENDLESS` and `UNFIT`.
+    filters: &'static [&'static str],
+}
+
+const STAGES: &[Stage] = &[
+    Stage {
+        about: "queues, waiters and results, and what the channels' users see",
+        args: &["-p", "moirai-sync", "--lib", "--test", "it"],
+        flags: "",
+        seeds: "",
+        filters: &[],
+    },
+    Stage {
+        about: "tasks and the scheduler",
+        args: &["-p", "moirai-runtime", "--lib", "--test", "it"],
+        flags: "",
+        seeds: "",
+        filters: &[],
+    },
+    Stage {
+        about: "threads that outlive the program",
+        args: &["-p", "moirai-sync", "-p", "moirai-runtime", "--lib", "--test", "it"],
+        flags: IGNORE_LEAKS,
+        seeds: "",
+        filters: ENDLESS,
+    },
+    Stage {
+        about: "small tests of queues and waiters, on many schedules",
+        args: &["-p", "moirai-sync", "-p", "moirai-runtime", "--lib"],
+        flags: "",
+        seeds: SEEDS,
+        filters: &["oneshot::", "parker::", "waitlist::", "sched::"],
+    },
+    Stage {
+        about: "small tests of tasks, on many schedules",
+        args: &["-p", "moirai-runtime", "--test", "it"],
+        flags: IGNORE_LEAKS,
+        seeds: SEEDS,
+        filters: &["cancel::", "panic::", "wake_after_shutdown", "last_waker"],
+    },
+];
+
+/// Stacked Borrows is Miri's default. Beyond it: no pointer from a number, and no access that is
+/// aligned by luck.
+const STRICT: &str = "-Zmiri-strict-provenance -Zmiri-symbolic-alignment-check";
+
+const SEEDS: &str = "-Zmiri-many-seeds=0..16";
+
+/// A thread that lives as long as the process is a leak to Miri.
+const IGNORE_LEAKS: &str = "-Zmiri-ignore-leaks";
+
+/// These start the timer thread or the global runtime, which live as long as the process.
+const ENDLESS: &[&str] = &[];
+
+/// What Miri cannot run, and why.
+const UNFIT: &[(&str, &str)] = &[
+    ("a_refused_first_thread_is_an_error_and_no_hang", "no stack is too large for Miri"),
+    ("a_refused_worker_thread_fails_the_build", "no stack is too large for Miri"),
+    ("as_many_workers_as_there_may_be", "1024 threads take hours"),
+    ("more_tasks_block_than_there_are_spare_threads", "256 threads take hours"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::repo;
+
+    #[test]
+    fn every_test_that_is_treated_apart_exists() {
+        let root = repo::root();
+        let sources: String = repo::files()
+            .unwrap()
+            .iter()
+            .filter(|file| file.starts_with("crates/") && file.ends_with(".rs"))
+            .map(|file| std::fs::read_to_string(root.join(file)).unwrap())
+            .collect();
+        for name in ENDLESS.iter().chain(UNFIT.iter().map(|(name, _)| name)) {
+            assert!(sources.contains(&format!("fn {name}(")), "no test is called `{name}`");
+        }
+    }
+}

@@ -200,4 +200,38 @@ mod tests {
         assert!(injector.pop_batch(|left| left).is_none());
         assert_eq!(tally.ran(), [0, 1, 2, 3]);
     }
+
+    #[test]
+    fn many_threads_push_while_others_take_and_one_closes() {
+        let count = if cfg!(miri) { 20 } else { 5_000 };
+        let (injector, tally) = (Injector::new(), Tally::default());
+        let refused = std::thread::scope(|scope| {
+            let pushers = [0, 1].map(|n| {
+                let (injector, tally) = (&injector, &tally);
+                scope.spawn(move || {
+                    let mut refused = 0;
+                    for i in 0..count {
+                        match injector.push(tally.work(n * count + i)) {
+                            Ok(()) => {}
+                            Err(work) => {
+                                work.run();
+                                refused += 1;
+                            }
+                        }
+                    }
+                    refused
+                })
+            });
+            scope.spawn(|| (0..count).for_each(|_| run_all(&injector)));
+            let mut rest = injector.close();
+            while let Some(work) = rest.pop() {
+                work.run();
+            }
+            pushers.into_iter().map(|pusher| pusher.join().unwrap()).sum::<u32>()
+        });
+        println!("{refused} refused");
+        let mut ran = tally.ran();
+        ran.sort_unstable();
+        assert!(ran.into_iter().eq(0..2 * count));
+    }
 }

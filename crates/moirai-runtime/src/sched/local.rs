@@ -168,4 +168,38 @@ mod tests {
         run(victim.pop());
         assert_eq!(tally.ran().last(), Some(&9));
     }
+
+    #[test]
+    fn the_owner_and_two_thieves_take_each_work_once() {
+        let count = if cfg!(miri) { 40 } else { 20_000 };
+        let (ring, stealer) = deque::ring();
+        let (owner, tally) = (LocalQueue::new(ring), Tally::default());
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let (own, _) = deque::ring();
+                    while tally.ran().len() < count as usize {
+                        run(own.pop().or_else(|| stealer.steal_half(&own)));
+                        std::thread::yield_now();
+                    }
+                });
+            }
+            for n in 0..count {
+                if let Pushed::Overflow(mut overflow) = owner.push_back(tally.work(n)) {
+                    while let Some(work) = overflow.pop() {
+                        work.run();
+                    }
+                }
+                if n % 3 == 0 {
+                    run(owner.pop());
+                }
+            }
+            while let Some(work) = owner.pop() {
+                work.run();
+            }
+        });
+        let mut ran = tally.ran();
+        ran.sort_unstable();
+        assert!(ran.into_iter().eq(0..count));
+    }
 }

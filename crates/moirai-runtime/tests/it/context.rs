@@ -35,6 +35,7 @@ fn free_functions_use_the_runtime_they_are_called_on() {
 
 #[test]
 fn two_runtimes_share_a_channel() {
+    const ROUNDS: u32 = if cfg!(miri) { 20 } else { 1000 };
     watch(|| {
         let (north, south) = (runtime(1), runtime(1));
         let (to_south, from_north) = channel::bounded::<u32>(1);
@@ -46,13 +47,13 @@ fn two_runtimes_share_a_channel() {
         });
         let sum = north.spawn(async move {
             let mut sum = 0;
-            for n in 0..1000 {
+            for n in 0..ROUNDS {
                 to_south.send_async(n).await.unwrap();
                 sum += from_south.recv_async().await.unwrap();
             }
             sum
         });
-        assert_eq!(sum.join().unwrap(), 500_500);
+        assert_eq!(sum.join().unwrap(), ROUNDS * (ROUNDS + 1) / 2);
         echo.join().unwrap();
     });
 }
@@ -119,18 +120,19 @@ fn the_global_runtime_is_used_where_there_is_none() {
 
 #[test]
 fn a_large_future_fits_a_small_stack() {
+    const BYTES: usize = if cfg!(miri) { 20 << 10 } else { 200 << 10 };
     async fn large() -> usize {
-        let bytes = [1_u8; 200 << 10];
+        let bytes = [1_u8; BYTES];
         sleep(Duration::from_micros(10)).await;
         bytes.iter().map(|byte| usize::from(*byte)).sum()
     }
     watch(|| {
         let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(|| {
             let runtime = runtime(1);
-            assert_eq!(runtime.block_on(large()), 200 << 10);
-            assert_eq!(runtime.spawn(large()).join().unwrap(), 200 << 10);
+            assert_eq!(runtime.block_on(large()), BYTES);
+            assert_eq!(runtime.spawn(large()).join().unwrap(), BYTES);
             runtime.block_on(async {
-                assert_eq!(spawn(large()).await.unwrap(), 200 << 10);
+                assert_eq!(spawn(large()).await.unwrap(), BYTES);
             });
         });
         thread.unwrap().join().unwrap();

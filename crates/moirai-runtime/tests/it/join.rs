@@ -76,10 +76,11 @@ fn every_kind_of_handle_works_from_every_strand() {
 
 #[test]
 fn a_task_that_blocks_on_what_it_has_just_spawned_is_never_forgotten() {
+    const ROUNDS: u32 = if cfg!(miri) { 50 } else { 20_000 };
     watch(|| {
         let runtime = runtime(1);
         let task = runtime.spawn(async {
-            for i in 0..20_000 {
+            for i in 0..ROUNDS {
                 // The second comes back without a permit now and then, and blocks again.
                 let children = [spawn(async move { i }), spawn(async move { i })];
                 for child in children {
@@ -114,19 +115,21 @@ fn join_in_an_async_fn_on_one_worker_does_not_hang() {
 
 #[test]
 fn joins_nest_deeper_than_the_stack_takes_them() {
+    const DEPTH: u32 = if cfg!(miri) { 40 } else { 200 };
     fn nested(depth: u32) -> u32 {
         if depth == 0 { 0 } else { spawn(async move { nested(depth - 1) }).join().unwrap() + 1 }
     }
     for workers in [1, 2] {
         watch(move || {
             let runtime = runtime(workers);
-            assert_eq!(runtime.spawn(async { nested(200) }).join().unwrap(), 200);
+            assert_eq!(runtime.spawn(async { nested(DEPTH) }).join().unwrap(), DEPTH);
         });
     }
 }
 
 #[test]
 fn a_tree_of_joins_adds_up() {
+    const DEPTH: u32 = if cfg!(miri) { 4 } else { 10 };
     fn tree(depth: u32) -> u64 {
         if depth == 0 {
             return 1;
@@ -138,13 +141,14 @@ fn a_tree_of_joins_adds_up() {
     for workers in [1, 2, 4] {
         watch(move || {
             let runtime = runtime(workers);
-            assert_eq!(runtime.spawn_parallel(|| tree(10)).join().unwrap(), 1024);
+            assert_eq!(runtime.spawn_parallel(|| tree(DEPTH)).join().unwrap(), 1 << DEPTH);
         });
     }
 }
 
 #[test]
 fn blocking_channel_calls_in_tasks_do_not_stop_the_workers() {
+    const ROUNDS: u32 = if cfg!(miri) { 20 } else { 500 };
     for workers in [1, 2, 4] {
         watch(move || {
             let runtime = runtime(workers);
@@ -154,13 +158,13 @@ fn blocking_channel_calls_in_tasks_do_not_stop_the_workers() {
                 requests.iter().try_for_each(|n| reply.send(n + 1)).unwrap();
             });
             let client = runtime.spawn(async move {
-                let sum = (0..500).map(|n| {
+                let sum = (0..ROUNDS).map(|n| {
                     request.send(n).unwrap();
                     replies.recv().unwrap()
                 });
                 sum.sum::<u32>()
             });
-            assert_eq!(client.join().unwrap(), 500 * 501 / 2);
+            assert_eq!(client.join().unwrap(), ROUNDS * (ROUNDS + 1) / 2);
             server.join().unwrap();
         });
     }
@@ -168,11 +172,13 @@ fn blocking_channel_calls_in_tasks_do_not_stop_the_workers() {
 
 #[test]
 fn a_hundred_blocked_tasks_wait_for_one_that_runs() {
+    const TASKS: usize = if cfg!(miri) { 8 } else { 100 };
+    const STEP: Duration = Duration::from_millis(if cfg!(miri) { 1000 } else { 1 });
     watch(|| {
         let runtime = runtime(1);
         let (gate, waiting) = channel::bounded::<()>(1);
         let arrived = Arc::new(AtomicUsize::new(0));
-        let tasks: Vec<_> = (0..100)
+        let tasks: Vec<_> = (0..TASKS)
             .map(|_| {
                 let (waiting, arrived) = (waiting.clone(), Arc::clone(&arrived));
                 runtime.spawn(async move {
@@ -182,8 +188,8 @@ fn a_hundred_blocked_tasks_wait_for_one_that_runs() {
             })
             .collect();
         let opener = runtime.spawn(async move {
-            while arrived.load(Ordering::SeqCst) < 100 {
-                sleep(Duration::from_millis(1)).await;
+            while arrived.load(Ordering::SeqCst) < TASKS {
+                sleep(STEP).await;
             }
             drop(gate);
         });

@@ -16,7 +16,7 @@ fn sleeps_end_in_the_order_of_their_deadlines() {
         let start = Instant::now();
         for ms in [30, 10, 20] {
             let sender = sender.clone();
-            let deadline = start + Duration::from_millis(ms);
+            let deadline = start + Duration::from_millis(ms) * SLOWER;
             runtime
                 .spawn(async move {
                     time::sleep_until(deadline).await;
@@ -69,17 +69,20 @@ fn a_sleep_is_woken_while_the_worker_that_watched_the_clock_computes() {
         let computing = runtime.spawn({
             let woken = Arc::clone(&woken);
             async move {
-                sleep(Duration::from_millis(5)).await;
+                sleep(Duration::from_millis(5) * SLOWER).await;
                 while !woken.load(Ordering::SeqCst) {
                     std::thread::yield_now();
                 }
             }
         });
         let sleeping = runtime.spawn(async move {
-            sleep(Duration::from_millis(20)).await;
+            sleep(Duration::from_millis(20) * SLOWER).await;
             woken.store(true, Ordering::SeqCst);
         });
         computing.join().unwrap();
         sleeping.join().unwrap();
     });
 }
+
+/// A step of Miri's takes as long as a thousand of a processor's.
+const SLOWER: u32 = if cfg!(miri) { 1000 } else { 1 };

@@ -20,25 +20,35 @@ enum Use {
 
 const USES: [Use; 4] = [Use::Clone, Use::Wake, Use::WakeByRef, Use::Drop];
 
-/// Every order of 1 to [`USES_MAX`] uses.
+/// Every order of 1 to [`USES_MAX`] uses. It ends where no waker is left: the same with more uses
+/// behind it would be no other.
 fn orders() -> Vec<Vec<Use>> {
-    let mut all: Vec<Vec<Use>> = vec![Vec::new()];
-    let mut last = all.clone();
+    let mut all = Vec::new();
+    let mut unfinished = vec![(Vec::new(), 1_u32)];
     for _ in 0..USES_MAX {
-        last = last
-            .iter()
-            .flat_map(|order| USES.map(|next| order.iter().copied().chain([next]).collect()))
-            .collect();
-        all.extend_from_slice(&last);
+        let longer = unfinished.iter().flat_map(|(order, left)| {
+            USES.map(|next| {
+                let left = match next {
+                    Use::Clone => left + 1,
+                    Use::WakeByRef => *left,
+                    Use::Wake | Use::Drop => left - 1,
+                };
+                (order.iter().copied().chain([next]).collect::<Vec<_>>(), left)
+            })
+        });
+        unfinished = longer.collect();
+        all.extend(unfinished.iter().map(|(order, _)| order.clone()));
+        unfinished.retain(|&(_, left)| left != 0);
     }
-    all.split_off(1)
+    assert_eq!(all.len(), 4 + 8 + 24 + 72);
+    all
 }
 
-/// Uses wakers in `order`, the latest clone first, as long as one is left.
+/// Uses wakers in `order`, the latest clone first, and drops what is left.
 fn use_up(waker: Waker, order: &[Use]) {
     let mut wakers = vec![waker];
     for next in order {
-        let Some(waker) = wakers.pop() else { return };
+        let waker = wakers.pop().unwrap();
         match next {
             Use::Clone => {
                 let clone = waker.clone();

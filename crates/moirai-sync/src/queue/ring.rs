@@ -347,6 +347,13 @@ mod tests {
     }
 
     proptest! {
+        // Under Miri few cases, and no file of those that failed.
+        #![proptest_config(if cfg!(miri) {
+            ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() }
+        } else {
+            ProptestConfig::default()
+        })]
+
         #[test]
         fn behaves_like_a_vec_deque(
             capacity in 1_usize..9,
