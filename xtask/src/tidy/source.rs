@@ -209,7 +209,7 @@ fn test_lines(path: &str, code: &str, lines: usize) -> Vec<bool> {
 fn is_test_file(path: &str) -> bool {
     let folder =
         |name: &str| path.contains(&format!("/{name}/")) || path.starts_with(&format!("{name}/"));
-    folder("tests") || folder("model") || path.ends_with("/tests.rs")
+    folder("tests") || folder("model") || folder("random") || path.ends_with("/tests.rs")
 }
 
 /// `cfg(test)` or `cfg(all(.., test, ..))`: conditions that do not hold without `test`.
@@ -288,6 +288,7 @@ mod tests {
     fn folders_of_tests_and_models_are_test_code_throughout() {
         check_tests("crates/x/tests/it/main.rs", "fn a() {}", &[1]);
         check_tests("crates/x/src/model/ring.rs", "fn a() {}", &[1]);
+        check_tests("crates/x/src/random/park.rs", "fn a() {}", &[1]);
         check_tests("a.rs", "#![cfg(test)]\nfn a() {}", &[1, 2]);
     }
 }

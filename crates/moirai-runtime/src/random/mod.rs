@@ -27,6 +27,7 @@ use shuttle::{Config, MaxSteps, Runner};
 use crate::blocking::{self as jobs, BlockingPool};
 use crate::sched::driver::{Driver, TimeDriver};
 use crate::sched::pool::{self, Pool};
+use crate::sched::strategy::StealStrategy;
 use crate::sched::worker;
 use crate::task;
 
@@ -62,9 +63,11 @@ fn pool_with(driver: Arc<dyn Driver>, worker_threads: usize) -> Arc<Pool> {
         worker_threads,
         name: String::new(),
         stack_bytes: None,
+        task_chunks_kept: 1,
+        steal: StealStrategy::default(),
         start: worker::start,
     };
-    let pool = Arc::new(Pool::new(config, driver, blocking));
+    let pool = Pool::new(config, driver, blocking);
     pool.start().unwrap();
     pool
 }

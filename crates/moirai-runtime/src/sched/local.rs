@@ -179,7 +179,8 @@ mod tests {
                 scope.spawn(|| {
                     let (own, _) = deque::ring();
                     while tally.ran().len() < count as usize {
-                        run(own.pop().or_else(|| stealer.steal_half(&own)));
+                        let steal = || stealer.steal(&own, |len| len.div_ceil(2)).ok();
+                        run(own.pop().or_else(steal));
                         std::thread::yield_now();
                     }
                 });
