@@ -92,7 +92,14 @@ const SEEDS: &str = "-Zmiri-many-seeds=0..16";
 const IGNORE_LEAKS: &str = "-Zmiri-ignore-leaks";
 
 /// These start the timer thread or the global runtime, which live as long as the process.
-const ENDLESS: &[&str] = &[];
+const ENDLESS: &[&str] = &[
+    "the_timer_thread_wakes_at_a_deadline_nearer_than_the_one_it_waits_for",
+    "a_timer_wakes_on_a_thread_without_a_runtime",
+    "a_foreign_executor_awaits_our_handles_and_timers",
+    "block_on_works_everywhere",
+    "the_global_runtime_is_used_where_there_is_none",
+    "timers_are_kept_after_the_runtime_is_gone",
+];
 
 /// What Miri cannot run, and why.
 const UNFIT: &[(&str, &str)] = &[

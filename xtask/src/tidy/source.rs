@@ -209,7 +209,8 @@ fn test_lines(path: &str, code: &str, lines: usize) -> Vec<bool> {
 fn is_test_file(path: &str) -> bool {
     let folder =
         |name: &str| path.contains(&format!("/{name}/")) || path.starts_with(&format!("{name}/"));
-    folder("tests") || folder("model") || folder("random") || path.ends_with("/tests.rs")
+    let tests = ["tests", "model", "random"].into_iter().any(folder);
+    tests || path.ends_with("/tests.rs")
 }
 
 /// `cfg(test)` or `cfg(all(.., test, ..))`: conditions that do not hold without `test`.

@@ -158,4 +158,4 @@ fn blocking_jobs_that_wait_for_each_other_have_a_thread_each() {
     });
 }
 
-const SCHEDULES: usize = 8_000;
+const SCHEDULES: usize = 10_000;

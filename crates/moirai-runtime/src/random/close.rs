@@ -123,4 +123,4 @@ fn cancelled_tasks_end_whatever_they_wait_for() {
     });
 }
 
-const SCHEDULES: usize = 8_000;
+const SCHEDULES: usize = 10_000;

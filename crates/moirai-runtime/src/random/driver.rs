@@ -163,4 +163,4 @@ fn events_and_published_work_lose_neither_task_nor_permit() {
     });
 }
 
-const SCHEDULES: usize = 8_000;
+const SCHEDULES: usize = 10_000;

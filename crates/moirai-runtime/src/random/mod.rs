@@ -6,10 +6,24 @@
 //! failure prints its seed and its schedule: set `SHUTTLE_RANDOM_SEED`, or pass the schedule to
 //! `shuttle::replay`. There is no clock: nobody spins and no deadline passes while a worker sleeps.
 //!
-//! Planted bugs that these tests have found, each within a second:
+//! Planted bugs, each found within the schedules of a quick run:
 //!
-//! | left out | found by |
+//! | left out | found by, among others |
 //! |---|---|
+//! | the look at the queues after lying down (`Worker::sleep`) | `what_is_published_from_outside_runs_once` |
+//! | the look at the grant before the driver (`Worker::wait_in_driver`) | every test |
+//! | the wake-up by the last searcher (`Worker::run`) | `as_many_tasks_compute_at_once_as_there_are_permits` |
+//! | the wake-up for what a worker moves (`Worker::take_injected`) | the same |
+//! | the wake-up for a second task in the ring (`Worker::slumber`) | `two_tasks_that_one_event_wakes_run_at_once` |
+//! | sharing the next task before blocking (`Seat::blocking_begin`) | `a_blocking_task_leaves_what_it_woke_to_others` |
+//! | the same when no permit is free (`Worker::regain_permit`) | the same |
+//! | the look at the queues after a release (`Pool::release_permit`) | `tasks_that_block_on_each_other_all_end` |
+//! | the wake-up after a push to the ring (`Context::schedule`) | `a_task_that_computes_does_not_keep_what_it_published` |
+//! | the unpark of the driver (`Pool::rouse`) | every test |
+//! | leaving the list of sleepers (`Idle::get_up`) | `events_and_published_work_lose_neither_task_nor_permit` |
+//! | a wake-up during a poll (`State::to_idle`) | `wakers_called_from_outside_lead_to_a_poll_each` |
+//! | rousing the sleepers (`Pool::close`) | every test |
+//! | a thread for a second job (`BlockingPool::spawn`) | `blocking_jobs_that_wait_for_each_other_have_a_thread_each` |
 
 mod blocking;
 mod close;

@@ -176,4 +176,4 @@ fn a_task_that_computes_does_not_keep_what_it_published() {
     });
 }
 
-const SCHEDULES: usize = 12_000;
+const SCHEDULES: usize = 15_000;

@@ -5,10 +5,16 @@
 //! lost wake-up shows as a deadlock. A failure prints its seed and its schedule: set
 //! `SHUTTLE_RANDOM_SEED`, or pass the schedule to `shuttle::replay`.
 //!
-//! Planted bugs that these tests have found, each within a second:
+//! Planted bugs, each found within the schedules of a quick run:
 //!
-//! | left out | found by |
+//! | left out | found by, among others |
 //! |---|---|
+//! | passing an unused baton on (`Waiter::drop`) | `waiters_that_leave_take_no_wake_up_with_them` |
+//! | one lock for all waiters (`WaitList::notify_all`) | `what_is_sent_is_received_whoever_gives_up` |
+//! | the second try after registering (`Shared::poll_recv`) | the same |
+//! | passing the word on (`Shared::poll_recv`, `poll_send`) | `each_of_three_receivers_gets_one_of_three_messages` |
+//! | waking senders at the close (`Shared::close`) | `senders_are_freed_when_the_receivers_go` |
+//! | looking for a notification before the park (`Parker::park`) | every test |
 
 mod channel;
 mod parker;
