@@ -2,18 +2,22 @@
 
 use std::path::PathBuf;
 
+use crate::deque::NAME as DEQUE;
+use crate::exec::NAME as EXEC;
 use crate::exec::child::WORD as CHILD;
 use crate::sizes::NAME as SIZES;
 
 /// The text of `--help`.
 pub(crate) const USAGE: &str = "\
 Usage: moirai-bench exec [OPTIONS]
+       moirai-bench deque [OPTIONS]
        moirai-bench sizes
 
 exec    measures Moirai and its rivals in one process, rounds interleaved; lower is better everywhere
+deque   the same for the queues of an executor: push, pop, steal
 sizes   prints the bytes that a task of Moirai takes, beside the goals
 
-Options of exec:
+Options of exec and deque:
   --case NAME    only this case, or the group that holds it; may be repeated
   --peer NAME    only this peer; may be repeated
   --rounds N     samples per case and peer (default 9; 3 for cases that take seconds)
@@ -36,6 +40,8 @@ pub(crate) const ROUNDS_MAX: usize = 10_000;
 pub(crate) enum Command {
     /// Run the suite `exec`.
     Exec(Selection),
+    /// Run the suite `deque`.
+    Deque(Selection),
     /// Run the suite `sizes`.
     Sizes,
     /// Be a child process: take one sample of a case by one peer, alone.
@@ -84,15 +90,18 @@ impl Selection {
 /// A message that names the argument it does not understand.
 pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, String> {
     let mut args = args.into_iter();
-    match args.next().as_deref() {
-        Some("exec") => {}
+    let suite: fn(Selection) -> Command = match args.next().as_deref() {
+        Some(EXEC) => Command::Exec,
+        Some(DEQUE) => Command::Deque,
         Some(SIZES) => {
             return args.next().map_or(Ok(Command::Sizes), |extra| Err(unknown_option(&extra)));
         }
         Some(CHILD) => return child(args),
         Some("--help" | "-h") | None => return Ok(Command::Help),
-        Some(other) => return Err(format!("unknown suite `{other}`, expected `exec` or `sizes`")),
-    }
+        Some(other) => {
+            return Err(format!("unknown suite `{other}`, expected `exec`, `deque` or `sizes`"));
+        }
+    };
     let mut selection = Selection::default();
     while let Some(option) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("`{option}` needs a value"));
@@ -106,7 +115,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
             _ => return Err(unknown_option(&option)),
         }
     }
-    Ok(Command::Exec(selection))
+    Ok(suite(selection))
 }
 
 fn child(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
@@ -178,7 +187,7 @@ mod tests {
     fn an_unknown_word_is_named_in_the_error() {
         assert_eq!(parsed("exec --fast"), Err("unknown option `--fast`".to_owned()));
         assert_eq!(parsed("exec --peer"), Err("`--peer` needs a value".to_owned()));
-        let unknown_suite = "unknown suite `chan`, expected `exec` or `sizes`";
+        let unknown_suite = "unknown suite `chan`, expected `exec`, `deque` or `sizes`";
         assert_eq!(parsed("chan"), Err(unknown_suite.to_owned()));
         assert_eq!(parsed("sizes --fast"), Err("unknown option `--fast`".to_owned()));
     }

@@ -55,6 +55,13 @@ pub(crate) struct Group {
     pub(crate) derive: Option<fn(&[CaseResult]) -> CaseResult>,
 }
 
+impl Group {
+    /// One case that shares its rounds with no other.
+    pub(crate) fn alone(case: Case) -> Self {
+        Self { name: case.name, cases: vec![case], derive: None }
+    }
+}
+
 /// All runtimes, running.
 pub(crate) struct Runtimes {
     moirai: Arc<Moirai>,
@@ -84,7 +91,7 @@ impl Runtimes {
 
     /// The groups of the suite, in the order in which they run.
     pub(crate) fn groups(&self) -> Vec<Group> {
-        let alone = |case: Case| Group { name: case.name, cases: vec![case], derive: None };
+        let alone = Group::alone;
         let flat = FLAT.map(|(name, outstanding)| {
             self.case(name, "per task", SpawnJoinInside { outstanding })
         });

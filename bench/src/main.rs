@@ -1,10 +1,12 @@
 //! Moirai and its rivals, side by side: `cargo run --release --manifest-path bench/Cargo.toml -- exec`.
 //!
-//! One process, one command, a table per case and JSON lines. A suite is a file (`exec`, `sizes`), a
+//! One process, one command, a table per case and JSON lines. A suite is a file (`exec`, `deque`,
+//! `sizes`), a
 //! rival is a file (`peer/`), and what makes the figures comparable is `harness/`.
 
 mod allocations;
 mod args;
+mod deque;
 mod exec;
 mod harness;
 mod machine;
@@ -68,7 +70,11 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         Command::Help => print!("{}", args::USAGE),
         Command::Child { case, peer } => return Ok(child(case, peer)),
         Command::Sizes => print!("{}", sizes::measure()?),
-        Command::Exec(selection) => return suite(&selection),
+        Command::Exec(selection) => {
+            let runtimes = Runtimes::start()?;
+            return suite(exec::NAME, runtimes.groups(), &selection);
+        }
+        Command::Deque(selection) => return suite(deque::NAME, deque::groups(), &selection),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -82,9 +88,12 @@ fn child(case: String, peer: String) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn suite(selection: &Selection) -> Result<ExitCode, Box<dyn Error>> {
-    let runtimes = Runtimes::start()?;
-    let groups = selected(selection, runtimes.groups())?;
+fn suite(
+    name: &str,
+    groups: Vec<Group>,
+    selection: &Selection,
+) -> Result<ExitCode, Box<dyn Error>> {
+    let groups = selected(selection, groups)?;
     if selection.list {
         list(&groups);
         return Ok(ExitCode::SUCCESS);
@@ -101,13 +110,13 @@ fn suite(selection: &Selection) -> Result<ExitCode, Box<dyn Error>> {
         for result in &results {
             println!("\n{}", Table { result, standing: STANDING });
             if let Some(json) = &mut json {
-                json.write_all(json_lines(exec::NAME, result)?.as_bytes())?;
+                json.write_all(json_lines(name, result)?.as_bytes())?;
             }
             ours_complete &= !ours_failed(result);
         }
     }
     let used = machine::idle_cpu_time(IDLE_WATCHED).as_micros();
-    println!("all runtimes, idle: {used} us of processor time in {IDLE_WATCHED:?}");
+    println!("all that runs, idle: {used} us of processor time in {IDLE_WATCHED:?}");
     Ok(if ours_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
