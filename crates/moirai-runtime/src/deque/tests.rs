@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
 use super::*;
@@ -134,21 +134,25 @@ fn three_stealers_an_owner_and_an_injector_see_every_item_once() {
     for strategy in [Half, One, Quarter, Adaptive] {
         let injector = Injector::new();
         let worker = Worker::new(&injector);
-        let taken = AtomicUsize::new(0);
+        let all_pushed = AtomicBool::new(false);
         let seen = thread::scope(|scope| {
             let thieves: Vec<_> = (0..3)
                 .map(|_| {
-                    let (stealer, injector, taken) = (worker.stealer(), &injector, &taken);
+                    let (stealer, injector, all_pushed) =
+                        (worker.stealer(), &injector, &all_pushed);
                     scope.spawn(move || {
                         let (mine, mut seen) = (Worker::new(injector), Vec::new());
-                        while taken.load(Ordering::Relaxed) < ITEMS {
+                        loop {
+                            // Acquire: pairs with the Release below: what was pushed is seen.
+                            let last = all_pushed.load(Ordering::Acquire);
                             let found = stealer
                                 .steal(&mine, strategy)
                                 .or_else(|| injector.steal(&mine, strategy));
-                            let before = seen.len();
+                            if last && found.is_empty() {
+                                break;
+                            }
                             seen.extend(found.success());
                             seen.extend(drained(&mine));
-                            taken.fetch_add(seen.len() - before, Ordering::Relaxed);
                             thread::yield_now();
                         }
                         seen
@@ -161,7 +165,8 @@ fn three_stealers_an_owner_and_an_injector_see_every_item_once() {
                 // Pops one of three: the thieves and the injector have the rest.
                 seen.extend((item % 3 == 0).then(|| worker.pop()).flatten());
             }
-            taken.fetch_add(seen.len(), Ordering::Relaxed);
+            // Release: pairs with the Acquire above.
+            all_pushed.store(true, Ordering::Release);
             thieves.into_iter().for_each(|thief| seen.extend(thief.join().unwrap()));
             seen
         });
