@@ -333,5 +333,5 @@ impl<T> fmt::Debug for Stealer<T> {
     }
 }
 
-#[cfg(all(test, not(moirai_loom)))]
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
 mod tests;

@@ -422,7 +422,7 @@ impl<T> fmt::Debug for Overflow<'_, T> {
     }
 }
 
-#[cfg(all(test, not(moirai_loom)))]
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
 mod tests {
     use std::rc::Rc;
 

@@ -72,7 +72,7 @@ impl StealStrategy {
     }
 }
 
-#[cfg(all(test, not(moirai_loom)))]
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
 mod tests {
     use super::StealStrategy::{Adaptive, Half, One, Quarter};
 
