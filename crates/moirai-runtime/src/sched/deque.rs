@@ -424,7 +424,7 @@ impl<T> fmt::Debug for Overflow<'_, T> {
 
 #[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
 mod tests {
-    use std::rc::Rc;
+    use std::cell::Cell;
 
     use super::*;
 
@@ -433,53 +433,72 @@ mod tests {
         assert_eq!(size_of::<Slot<Box<u8>>>(), size_of::<usize>());
     }
 
-    fn full(start: u32) -> (Local<Rc<()>>, Stealer<Rc<()>>, Rc<()>) {
-        let (local, stealer) = ring_at(start);
-        let item = Rc::new(());
-        for _ in 0..RING_CAPACITY {
-            assert!(local.push(Rc::clone(&item)).is_ok());
+    /// Counts itself while it lives.
+    #[derive(Debug, PartialEq)]
+    struct Counted<'a>(&'a Cell<usize>);
+
+    impl<'a> Counted<'a> {
+        fn new(alive: &'a Cell<usize>) -> Self {
+            alive.set(alive.get() + 1);
+            Self(alive)
         }
-        (local, stealer, item)
+    }
+
+    impl Drop for Counted<'_> {
+        fn drop(&mut self) {
+            self.0.set(self.0.get() - 1);
+        }
+    }
+
+    fn full(start: u32, alive: &Cell<usize>) -> (Local<Counted<'_>>, Stealer<Counted<'_>>) {
+        let (local, stealer) = ring_at(start);
+        for _ in 0..RING_CAPACITY {
+            assert!(local.push(Counted::new(alive)).is_ok());
+        }
+        (local, stealer)
     }
 
     #[test]
     fn a_dropped_overflow_drops_what_it_holds_and_makes_room() {
-        let (local, stealer, item) = full(u32::MAX - 10);
-        drop(local.push(Rc::clone(&item)).unwrap_err());
-        assert_eq!(Rc::strong_count(&item), 1 + RING_CAPACITY / 2);
+        let alive = Cell::new(0);
+        let (local, stealer) = full(u32::MAX - 10, &alive);
+        drop(local.push(Counted::new(&alive)).unwrap_err());
+        assert_eq!(alive.get(), RING_CAPACITY / 2);
         assert_eq!(local.room(), RING_CAPACITY / 2);
         drop((local, stealer));
-        assert_eq!(Rc::strong_count(&item), 1);
+        assert_eq!(alive.get(), 0);
     }
 
     #[test]
     fn while_an_overflow_is_used_up_the_ring_is_busy() {
-        let (local, stealer, item) = full(7);
-        let mut overflow = local.push(Rc::clone(&item)).unwrap_err();
+        let alive = Cell::new(0);
+        let (local, stealer) = full(7, &alive);
+        let mut overflow = local.push(Counted::new(&alive)).unwrap_err();
         assert_eq!(overflow.size_hint().0, RING_CAPACITY / 2 + 1);
         drop(overflow.next());
         assert_eq!(stealer.steal_one(), Err(Missed::Busy));
-        let inner = local.push(Rc::clone(&item)).unwrap_err();
+        let inner = local.push(Counted::new(&alive)).unwrap_err();
         assert_eq!(inner.count(), 1, "no slot is free yet, and none can be claimed");
         assert!(local.pop().is_some());
         assert_eq!(overflow.count(), RING_CAPACITY / 2);
         assert_eq!(stealer.len(), RING_CAPACITY / 2 - 1);
         assert!(stealer.steal_one().is_ok());
         drop((local, stealer));
-        assert_eq!(Rc::strong_count(&item), 1);
+        assert_eq!(alive.get(), 0);
     }
 
     #[test]
     #[allow(clippy::mem_forget, reason = "what it leaks is the point")]
     fn a_forgotten_overflow_leaks_and_nothing_comes_out_twice() {
-        let (local, stealer, item) = full(0);
-        mem::forget(local.push(Rc::clone(&item)).unwrap_err());
+        let alive = Cell::new(0);
+        let (local, stealer) = full(0, &alive);
+        mem::forget(local.push(Counted::new(&alive)).unwrap_err());
         let popped = std::iter::from_fn(|| local.pop()).count();
         assert_eq!(popped, RING_CAPACITY / 2);
         for _ in 0..popped {
-            assert_eq!(local.push(Rc::clone(&item)).unwrap_err().count(), 1);
+            assert_eq!(local.push(Counted::new(&alive)).unwrap_err().count(), 1);
         }
         drop((local, stealer));
-        assert_eq!(Rc::strong_count(&item), 1 + RING_CAPACITY / 2 + 1);
+        assert_eq!(alive.get(), RING_CAPACITY / 2 + 1);
     }
 }
