@@ -14,7 +14,7 @@ use moirai_sync::__prim::{Parked, Parker, spin_loop};
 use moirai_sync::strand::{self, Clock, Hooks};
 
 use super::current::{self, Context};
-use super::deque::{Local, RING_CAPACITY};
+use super::deque::{Local, Missed, RING_CAPACITY};
 use super::idle::{Acquired, Bed, LastSearcher, Search};
 use super::local::LocalQueue;
 use super::pool::{Begin, Pool, Remote};
@@ -217,10 +217,17 @@ impl Worker<'_> {
         let started = self.pool().started();
         let first = self.random() as usize % started;
         let victims = (first..started).chain(0..first).filter(|&id| id != self.id);
+        let mut busy = false;
         for remote in victims.filter_map(|id| self.pool().remote(id)) {
-            if let Ok(work) = remote.stealer.steal(self.local().ring(), share) {
-                return Some(work);
+            match remote.stealer.steal(self.local().ring(), share) {
+                Ok(work) => return Some(work),
+                Err(missed) => busy |= missed == Missed::Busy,
             }
+        }
+        // Whoever is in the middle of a theft may have no core. There is work, so this thread would
+        // be woken at once if it slept.
+        if busy {
+            thread::yield_now();
         }
         self.take_injected()
     }
