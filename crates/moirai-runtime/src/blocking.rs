@@ -42,11 +42,23 @@ struct Jobs {
     closed: bool,
 }
 
+/// What the pool has to do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) threads: usize,
+    pub(crate) queued: usize,
+}
+
 impl BlockingPool {
     pub(crate) fn new(config: Config) -> Self {
         let jobs = Jobs { queue: Chain::new(), threads: 0, waiting: 0, next_id: 0, closed: false };
         let shared = Shared { jobs: Mutex::new(jobs), changed: Condvar::new(), config };
         Self { shared: Arc::new(shared) }
+    }
+
+    pub(crate) fn load(&self) -> Load {
+        let jobs = self.shared.jobs.lock();
+        Load { threads: jobs.threads, queued: jobs.queue.len() }
     }
 
     /// Runs `work` on one of the threads, soon. A refused job comes back with the reason.

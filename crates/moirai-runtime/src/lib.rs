@@ -31,11 +31,13 @@ mod blocking;
 mod builder;
 pub mod deque;
 mod error;
+mod metrics;
 mod runtime;
 mod sched;
 mod slab;
 mod task;
 pub mod time;
+mod trace;
 
 #[cfg(all(test, moirai_loom))]
 mod model;
@@ -45,6 +47,7 @@ mod random;
 
 pub use builder::Builder;
 pub use error::BuildError;
+pub use metrics::RuntimeMetrics;
 pub use moirai_sync::{
     Panicked, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult, result_channel,
 };
@@ -53,3 +56,4 @@ pub use runtime::{
 };
 pub use slab::TaskPool;
 pub use task::{CancelOnDrop, TaskHandle, TaskId};
+pub use trace::WorkerMetrics;

@@ -11,6 +11,7 @@ use moirai_sync::strand::{self, Clock, Hooks};
 
 use crate::builder::Builder;
 use crate::error::BuildError;
+use crate::metrics::{self, RuntimeMetrics};
 use crate::sched::current::{self, Context};
 use crate::sched::pool::Pool;
 use crate::slab::TaskPool;
@@ -219,6 +220,11 @@ impl Handle {
                 None => unreachable!("a wait without a deadline ended without a result"),
             }
         })
+    }
+
+    /// What the workers have done so far, and what waits at this moment.
+    pub fn metrics(&self) -> RuntimeMetrics {
+        metrics::of(&self.pool)
     }
 
     /// What the memory of this runtime's tasks comes to at this moment.

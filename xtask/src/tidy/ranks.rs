@@ -58,6 +58,7 @@ pub(crate) const ORDERS: &[Order] = &[
             ("sched::pool", 3),
             ("sched::current", 3),
             ("deque", 3),
+            ("metrics", 4),
             ("task", 4),
             ("join", 4),
             ("par", 4),

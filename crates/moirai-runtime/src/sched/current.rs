@@ -17,7 +17,8 @@ use moirai_sync::__prim::thread_local;
 
 use super::local::{LocalQueue, Pushed};
 use super::pool::Pool;
-use super::work::Work;
+use super::work::{Chain, Work};
+use crate::trace::Counters;
 
 /// Where the calling thread stands.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct Context<'a> {
     pub(crate) pool: &'a Pool,
     /// The queue, on a worker's thread.
     pub(crate) local: Option<LocalQueue>,
+    /// The worker's.
+    counters: Option<&'a Counters>,
     /// Set while the driver wakes tasks on this thread, which looks at them next: they keep their
     /// order, and no one else is woken.
     pub(crate) quiet: Cell<bool>,
@@ -44,7 +47,12 @@ pub(crate) enum Place {
 impl<'a> Context<'a> {
     #[inline]
     pub(crate) fn new(pool: &'a Pool, local: Option<LocalQueue>) -> Self {
-        Self { pool, local, quiet: Cell::new(false), inline_depth: Cell::new(0) }
+        Self { pool, local, counters: None, quiet: Cell::new(false), inline_depth: Cell::new(0) }
+    }
+
+    /// The context of a worker's thread.
+    pub(crate) fn of_worker(pool: &'a Pool, local: LocalQueue, counters: &'a Counters) -> Self {
+        Self { counters: Some(counters), ..Self::new(pool, Some(local)) }
     }
 
     /// Queues `work` of this context's pool.
@@ -59,8 +67,16 @@ impl<'a> Context<'a> {
             Pushed::Next => {}
             Pushed::Ring if self.quiet.get() => {}
             Pushed::Ring => self.pool.wake_one(),
-            Pushed::Overflow(overflow) => self.pool.inject_chain(overflow),
+            Pushed::Overflow(overflow) => self.overflow(overflow),
         }
+    }
+
+    #[cold]
+    fn overflow(&self, overflow: Chain) {
+        if let Some(counters) = self.counters {
+            counters.overflowed.add(overflow.len() as u64);
+        }
+        self.pool.inject_chain(overflow);
     }
 
     /// The thread will not come to its next task soon: others may have it, and one is woken for it.
@@ -70,7 +86,7 @@ impl<'a> Context<'a> {
         match self.local.as_ref().map(LocalQueue::share_next) {
             None | Some(Pushed::Next) => {}
             Some(Pushed::Ring) => self.pool.wake_one(),
-            Some(Pushed::Overflow(overflow)) => self.pool.inject_chain(overflow),
+            Some(Pushed::Overflow(overflow)) => self.overflow(overflow),
         }
     }
 }

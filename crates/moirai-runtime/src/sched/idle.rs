@@ -172,6 +172,11 @@ impl Idle {
         Search::Yes
     }
 
+    /// How many permits nobody holds; a hint.
+    pub(crate) fn free(&self) -> usize {
+        Word::of(self.word.load(Ordering::Relaxed)).free as usize
+    }
+
     /// How many search; a hint.
     pub(crate) fn searchers(&self) -> usize {
         Word::of(self.word.load(Ordering::Relaxed)).searching as usize

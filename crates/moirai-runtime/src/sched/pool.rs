@@ -12,9 +12,11 @@ use std::sync::{Arc, OnceLock, Weak};
 use moirai_sync::__prim::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use moirai_sync::__prim::thread::JoinHandle;
 use moirai_sync::__prim::{Mutex, Parker, thread};
+use moirai_sync::CachePadded;
 
 use crate::blocking::BlockingPool;
 use crate::slab::{self, Home, Slab};
+use crate::trace::Counters;
 
 use super::deque::{self, Local, Stealer};
 use super::driver::Driver;
@@ -67,6 +69,7 @@ pub(crate) enum Begin {
 /// What others see of a worker.
 #[derive(Debug)]
 pub(crate) struct Remote {
+    pub(crate) counters: CachePadded<Counters>,
     pub(crate) stealer: Stealer<Work>,
     /// Set by the thread before it first sleeps.
     pub(crate) parker: OnceLock<Arc<Parker>>,
@@ -120,6 +123,7 @@ impl Pool {
     fn start_thread(&self, id: usize, begin: Begin) -> io::Result<()> {
         let (local, stealer) = deque::ring();
         let remote = Remote {
+            counters: CachePadded::new(Counters::new()),
             stealer,
             parker: OnceLock::new(),
             granted: AtomicBool::new(false),

@@ -20,6 +20,7 @@ use super::local::LocalQueue;
 use super::pool::{Begin, Pool, Remote};
 use super::work::Work;
 use crate::slab;
+use crate::trace::Counters;
 
 /// Starts a worker's thread; see [`Start`](super::pool::Start).
 pub(crate) fn start(
@@ -39,19 +40,24 @@ pub(crate) fn start(
 
 fn run(pool: Arc<Pool>, id: usize, local: Local<Work>, begin: Begin) {
     let parker = Arc::new(Parker::new());
-    if let Some(remote) = pool.remote(id) {
-        // The thread of an id is started once.
-        let _: Result<(), Arc<Parker>> = remote.parker.set(Arc::clone(&parker));
-    }
-    let context = Context::new(&pool, Some(LocalQueue::new(local)));
-    let seat = Seat { context: &context, permit: Cell::new(true), blocking_depth: Cell::new(0) };
+    // Set before the thread was started.
+    let Some(remote) = pool.remote(id) else { return };
+    // The thread of an id is started once.
+    let _: Result<(), Arc<Parker>> = remote.parker.set(Arc::clone(&parker));
+    let context = Context::of_worker(&pool, LocalQueue::new(local), &remote.counters);
+    let seat = Seat {
+        context: &context,
+        counters: &remote.counters,
+        permit: Cell::new(true),
+        blocking_depth: Cell::new(0),
+    };
     let worker = Worker {
         context: &context,
         seat: &seat,
+        remote,
         parker,
         id,
         search: Cell::new(if begin == Begin::Searching { Search::Yes } else { Search::No }),
-        tick: Cell::new(0),
         random: Cell::new(id as u32 * 2 + 1),
         rest: Rest { average: Cell::new(SPIN_WORTH_MAX * 2) },
     };
@@ -66,6 +72,7 @@ fn run(pool: Arc<Pool>, id: usize, local: Local<Work>, begin: Begin) {
 /// What a thread needs to block without stopping the others.
 struct Seat<'a> {
     context: &'a Context<'a>,
+    counters: &'a Counters,
     permit: Cell<bool>,
     /// Blocking calls inside each other; the outermost gives the permit up.
     blocking_depth: Cell<u32>,
@@ -78,6 +85,7 @@ impl Hooks for Seat<'_> {
         if depth == 0 {
             self.context.share_next();
             if self.permit.replace(false) {
+                self.counters.blocked.add(1);
                 self.context.pool.release_permit();
             }
         }
@@ -101,10 +109,10 @@ impl Hooks for Seat<'_> {
 struct Worker<'a> {
     context: &'a Context<'a>,
     seat: &'a Seat<'a>,
+    remote: &'a Remote,
     parker: Arc<Parker>,
     id: usize,
     search: Cell<Search>,
-    tick: Cell<u32>,
     random: Cell<u32>,
     rest: Rest,
 }
@@ -153,9 +161,7 @@ impl Worker<'_> {
     }
 
     fn find(&self) -> Option<Work> {
-        let tick = self.tick.get().wrapping_add(1);
-        self.tick.set(tick);
-        if tick.is_multiple_of(FAIRNESS_INTERVAL) {
+        if self.remote.counters.runs.get().is_multiple_of(FAIRNESS_INTERVAL) {
             self.pool().driver.poll();
             if let Some(work) = self.take_injected() {
                 return Some(work);
@@ -175,6 +181,7 @@ impl Worker<'_> {
         {
             self.pool().wake_one();
         }
+        self.remote.counters.runs.add(1);
         work.run();
         // A task may leave its guard behind, forgotten or in a thread-local: the next one does not
         // block inside of it.
@@ -191,6 +198,7 @@ impl Worker<'_> {
         };
         let (work, mut rest) = pool.injector.pop_batch(share)?;
         let moved = rest.len() != 0;
+        self.remote.counters.injected.add(1 + rest.len() as u64);
         while let Some(more) = rest.pop() {
             // The share is no more than the room.
             if let Err(overflow) = self.local().ring().push(more) {
@@ -220,10 +228,17 @@ impl Worker<'_> {
         let mut busy = false;
         for remote in victims.filter_map(|id| self.pool().remote(id)) {
             match remote.stealer.steal(self.local().ring(), share) {
-                Ok(work) => return Some(work),
+                Ok(work) => {
+                    let counters = &self.remote.counters;
+                    counters.thefts.add(1);
+                    // The ring was empty before.
+                    counters.stolen.add(1 + self.local().ring().len() as u64);
+                    return Some(work);
+                }
                 Err(missed) => busy |= missed == Missed::Busy,
             }
         }
+        self.remote.counters.futile_searches.add(1);
         // Whoever is in the middle of a theft may have no core. There is work, so this thread would
         // be woken at once if it slept.
         if busy {
@@ -261,6 +276,7 @@ impl Worker<'_> {
 
     /// Gives the permit back and sleeps until there is work.
     fn sleep(&self) {
+        self.remote.counters.parks.add(1);
         let bed = self.pool().man_driver();
         self.seat.permit.set(false);
         let search = self.search.replace(Search::No);
@@ -270,7 +286,9 @@ impl Worker<'_> {
         }
         let start = Instant::now();
         self.slumber(bed);
-        self.rest.took(start.elapsed());
+        let rest = start.elapsed();
+        self.remote.counters.parked_ns.add(rest.as_nanos() as u64);
+        self.rest.took(rest);
     }
 
     /// A thread that came back from blocking waits until a permit is free.
@@ -284,7 +302,7 @@ impl Worker<'_> {
     }
 
     fn slumber(&self, bed: Bed) {
-        let Some(remote) = self.pool().remote(self.id) else { return };
+        let remote = self.remote;
         loop {
             // Acquire: pairs with the Release store by whoever grants.
             if remote.granted.swap(false, Ordering::Acquire) {
@@ -344,7 +362,7 @@ impl Worker<'_> {
 
 /// Runs between two looks at the injector and the driver: a prime, so that it keeps no step with
 /// programs that work in round numbers.
-const FAIRNESS_INTERVAL: u32 = 61;
+const FAIRNESS_INTERVAL: u64 = 61;
 
 /// How long a searcher looks on; about what it costs to wake a sleeping thread.
 const SPIN_MAX: Duration = Duration::from_micros(50);

@@ -9,6 +9,7 @@ mod context;
 mod errors;
 mod join;
 mod memory;
+mod metrics;
 mod panic;
 mod shutdown;
 mod steal;

@@ -1,0 +1,64 @@
+//! A snapshot of a whole runtime.
+
+use crate::sched::pool::Pool;
+use crate::slab::TaskPool;
+use crate::trace::WorkerMetrics;
+
+/// A snapshot of a runtime; from [`Handle::metrics`](crate::Handle::metrics).
+///
+/// # Examples
+///
+/// ```
+/// let runtime = moirai_runtime::Runtime::builder().worker_threads(2).build()?;
+/// for _ in 0..100 {
+///     runtime.spawn(async {}).join().unwrap();
+/// }
+/// let metrics = runtime.handle().metrics();
+/// assert_eq!(metrics.workers.len(), 2);
+/// assert_eq!(metrics.runs(), 100);
+/// # Ok::<(), moirai_runtime::BuildError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RuntimeMetrics {
+    /// The workers started so far, by id; those from [`worker_threads`](Self::worker_threads) on
+    /// stand in for workers that block.
+    pub workers: Vec<WorkerMetrics>,
+    /// How many workers run at once.
+    pub worker_threads: usize,
+    /// Workers that might run at this moment and do not, for want of work.
+    pub idle: usize,
+    /// Workers that look for work at this moment.
+    pub searching: usize,
+    /// Threads of `spawn_blocking` at this moment.
+    pub blocking_threads: usize,
+    /// Jobs of `spawn_blocking` that wait for a thread.
+    pub blocking_queued: usize,
+    /// The memory of the tasks.
+    pub task_pool: TaskPool,
+}
+
+impl RuntimeMetrics {
+    /// The runs of all workers.
+    pub fn runs(&self) -> u64 {
+        self.workers.iter().map(|worker| worker.runs).sum()
+    }
+}
+
+/// What `pool` and its workers have done and hold.
+pub(crate) fn of(pool: &Pool) -> RuntimeMetrics {
+    let blocking = pool.blocking.load();
+    RuntimeMetrics {
+        workers: pool
+            .remotes()
+            .enumerate()
+            .map(|(id, remote)| remote.counters.read(id, remote.stealer.len()))
+            .collect(),
+        worker_threads: pool.config().worker_threads,
+        idle: pool.idle.free(),
+        searching: pool.idle.searchers(),
+        blocking_threads: blocking.threads,
+        blocking_queued: blocking.queued,
+        task_pool: pool.slab.report(),
+    }
+}

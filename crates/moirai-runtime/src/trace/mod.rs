@@ -1,0 +1,13 @@
+//! What a runtime says about itself: counters that are always on, and snapshots of them.
+//!
+//! Each worker counts for itself, on a cache line of its own, with a load and a store: nobody else
+//! writes there, so counting needs no exchange. A snapshot reads the lines one after the other; it
+//! stops nobody, and so it is exact only while nobody counts.
+//!
+//! This module knows no scheduler: the scheduler counts here, and others read.
+
+mod counters;
+mod snapshot;
+
+pub(crate) use counters::Counters;
+pub use snapshot::WorkerMetrics;

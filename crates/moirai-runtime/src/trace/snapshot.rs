@@ -1,0 +1,31 @@
+//! What the counters of a worker said at one moment.
+
+use std::time::Duration;
+
+/// What one worker has done since it was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct WorkerMetrics {
+    /// Its number in the runtime.
+    pub id: usize,
+    /// Times that it ran something from a queue: polls of futures, closures.
+    pub runs: u64,
+    /// Tasks taken from the injector, which holds what was spawned or woken from outside.
+    pub injected: u64,
+    /// Thefts from other workers that succeeded.
+    pub thefts: u64,
+    /// Tasks that came with them.
+    pub stolen: u64,
+    /// Searches through all other workers that found nothing.
+    pub futile_searches: u64,
+    /// Tasks that went to the injector because the worker's own queue was full.
+    pub overflowed: u64,
+    /// Times that it slept for want of work.
+    pub parks: u64,
+    /// How long it slept in all.
+    pub parked: Duration,
+    /// Blocking calls for which it let another thread take its place.
+    pub blocked: u64,
+    /// Tasks in its queue at this moment.
+    pub queued: usize,
+}

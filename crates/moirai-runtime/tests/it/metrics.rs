@@ -1,0 +1,137 @@
+//! What a runtime counts.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
+
+use moirai_runtime::{Runtime, RuntimeMetrics, TaskHandle, result_channel, spawn_parallel};
+
+use crate::watch;
+
+fn runtime(workers: usize) -> Runtime {
+    Runtime::builder().worker_threads(workers).build().unwrap()
+}
+
+fn metrics(runtime: &Runtime) -> RuntimeMetrics {
+    runtime.handle().metrics()
+}
+
+/// Waits, for as long as it takes, until the counters say so: a worker counts what it does next
+/// after a handle has been told of its task's end.
+fn until(runtime: &Runtime, what: impl Fn(&RuntimeMetrics) -> bool) -> RuntimeMetrics {
+    loop {
+        let metrics = metrics(runtime);
+        if what(&metrics) {
+            return metrics;
+        }
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn each_poll_and_each_closure_is_one_run() {
+    watch(|| {
+        let runtime = runtime(1);
+        let handles: Vec<_> = (0..100).map(|_| runtime.spawn(async {})).collect();
+        handles.into_iter().for_each(|handle| handle.join().unwrap());
+        let handles: Vec<_> = (0..50).map(|_| runtime.spawn_parallel(|| ())).collect();
+        handles.into_iter().for_each(|handle| handle.join().unwrap());
+        assert_eq!(metrics(&runtime).runs(), 150);
+        assert_eq!(metrics(&runtime).workers[0].injected, 150);
+        let (tx, rx) = result_channel();
+        let waiting = runtime.spawn(rx);
+        // It has been polled, and the worker sleeps.
+        until(&runtime, |metrics| metrics.runs() == 151 && metrics.idle == 1);
+        tx.send(7).unwrap();
+        assert_eq!(waiting.join().unwrap().unwrap(), 7);
+        assert_eq!(metrics(&runtime).runs(), 152);
+    });
+}
+
+#[test]
+fn a_theft_counts_what_it_brought() {
+    watch(|| {
+        let runtime = runtime(2);
+        let meet = Arc::new(Barrier::new(2));
+        let done = runtime.spawn({
+            let meet = Arc::clone(&meet);
+            async move {
+                let other = spawn_parallel({
+                    let meet = Arc::clone(&meet);
+                    move || {
+                        meet.wait();
+                    }
+                });
+                // The other worker has stolen it, for this one does not run it meanwhile.
+                meet.wait();
+                other.await.unwrap();
+            }
+        });
+        done.join().unwrap();
+        let metrics = metrics(&runtime);
+        let (thefts, stolen) = metrics.workers.iter().fold((0, 0), |(thefts, stolen), worker| {
+            (thefts + worker.thefts, stolen + worker.stolen)
+        });
+        assert_eq!((thefts, stolen), (1, 1), "{metrics:?}");
+    });
+}
+
+#[test]
+fn a_full_queue_counts_what_it_gives_away() {
+    watch(|| {
+        let runtime = runtime(1);
+        let count = 300;
+        let all = async move {
+            let handles: Vec<TaskHandle<()>> = (0..count).map(|_| spawn_parallel(|| ())).collect();
+            for handle in handles {
+                handle.await.unwrap();
+            }
+        };
+        runtime.spawn(all).join().unwrap();
+        let worker = metrics(&runtime).workers[0];
+        assert_eq!(worker.overflowed, 129, "half of the ring and the one that did not fit");
+        assert_eq!(worker.injected, 130);
+    });
+}
+
+#[test]
+fn sleeping_and_blocking_are_counted() {
+    watch(|| {
+        let runtime = runtime(2);
+        let resting = until(&runtime, |metrics| metrics.idle == 2);
+        assert_eq!((resting.searching, resting.runs()), (0, 0));
+        let (tx, rx) = result_channel::<()>();
+        let blocked = runtime.spawn(async move { rx.recv() });
+        let blocking = until(&runtime, |metrics| {
+            metrics.workers.iter().map(|worker| worker.blocked).sum::<u64>() == 1
+        });
+        assert!(blocking.workers.iter().any(|worker| worker.runs == 1));
+        tx.send(()).unwrap();
+        blocked.join().unwrap().unwrap();
+        let rested = until(&runtime, |metrics| {
+            metrics.workers.iter().all(|worker| worker.parks > 0) && metrics.idle == 2
+        });
+        assert!(rested.workers.iter().all(|worker| worker.queued == 0), "{rested:?}");
+    });
+}
+
+#[test]
+fn blocking_threads_and_jobs_are_counted() {
+    watch(|| {
+        let runtime = Runtime::builder().worker_threads(1).blocking_threads(1).build().unwrap();
+        let go = Arc::new(AtomicBool::new(false));
+        let jobs: Vec<_> = (0..3)
+            .map(|_| {
+                let go = Arc::clone(&go);
+                runtime.spawn_blocking(move || {
+                    while !go.load(Ordering::Relaxed) {
+                        std::thread::yield_now();
+                    }
+                })
+            })
+            .collect();
+        until(&runtime, |metrics| (metrics.blocking_threads, metrics.blocking_queued) == (1, 2));
+        go.store(true, Ordering::Relaxed);
+        jobs.into_iter().for_each(|job| job.join().unwrap());
+        assert_eq!(metrics(&runtime).blocking_queued, 0);
+    });
+}
