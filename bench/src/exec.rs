@@ -15,6 +15,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use moirai_runtime::Metering;
+
 use self::chain::ChainedSpawn;
 use self::wake::WakeLatency;
 use crate::harness::statistics::percentile;
@@ -65,6 +67,7 @@ impl Group {
 /// All runtimes, running.
 pub(crate) struct Runtimes {
     moirai: Arc<Moirai>,
+    metered: [(&'static str, Arc<Moirai>); 2],
     tokio_mt: Arc<TokioMt>,
     tokio_ct: Arc<TokioCt>,
     smol: Arc<Smol>,
@@ -81,6 +84,10 @@ impl Runtimes {
     pub(crate) fn start() -> Result<Self, String> {
         Ok(Self {
             moirai: start()?,
+            metered: [
+                ("counts", Moirai::metered(Metering::Counts)?.into()),
+                ("times", Moirai::metered(Metering::Times)?.into()),
+            ],
             tokio_mt: start()?,
             tokio_ct: start()?,
             smol: start()?,
@@ -112,6 +119,7 @@ impl Runtimes {
             alone(self.wake_latency("wake_latency_p99", "99th percentile of the same", 99)),
             Group { name: "flat", cases: flat.into(), derive: Some(worst_by_best) },
             alone(self.case("flat_p99", "99th percentile of spawn to joined", FlatP99)),
+            alone(self.metering()),
             alone(oneshot()),
             alone(memory::bytes_case()),
             alone(memory::allocations_case()),
@@ -139,6 +147,18 @@ impl Runtimes {
         let why = "not supported: its one thread never sleeps";
         case.entrants.push(Entrant::refusing(Floor::NAME, why));
         case
+    }
+
+    /// What it costs to note something about each task: ours against ours.
+    fn metering(&self) -> Case {
+        let task = SpawnJoinInside { outstanding: WAVE };
+        let metered = self
+            .metered
+            .iter()
+            .map(|(metering, peer)| Entrant { peer: metering, ..entrant(peer, task) });
+        let entrants = std::iter::once(entrant(&self.moirai, task)).chain(metered).collect();
+        let what = "per task, with counts and times noted";
+        Case { name: "metering_counts", unit: "ns", what, effort: Effort::Calibrated, entrants }
     }
 
     fn ping_pong(&self) -> Case {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use moirai_runtime::{Handle, Runtime, TaskHandle};
+use moirai_runtime::{Handle, Metering, Runtime, TaskHandle};
 use moirai_sync::channel::{self, Receiver, Sender};
 
 use super::{Channels, Peer, Spawner, Timers, WORKERS};
@@ -12,17 +12,29 @@ pub(crate) struct Moirai {
     runtime: Runtime,
 }
 
+impl Moirai {
+    /// A runtime that notes so much about each task.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not start.
+    pub(crate) fn metered(metering: Metering) -> Result<Self, String> {
+        let runtime = Runtime::builder()
+            .worker_threads(WORKERS)
+            .task_metering(metering)
+            .build()
+            .map_err(|error| error.to_string())?;
+        Ok(Self { runtime })
+    }
+}
+
 impl Peer for Moirai {
     type Spawner = Handle;
 
     const NAME: &'static str = "moirai";
 
     fn start() -> Result<Self, String> {
-        let runtime = Runtime::builder()
-            .worker_threads(WORKERS)
-            .build()
-            .map_err(|error| error.to_string())?;
-        Ok(Self { runtime })
+        Self::metered(Metering::Off)
     }
 
     fn spawner(&self) -> &Handle {

@@ -11,6 +11,7 @@ use crate::sched::pool::{Config, Pool};
 use crate::sched::strategy::StealStrategy;
 use crate::sched::worker;
 use crate::slab::TaskPool;
+use crate::trace::Metering;
 
 /// Options of a runtime; from [`Runtime::builder`](crate::Runtime::builder).
 ///
@@ -36,6 +37,7 @@ pub struct Builder {
     blocking_stack_bytes: Option<usize>,
     task_pool_kept_bytes: usize,
     steal: StealStrategy,
+    task_metering: Metering,
     name: String,
 }
 
@@ -49,6 +51,7 @@ impl Builder {
             blocking_stack_bytes: None,
             task_pool_kept_bytes: TASK_POOL_KEPT_BYTES_DEFAULT,
             steal: StealStrategy::default(),
+            task_metering: Metering::Off,
             name: "moirai".into(),
         }
     }
@@ -111,6 +114,13 @@ impl Builder {
         self
     }
 
+    /// What is noted about each task, for [`TaskHandle::metrics`](crate::TaskHandle::metrics);
+    /// without this, nothing. A metered task takes 48 bytes more.
+    pub fn task_metering(mut self, metering: Metering) -> Self {
+        self.task_metering = metering;
+        self
+    }
+
     /// What the threads' names begin with; a NUL in it, which no thread's name may have, ends it.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
@@ -130,6 +140,7 @@ impl Builder {
             blocking_stack_bytes,
             task_pool_kept_bytes,
             steal,
+            task_metering,
             name,
         } = self;
         let worker_threads = worker_threads.unwrap_or_else(default_worker_threads);
@@ -154,6 +165,7 @@ impl Builder {
             stack_bytes: thread_stack_bytes,
             task_chunks_kept: task_pool_kept_bytes / TaskPool::CHUNK_BYTES,
             steal,
+            task_metering,
             start: worker::start,
         };
         Ok(Pool::new(config, TimeDriver::new(), blocking))

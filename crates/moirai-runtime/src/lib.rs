@@ -56,4 +56,4 @@ pub use runtime::{
 };
 pub use slab::TaskPool;
 pub use task::{CancelOnDrop, TaskHandle, TaskId};
-pub use trace::WorkerMetrics;
+pub use trace::{Metering, TaskMetrics, WorkerMetrics};

@@ -16,6 +16,7 @@ use crate::sched::driver::TimeDriver;
 use crate::sched::pool::{Config, Pool, Start};
 use crate::sched::strategy::StealStrategy;
 use crate::sched::worker;
+use crate::trace::Metering;
 
 /// A pool for one worker.
 fn pool(start: Start) -> Arc<Pool> {
@@ -31,6 +32,7 @@ fn pool(start: Start) -> Arc<Pool> {
         stack_bytes: None,
         task_chunks_kept: 1,
         steal: StealStrategy::default(),
+        task_metering: Metering::Off,
         start,
     };
     Pool::new(config, TimeDriver::new(), blocking)

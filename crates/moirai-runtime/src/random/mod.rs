@@ -44,6 +44,7 @@ use crate::sched::pool::{self, Pool};
 use crate::sched::strategy::StealStrategy;
 use crate::sched::worker;
 use crate::task;
+use crate::trace::Metering;
 
 /// Runs `body` under `schedules` schedules, or as many times as many as the environment says: three
 /// of four drawn at random, the fourth with few forced switches at random places, which finds what
@@ -79,6 +80,7 @@ fn pool_with(driver: Arc<dyn Driver>, worker_threads: usize) -> Arc<Pool> {
         stack_bytes: None,
         task_chunks_kept: 1,
         steal: StealStrategy::default(),
+        task_metering: Metering::Off,
         start: worker::start,
     };
     let pool = Pool::new(config, driver, blocking);

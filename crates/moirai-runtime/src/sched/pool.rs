@@ -8,6 +8,7 @@
 use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Instant;
 
 use moirai_sync::__prim::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use moirai_sync::__prim::thread::JoinHandle;
@@ -16,7 +17,7 @@ use moirai_sync::CachePadded;
 
 use crate::blocking::BlockingPool;
 use crate::slab::{self, Home, Slab};
-use crate::trace::Counters;
+use crate::trace::{Counters, Metering};
 
 use super::deque::{self, Local, Stealer};
 use super::driver::Driver;
@@ -31,6 +32,8 @@ pub(crate) struct Pool {
     pub(crate) driver: Arc<dyn Driver>,
     pub(crate) slab: Slab,
     pub(crate) blocking: BlockingPool,
+    /// By the driver's clock.
+    pub(crate) began: Instant,
     config: Config,
     /// The workers' shared halves, by id; those below `started` are there.
     remotes: Box<[OnceLock<Remote>]>,
@@ -49,6 +52,7 @@ pub(crate) struct Config {
     /// Chunks of task memory that are kept while no task is in them.
     pub(crate) task_chunks_kept: usize,
     pub(crate) steal: StealStrategy,
+    pub(crate) task_metering: Metering,
     /// Starts the thread of a worker.
     pub(crate) start: Start,
 }
@@ -88,12 +92,14 @@ impl Pool {
     ) -> Arc<Self> {
         let (workers, spares) = (config.worker_threads, SPARE_THREADS_MAX);
         let task_chunks_kept = config.task_chunks_kept;
+        let began = driver.now();
         Arc::new_cyclic(|me| Self {
             injector: Injector::new(),
             idle: Idle::new(workers, spares),
             driver,
             slab: Slab::new(task_chunks_kept),
             blocking,
+            began,
             config,
             remotes: (0..workers + spares).map(|_| OnceLock::new()).collect(),
             started: AtomicUsize::new(0),

@@ -15,10 +15,12 @@ use moirai_sync::{TaskError, TaskResult, strand};
 
 use crate::sched::current::{self, Place};
 use crate::sched::work::Kind;
+use crate::trace::TaskMetrics;
 
 use super::harness::Claimed;
 use super::id::TaskId;
 use super::raw::TaskRef;
+use super::side::Side;
 use super::state::{Claim, Output, TakeOutput, ToScheduled, WaiterMove, Waiting};
 
 /// Owns the result of a spawned task: wait for it, ask for it, cancel it. Also a future.
@@ -165,6 +167,12 @@ impl<T> TaskHandle<T> {
             ToScheduled::Push => unsafe { self.task.schedule(Place::Back) },
             ToScheduled::Nothing => {}
         }
+    }
+
+    /// What the task has done so far, also while it runs; `None` unless its runtime was told to note
+    /// it, with [`Builder::task_metering`](crate::Builder::task_metering).
+    pub fn metrics(&self) -> Option<TaskMetrics> {
+        self.task.side().map(Side::read)
     }
 
     /// The task's name among all tasks of the process.

@@ -90,18 +90,23 @@ unsafe fn poll<F: Future>(task: TaskRef) {
     // SAFETY: the caller says so.
     let stage = unsafe { stage::<F>(task.as_ptr()) };
     let polled = {
+        let begun = task.side().map(|side| (side, side.begin_poll(task.pool())));
         let waker = waker::borrowed(&task);
         let mut cx = Context::from_waker(&waker);
         // SAFETY: while RUNNING the union is ours and holds the future, which never moves.
         let mut poll = || unsafe { Pin::new_unchecked(&mut *(*stage).future) }.poll(&mut cx);
-        contain(|| match task.core().header().kind() {
+        let polled = contain(|| match task.core().header().kind() {
             Kind::Future | Kind::Parallel => poll(),
             // Its thread belongs to no pool until it has a job.
             Kind::Blocking => {
                 let pool = task.pool().arc();
                 current::enter(&current::Context::new(&pool, None), poll)
             }
-        })
+        });
+        if let Some((side, begun)) = begun {
+            side.end_poll(begun, task.pool());
+        }
+        polled
     };
     let result = match polled {
         Ok(Poll::Pending) => {
@@ -112,6 +117,9 @@ unsafe fn poll<F: Future>(task: TaskRef) {
                 }
                 // Behind the others: it has had its turn.
                 ToIdle::Reschedule => {
+                    if let Some(side) = task.side() {
+                        side.queued(task.pool());
+                    }
                     // Once it is queued it may be freed, and the pool with its last chunk; but this
                     // thread runs a task of that pool, and so holds it.
                     let pool = NonNull::from(task.pool());

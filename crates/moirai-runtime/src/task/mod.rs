@@ -22,12 +22,14 @@
 //! | `harness` | running: poll, panic, complete |
 //! | `waker` | the cell as a `Waker` |
 //! | `handle` | the cell as a `TaskHandle` |
+//! | `side` | what is counted about a task, where that was asked for |
 //! | `spawn` | from a future or a closure to a queued cell |
 
 mod handle;
 mod harness;
 mod id;
 mod raw;
+mod side;
 mod spawn;
 pub(crate) mod state;
 mod waker;

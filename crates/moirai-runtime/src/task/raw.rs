@@ -19,10 +19,12 @@ use crate::sched::current::{self, Place};
 use crate::sched::pool::Pool;
 use crate::sched::work::{Header, Kind, VTable, Work};
 use crate::slab::{self, CellLayout, word};
+use crate::trace::Metering;
 
 use super::harness;
 use super::id::TaskId;
-use super::state::{RefDropped, State};
+use super::side::Side;
+use super::state::{Metered, RefDropped, State};
 
 /// The part of a cell that does not depend on its types.
 #[repr(C)]
@@ -42,6 +44,13 @@ const _: () = assert!(size_of::<Core>() <= 40 || cfg!(any(moirai_loom, moirai_sh
 pub(super) struct Cell<F: Future> {
     pub(super) core: Core,
     pub(super) stage: UnsafeCell<Stage<F>>,
+}
+
+/// A task of which more is known.
+#[repr(C)]
+struct MeteredCell<F: Future> {
+    cell: Cell<F>,
+    side: Side,
 }
 
 /// What a cell holds: the future until it ends, then its output.
@@ -73,6 +82,8 @@ pub(super) struct Ops {
     ///
     /// The output is the caller's.
     pub(super) drop_output: unsafe fn(NonNull<Core>),
+    /// Where the side block of a metered task lies.
+    side: usize,
 }
 
 /// A counted reference to a cell; dropping it drops the count.
@@ -90,7 +101,12 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let fresh = slab::allocate(pool, const { &CellLayout::of::<Cell<F>>() });
+    let metering = pool.config().task_metering;
+    let (layout, metered) = match metering {
+        Metering::Off => (const { &CellLayout::of::<Cell<F>>() }, Metered::No),
+        _ => (const { &CellLayout::of::<MeteredCell<F>>() }, Metered::Yes),
+    };
+    let fresh = slab::allocate(pool, layout);
     let cell = fresh.cell.cast::<Cell<F>>().as_ptr();
     // SAFETY: the cell is ours, and large enough; nobody looks at it but at its state, which is an
     // atomic from the start, until it begins. The table is a constant.
@@ -100,7 +116,11 @@ where
         (&raw mut (*cell).core.waiter).write(UnsafeCell::new(None));
         let stage = Stage { future: ManuallyDrop::new(future) };
         (&raw mut (*cell).stage).write(UnsafeCell::new(stage));
-        (*cell).core.state.begin(fresh.generation);
+        if metered == Metered::Yes {
+            let side = fresh.cell.byte_add(Types::<F, KIND>::OPS.side).cast::<Side>();
+            side.write(Side::new(metering, pool));
+        }
+        (*cell).core.state.begin(fresh.generation, metered);
     }
     let core = fresh.cell.cast::<Core>();
     // SAFETY: the entry's reference keeps the cell until the work is run or shut down; the future
@@ -161,6 +181,7 @@ where
             // SAFETY: a cell of `F`; the output is the caller's.
             unsafe { harness::drop_output::<F>(core) }
         },
+        side: offset_of!(MeteredCell<F>, side),
     };
 }
 
@@ -192,6 +213,16 @@ impl TaskRef {
         unsafe { slab::home(self.0.cast()) }
     }
 
+    /// The side block, if the task is metered.
+    #[inline]
+    pub(super) fn side(&self) -> Option<&Side> {
+        if self.core().state.metered() == Metered::No {
+            return None;
+        }
+        // SAFETY: `allocate` has written the block there, and this reference keeps the cell.
+        Some(unsafe { self.0.byte_add(self.core().ops().side).cast().as_ref() })
+    }
+
     pub(super) fn id(&self) -> TaskId {
         // SAFETY: this reference keeps the cell alive.
         TaskId::new(unsafe { slab::serial(self.0.cast()) })
@@ -203,6 +234,9 @@ impl TaskRef {
     ///
     /// A reference has been counted for the entry.
     pub(super) unsafe fn schedule(&self, place: Place) {
+        if let Some(side) = self.side() {
+            side.queued(self.pool());
+        }
         // SAFETY: the caller says so.
         let work = unsafe { Work::from_header(self.0.cast()) };
         current::schedule(self.pool(), work, place);

@@ -19,6 +19,7 @@
 //! | HANDLE | at birth | by the handle's drop | somebody may ask for the output |
 //! | WAITER | by the handle | by the handle, before COMPLETE | the waiter slot holds a waker |
 //! | TAKEN | by the handle | never | the output has left the cell |
+//! | METERED | at birth | never | a side block lies behind the cell |
 //!
 //! The flags are the lower bits of the cell's [`word`](crate::slab::word). Its upper half counts
 //! references: the handle, each waker, the queue entry, the runner; in between is the cell's
@@ -49,10 +50,18 @@ const CANCELLED: u64 = 1 << 4;
 const HANDLE: u64 = 1 << 5;
 const WAITER: u64 = 1 << 6;
 const TAKEN: u64 = 1 << 7;
+const METERED: u64 = 1 << 8;
 
 /// A cell's word while its task lives.
 #[repr(transparent)]
 pub(crate) struct State(AtomicU64);
+
+/// Whether a side block lies behind the cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Metered {
+    Yes,
+    No,
+}
 
 /// What to do with a queue entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,10 +171,12 @@ pub(crate) enum RefDropped {
 
 impl State {
     /// Begins the life of a task in a queue, with a handle: the rest of the cell is written.
-    pub(crate) fn begin(&self, generation: u64) {
+    pub(crate) fn begin(&self, generation: u64, metered: Metered) {
+        let metered = if metered == Metered::Yes { METERED } else { 0 };
+        let word = generation | metered | SCHEDULED | ENQUEUED | HANDLE | (2 * REF_ONE);
         // Release: pairs with the SeqCst exchange by which shutdown takes a reference to a cell
         // that it finds alive.
-        self.0.store(generation | SCHEDULED | ENQUEUED | HANDLE | (2 * REF_ONE), Ordering::Release);
+        self.0.store(word, Ordering::Release);
     }
 
     /// Applies `next` until it sticks; returns what it said of the word that it replaced.
@@ -282,6 +293,11 @@ impl State {
         })
     }
 
+    pub(crate) fn metered(&self) -> Metered {
+        // Relaxed: it never changes.
+        if self.0.load(Ordering::Relaxed) & METERED == 0 { Metered::No } else { Metered::Yes }
+    }
+
     pub(crate) fn is_complete(&self) -> bool {
         // Acquire: pairs with `to_complete`, so that who sees it may act on what the task did.
         self.0.load(Ordering::Acquire) & COMPLETE != 0
@@ -387,6 +403,7 @@ impl fmt::Debug for State {
             (HANDLE, "HANDLE"),
             (WAITER, "WAITER"),
             (TAKEN, "TAKEN"),
+            (METERED, "METERED"),
         ];
         let set = names.iter().filter(|(bit, _)| word & bit != 0).map(|(_, name)| *name);
         write!(f, "State({} refs", refs(word))?;

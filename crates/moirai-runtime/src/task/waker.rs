@@ -71,6 +71,9 @@ unsafe fn drop_waker(data: *const ()) {
 }
 
 fn wake_task(task: &TaskRef) {
+    if let Some(side) = task.side() {
+        side.woken();
+    }
     match task.core().state.to_scheduled() {
         // SAFETY: a reference has been counted for the queue entry.
         ToScheduled::Push => unsafe { task.schedule(Place::Next) },

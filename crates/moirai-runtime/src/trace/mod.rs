@@ -7,7 +7,9 @@
 //! This module knows no scheduler: the scheduler counts here, and others read.
 
 mod counters;
+mod metering;
 mod snapshot;
 
 pub(crate) use counters::Counters;
+pub use metering::{Metering, TaskMetrics};
 pub use snapshot::WorkerMetrics;

@@ -1,9 +1,14 @@
 //! What a runtime counts.
 
+use std::future::poll_fn;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Barrier};
+use std::sync::{Arc, Barrier, Mutex};
+use std::task::{Poll, Waker};
+use std::time::{Duration, Instant};
 
-use moirai_runtime::{Runtime, RuntimeMetrics, TaskHandle, result_channel, spawn_parallel};
+use moirai_runtime::{
+    Metering, Runtime, RuntimeMetrics, TaskHandle, result_channel, spawn_parallel,
+};
 
 use crate::watch;
 
@@ -133,5 +138,108 @@ fn blocking_threads_and_jobs_are_counted() {
         go.store(true, Ordering::Relaxed);
         jobs.into_iter().for_each(|job| job.join().unwrap());
         assert_eq!(metrics(&runtime).blocking_queued, 0);
+    });
+}
+
+/// Pending for so many polls; wakes itself so often in each.
+async fn pending_for(polls: u64, wakes: u64) {
+    let mut left = polls;
+    poll_fn(move |cx| {
+        if left == 0 {
+            return Poll::Ready(());
+        }
+        left -= 1;
+        (0..wakes).for_each(|_| cx.waker().wake_by_ref());
+        Poll::Pending
+    })
+    .await;
+}
+
+fn metered(metering: Metering) -> Runtime {
+    Runtime::builder().worker_threads(2).task_metering(metering).build().unwrap()
+}
+
+#[test]
+fn polls_and_wakes_of_a_task_are_counted_exactly() {
+    watch(|| {
+        let runtime = metered(Metering::Counts);
+        let mut tasks: Vec<_> =
+            (0..50).map(|n| (n, runtime.spawn(pending_for(n, n % 3 + 1)))).collect();
+        for (n, task) in &mut tasks {
+            while !task.is_finished() {
+                std::thread::yield_now();
+            }
+            let metrics = task.metrics().unwrap();
+            assert_eq!((metrics.polls, metrics.wakes), (*n + 1, *n * (*n % 3 + 1)));
+            assert_eq!((metrics.busy, metrics.delayed), (Duration::ZERO, Duration::ZERO));
+        }
+        tasks.into_iter().for_each(|(_, task)| task.join().unwrap());
+    });
+}
+
+#[test]
+fn wakes_from_many_threads_are_counted_exactly() {
+    watch(|| {
+        const WAKES: u64 = if cfg!(miri) { 20 } else { 2000 };
+        let runtime = metered(Metering::Counts);
+        let waker = Arc::new(Mutex::new(None));
+        let task = runtime.spawn({
+            let waker = Arc::clone(&waker);
+            poll_fn(move |cx| {
+                waker.lock().unwrap().get_or_insert_with(|| cx.waker().clone());
+                Poll::<()>::Pending
+            })
+        });
+        let waker: Waker = loop {
+            if let Some(waker) = waker.lock().unwrap().clone() {
+                break waker;
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| (0..WAKES).for_each(|_| waker.wake_by_ref()));
+            }
+        });
+        assert_eq!(task.metrics().unwrap().wakes, 3 * WAKES);
+        task.cancel();
+        assert!(task.join().is_err());
+    });
+}
+
+#[test]
+fn a_task_knows_how_long_it_ran_and_how_long_it_waited() {
+    watch(|| {
+        let runtime =
+            Runtime::builder().worker_threads(1).task_metering(Metering::Times).build().unwrap();
+        let computing = Duration::from_millis(20);
+        let queued = Arc::new(AtomicBool::new(false));
+        let first = runtime.spawn_parallel({
+            let queued = Arc::clone(&queued);
+            move || {
+                while !queued.load(Ordering::Acquire) {
+                    std::thread::yield_now();
+                }
+                let start = Instant::now();
+                while start.elapsed() < computing {}
+            }
+        });
+        let second = runtime.spawn(async {});
+        queued.store(true, Ordering::Release);
+        while !second.is_finished() || !first.is_finished() {
+            std::thread::yield_now();
+        }
+        let (first, second) = (first.metrics().unwrap(), second.metrics().unwrap());
+        assert!(first.busy >= computing && second.busy < first.busy, "{first:?}, {second:?}");
+        assert!(second.delayed >= computing, "it was queued behind the first: {second:?}");
+    });
+}
+
+#[test]
+fn nothing_is_noted_about_a_task_unless_asked_for() {
+    watch(|| {
+        let runtime = metered(Metering::Off);
+        let task = runtime.spawn(async {});
+        assert_eq!(task.metrics(), None);
+        task.join().unwrap();
     });
 }

@@ -1,0 +1,98 @@
+//! What is counted about one task, where a runtime was asked to: a block behind its cell.
+//!
+//! A task without the block pays a test of a flag that lies in a word it has just written. The
+//! counts of a poll are the runner's, so they need no exchange; wakers are called from anywhere and
+//! pay one.
+
+use std::time::{Duration, Instant};
+
+use moirai_sync::__prim::atomic::{AtomicU64, Ordering};
+
+use crate::sched::pool::Pool;
+use crate::trace::{Metering, TaskMetrics};
+
+/// The block.
+#[derive(Debug)]
+pub(super) struct Side {
+    polls: AtomicU64,
+    wakes: AtomicU64,
+    busy_ns: AtomicU64,
+    delayed_ns: AtomicU64,
+    /// When it was queued, in nanoseconds since the pool began and one more; zero for unknown.
+    queued: AtomicU64,
+    times: bool,
+}
+
+/// A poll that has begun.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Poll(Option<u64>);
+
+impl Side {
+    /// Of a task that is about to be queued.
+    pub(super) fn new(metering: Metering, pool: &Pool) -> Self {
+        let side = Self {
+            polls: AtomicU64::new(0),
+            wakes: AtomicU64::new(0),
+            busy_ns: AtomicU64::new(0),
+            delayed_ns: AtomicU64::new(0),
+            queued: AtomicU64::new(0),
+            times: metering == Metering::Times,
+        };
+        side.queued(pool);
+        side
+    }
+
+    fn now(&self, pool: &Pool) -> Option<u64> {
+        self.times.then(|| nanoseconds(pool.driver.now(), pool.began) + 1)
+    }
+
+    /// Relaxed, here and below: the state word orders one run after the other, and readers only
+    /// look.
+    fn add(counter: &AtomicU64, n: u64) {
+        counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+    }
+
+    /// A queue entry is about to be made.
+    pub(super) fn queued(&self, pool: &Pool) {
+        if let Some(now) = self.now(pool) {
+            self.queued.store(now, Ordering::Relaxed);
+        }
+    }
+
+    /// A waker was called.
+    pub(super) fn woken(&self) {
+        self.wakes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The runner begins a poll.
+    pub(super) fn begin_poll(&self, pool: &Pool) -> Poll {
+        Self::add(&self.polls, 1);
+        let now = self.now(pool);
+        if let Some(now) = now {
+            let queued = self.queued.load(Ordering::Relaxed);
+            Self::add(&self.delayed_ns, now.saturating_sub(queued));
+        }
+        Poll(now)
+    }
+
+    /// The runner's poll has returned.
+    pub(super) fn end_poll(&self, poll: Poll, pool: &Pool) {
+        if let (Poll(Some(begun)), Some(now)) = (poll, self.now(pool)) {
+            Self::add(&self.busy_ns, now.saturating_sub(begun));
+        }
+    }
+
+    pub(super) fn read(&self) -> TaskMetrics {
+        TaskMetrics {
+            polls: self.polls.load(Ordering::Relaxed),
+            wakes: self.wakes.load(Ordering::Relaxed),
+            busy: Duration::from_nanos(self.busy_ns.load(Ordering::Relaxed)),
+            delayed: Duration::from_nanos(self.delayed_ns.load(Ordering::Relaxed)),
+        }
+    }
+}
+
+fn nanoseconds(now: Instant, began: Instant) -> u64 {
+    u64::try_from(now.saturating_duration_since(began).as_nanos()).unwrap_or(u64::MAX - 1)
+}
