@@ -52,7 +52,7 @@ pub(crate) fn of(pool: &Pool) -> RuntimeMetrics {
         workers: pool
             .remotes()
             .enumerate()
-            .map(|(id, remote)| remote.counters.read(id, remote.stealer.len()))
+            .map(|(id, remote)| remote.counters.read(id, remote.queue.ring.len()))
             .collect(),
         worker_threads: pool.config().worker_threads,
         idle: pool.idle.free(),

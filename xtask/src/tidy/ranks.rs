@@ -47,6 +47,7 @@ pub(crate) const ORDERS: &[Order] = &[
             ("sched::work", 1),
             ("slab", 2),
             ("sched::strategy", 1),
+            ("sched::slot", 2),
             ("sched::local", 2),
             ("blocking", 2),
             ("sched::deque", 2),

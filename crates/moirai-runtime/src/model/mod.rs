@@ -7,6 +7,7 @@ mod deque;
 mod injector;
 mod park;
 mod slab;
+mod slot;
 mod task;
 
 use std::sync::Arc;

@@ -6,10 +6,9 @@ use std::sync::Arc;
 use loom::thread::{self, JoinHandle};
 
 use super::{idle_pool, pool};
-use crate::sched::deque::Local;
 use crate::sched::idle::{Acquired, Bed, Idle, Search};
+use crate::sched::local::LocalQueue;
 use crate::sched::pool::{Begin, Pool};
-use crate::sched::work::Work;
 use crate::task;
 
 /// The real worker on a loom thread: finds a task from outside, whether it sleeps or is about to.
@@ -34,7 +33,7 @@ fn park_against_close() {
     });
 }
 
-fn no_thread(_: &Arc<Pool>, _: usize, _: Local<Work>, _: Begin) -> io::Result<JoinHandle<()>> {
+fn no_thread(_: &Arc<Pool>, _: usize, _: LocalQueue, _: Begin) -> io::Result<JoinHandle<()>> {
     Err(io::Error::other("a model of one worker"))
 }
 

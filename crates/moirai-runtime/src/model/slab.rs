@@ -15,7 +15,6 @@ use moirai_sync::{SpawnFailed, TaskError};
 
 use super::{idle_pool, run_queued};
 use crate::sched::current::{self, Context};
-use crate::sched::deque;
 use crate::sched::local::LocalQueue;
 use crate::sched::work::Work;
 use crate::slab::{self, CellLayout, Home, Slab};
@@ -198,7 +197,7 @@ fn going_idle_against_shutdown() {
         let worker = thread::spawn({
             let pool = Arc::clone(&pool);
             move || {
-                let local = LocalQueue::new(deque::ring().0);
+                let local = LocalQueue::new();
                 let context = Context::new(&pool, Some(local));
                 let handle = current::enter(&context, || {
                     let handle = task::spawn_future(&pool, std::future::pending::<()>());

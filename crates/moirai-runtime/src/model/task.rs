@@ -14,9 +14,9 @@ use loom::thread;
 use moirai_sync::TaskError;
 
 use super::{idle_pool, run_queued};
+use crate::sched::current;
 use crate::sched::local::LocalQueue;
 use crate::sched::pool::Pool;
-use crate::sched::{current, deque};
 use crate::task::{self, TaskHandle};
 
 /// Counts how often it is dropped: always once.
@@ -215,9 +215,7 @@ fn an_inline_join_against_the_queue() {
             move || run_queued(&pool)
         });
         {
-            let (local, _) = deque::ring();
-            let local = LocalQueue::new(local);
-            let context = current::Context::new(&pool, Some(local));
+            let context = current::Context::new(&pool, Some(LocalQueue::new()));
             current::enter(&context, || handle.join().unwrap());
         }
         runner.join().unwrap();

@@ -311,6 +311,11 @@ impl<T> Local<T> {
         }
     }
 
+    /// Another end for others.
+    pub(crate) fn stealer(&self) -> Stealer<T> {
+        Stealer { ring: Arc::clone(&self.ring) }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -1,21 +1,32 @@
 //! The queue of one worker as its owner sees it: a next-task slot before the ring.
 //!
 //! A task that the running one has just woken goes into the slot and runs next, while its data is
-//! warm; nobody is woken for it. What it displaces goes to the back of the ring. Others cannot
-//! reach the slot, so its owner empties it into the ring before it blocks, and after
+//! warm; nobody is woken for it. What it displaces goes to the back of the ring. Others take it only
+//! if its owner seems stuck, so the owner empties the slot into the ring before it blocks, and after
 //! [`NEXT_STREAK_MAX`] runs in a row from the slot the ring gets its turn.
 
 use std::cell::Cell;
 use std::fmt;
 
-use super::deque::Local;
+use moirai_sync::__prim::Arc;
+use moirai_sync::CachePadded;
+
+use super::deque::{self, Local, Stealer};
+use super::slot::NextSlot;
 use super::work::{Chain, Work};
 
 pub(crate) struct LocalQueue {
-    next: Cell<Option<Work>>,
+    next: Arc<CachePadded<NextSlot>>,
     /// Runs from the slot since the last one from the ring.
     streak: Cell<u32>,
     ring: Local<Work>,
+}
+
+/// The queue as everybody else sees it.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) ring: Stealer<Work>,
+    pub(crate) next: Arc<CachePadded<NextSlot>>,
 }
 
 /// Where pushed work went.
@@ -31,14 +42,21 @@ pub(crate) enum Pushed {
 }
 
 impl LocalQueue {
-    pub(crate) fn new(ring: Local<Work>) -> Self {
-        Self { next: Cell::new(None), streak: Cell::new(0), ring }
+    /// An empty queue.
+    pub(crate) fn new() -> Self {
+        let next = Arc::new(CachePadded::new(NextSlot::new()));
+        Self { next, streak: Cell::new(0), ring: deque::ring().0 }
+    }
+
+    /// What others see of it.
+    pub(crate) fn shared(&self) -> Shared {
+        Shared { ring: self.ring.stealer(), next: Arc::clone(&self.next) }
     }
 
     /// Runs `work` next; what was to run next goes to the back.
     #[inline]
     pub(crate) fn push_next(&self, work: Work) -> Pushed {
-        match self.next.replace(Some(work)) {
+        match self.next.put(work) {
             None => Pushed::Next,
             Some(displaced) => self.push_back(displaced),
         }
@@ -95,7 +113,7 @@ mod tests {
     use crate::sched::work::Tally;
 
     fn queue() -> (LocalQueue, Tally) {
-        (LocalQueue::new(deque::ring().0), Tally::default())
+        (LocalQueue::new(), Tally::default())
     }
 
     fn run(work: Option<Work>) {
@@ -151,8 +169,8 @@ mod tests {
 
     #[test]
     fn a_thief_takes_half_of_the_ring_and_never_the_slot() {
-        let (ring, stealer) = deque::ring();
-        let (victim, tally) = (LocalQueue::new(ring), Tally::default());
+        let (victim, tally) = queue();
+        let stealer = victim.shared().ring;
         let (thief, _) = deque::ring();
         for n in 0..5 {
             assert!(matches!(victim.push_back(tally.work(n)), Pushed::Ring));
@@ -172,8 +190,8 @@ mod tests {
     #[test]
     fn the_owner_and_two_thieves_take_each_work_once() {
         let count = if cfg!(miri) { 40 } else { 20_000 };
-        let (ring, stealer) = deque::ring();
-        let (owner, tally) = (LocalQueue::new(ring), Tally::default());
+        let (owner, tally) = queue();
+        let stealer = owner.shared().ring;
         std::thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {

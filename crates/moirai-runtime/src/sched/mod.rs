@@ -18,6 +18,7 @@
 //! | `work` | headers, vtables, chains |
 //! | `deque`, `injector` | queues of work |
 //! | `strategy` | how much a thief takes |
+//! | `slot` | a worker's next task |
 //! | `local` | a worker's ring and its next-task slot |
 //! | `idle` | permits, searchers, sleepers |
 //! | `driver` | the clock |
@@ -36,6 +37,7 @@ pub(crate) mod idle;
 pub(crate) mod injector;
 pub(crate) mod local;
 pub(crate) mod pool;
+pub(crate) mod slot;
 pub(crate) mod strategy;
 pub(crate) mod work;
 pub(crate) mod worker;

@@ -19,10 +19,10 @@ use crate::blocking::BlockingPool;
 use crate::slab::{self, Home, Slab};
 use crate::trace::{Counters, Metering};
 
-use super::deque::{self, Local, Stealer};
 use super::driver::Driver;
 use super::idle::{Bed, Grant, Idle};
 use super::injector::Injector;
+use super::local::{LocalQueue, Shared};
 use super::strategy::StealStrategy;
 use super::work::{Chain, Work};
 
@@ -57,9 +57,9 @@ pub(crate) struct Config {
     pub(crate) start: Start,
 }
 
-/// Starts the thread that becomes the worker `id` with the ring `local`, and counts as searching
+/// Starts the thread that becomes the worker `id` with the queue `local`, and counts as searching
 /// if it was granted its permit.
-pub(crate) type Start = fn(&Arc<Pool>, usize, Local<Work>, Begin) -> io::Result<JoinHandle<()>>;
+pub(crate) type Start = fn(&Arc<Pool>, usize, LocalQueue, Begin) -> io::Result<JoinHandle<()>>;
 
 /// How a worker begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ pub(crate) enum Begin {
 #[derive(Debug)]
 pub(crate) struct Remote {
     pub(crate) counters: CachePadded<Counters>,
-    pub(crate) stealer: Stealer<Work>,
+    pub(crate) queue: Shared,
     /// Set by the thread before it first sleeps.
     pub(crate) parker: OnceLock<Arc<Parker>>,
     /// A permit is given to this sleeper.
@@ -127,10 +127,10 @@ impl Pool {
     }
 
     fn start_thread(&self, id: usize, begin: Begin) -> io::Result<()> {
-        let (local, stealer) = deque::ring();
+        let local = LocalQueue::new();
         let remote = Remote {
             counters: CachePadded::new(Counters::new()),
-            stealer,
+            queue: local.shared(),
             parker: OnceLock::new(),
             granted: AtomicBool::new(false),
             in_driver: AtomicBool::new(false),
@@ -225,7 +225,7 @@ impl Pool {
     pub(crate) fn has_work(&self) -> bool {
         // SeqCst fence: pairs with the one in `Idle::wake_one`.
         fence(Ordering::SeqCst);
-        !self.injector.is_empty() || self.remotes().any(|remote| remote.stealer.len() != 0)
+        !self.injector.is_empty() || self.remotes().any(|remote| remote.queue.ring.len() != 0)
     }
 
     /// A running thread gives its permit back because it is about to block. Somebody else must

@@ -243,7 +243,8 @@ pub(crate) struct Tally(std::sync::Arc<std::sync::Mutex<Vec<u32>>>);
 #[repr(C)]
 struct Noted {
     header: Header,
-    number: u32,
+    /// In a cell, so that a model sees who reads it before it was written.
+    number: UnsafeCell<u32>,
     tally: Tally,
 }
 
@@ -256,11 +257,14 @@ impl Tally {
         unsafe fn note(header: NonNull<Header>) {
             // SAFETY: the table is that of `Noted`, which a Box below made, and work runs once.
             let noted = unsafe { Box::from_raw(header.cast::<Noted>().as_ptr()) };
-            noted.tally.0.lock().unwrap().push(noted.number);
+            // SAFETY: written by `work`, and the work is ours.
+            let number = noted.number.with(|number| unsafe { *number });
+            noted.tally.0.lock().unwrap().push(number);
         }
         // SAFETY: the table is a static.
         let header = unsafe { Header::new(NonNull::from(&VTABLE)) };
-        let noted = Box::new(Noted { header, number, tally: self.clone() });
+        let noted =
+            Box::new(Noted { header, number: UnsafeCell::new(number), tally: self.clone() });
         // SAFETY: the box lives until the work is run.
         unsafe { Work::from_header(NonNull::from(Box::leak(noted)).cast()) }
     }

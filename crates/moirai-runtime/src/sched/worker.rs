@@ -14,7 +14,7 @@ use moirai_sync::__prim::{Parked, Parker, spin_loop};
 use moirai_sync::strand::{self, Clock, Hooks};
 
 use super::current::{self, Context};
-use super::deque::{Local, Missed, RING_CAPACITY};
+use super::deque::{Missed, RING_CAPACITY};
 use super::idle::{Acquired, Bed, LastSearcher, Search};
 use super::local::LocalQueue;
 use super::pool::{Begin, Pool, Remote};
@@ -26,7 +26,7 @@ use crate::trace::Counters;
 pub(crate) fn start(
     pool: &Arc<Pool>,
     id: usize,
-    local: Local<Work>,
+    local: LocalQueue,
     begin: Begin,
 ) -> io::Result<JoinHandle<()>> {
     let config = pool.config();
@@ -38,13 +38,13 @@ pub(crate) fn start(
     builder.spawn(move || run(pool, id, local, begin))
 }
 
-fn run(pool: Arc<Pool>, id: usize, local: Local<Work>, begin: Begin) {
+fn run(pool: Arc<Pool>, id: usize, local: LocalQueue, begin: Begin) {
     let parker = Arc::new(Parker::new());
     // Set before the thread was started.
     let Some(remote) = pool.remote(id) else { return };
     // The thread of an id is started once.
     let _: Result<(), Arc<Parker>> = remote.parker.set(Arc::clone(&parker));
-    let context = Context::of_worker(&pool, LocalQueue::new(local), &remote.counters);
+    let context = Context::of_worker(&pool, local, &remote.counters);
     let seat = Seat {
         context: &context,
         counters: &remote.counters,
@@ -161,17 +161,35 @@ impl Worker<'_> {
     }
 
     fn find(&self) -> Option<Work> {
-        if self.remote.counters.runs.get().is_multiple_of(FAIRNESS_INTERVAL) {
-            self.pool().driver.poll();
-            if let Some(work) = self.take_injected() {
-                return Some(work);
-            }
+        if self.remote.counters.runs.get().is_multiple_of(FAIRNESS_INTERVAL)
+            && let Some(work) = self.look_outside()
+        {
+            return Some(work);
         }
         self.local()
             .pop()
             .or_else(|| self.take_injected())
             .or_else(|| self.steal())
             .or_else(|| self.spin())
+    }
+
+    /// Lets the driver wake tasks, and prefers the injector for once.
+    fn look_outside(&self) -> Option<Work> {
+        self.quietly(|| self.pool().driver.poll());
+        if !self.local().ring().is_empty() {
+            self.pool().wake_one();
+        }
+        let work = self.take_injected()?;
+        // It may run for long, and what was to run next would wait for it.
+        self.context.share_next();
+        Some(work)
+    }
+
+    /// What the driver wakes in `f` goes into the ring, in order, and nobody is woken for it.
+    fn quietly(&self, f: impl FnOnce()) {
+        self.context.quiet.set(true);
+        f();
+        self.context.quiet.set(false);
     }
 
     fn run(&self, work: Work) {
@@ -227,7 +245,7 @@ impl Worker<'_> {
         let victims = (first..started).chain(0..first).filter(|&id| id != self.id);
         let mut busy = false;
         for remote in victims.filter_map(|id| self.pool().remote(id)) {
-            match remote.stealer.steal(self.local().ring(), share) {
+            match remote.queue.ring.steal(self.local().ring(), share) {
                 Ok(work) => {
                     let counters = &self.remote.counters;
                     counters.thefts.add(1);
@@ -258,12 +276,16 @@ impl Worker<'_> {
             return None;
         }
         let start = Instant::now();
+        let mut stuck = self.find_next_slot();
         loop {
             for _ in 0..SPIN_PAUSES {
                 spin_loop();
             }
-            let work = if self.pool().has_work() { self.steal() } else { None };
+            let mut work = if self.pool().has_work() { self.steal() } else { None };
             let spun = start.elapsed();
+            if work.is_none() && spun >= NEXT_AGE_MIN {
+                work = stuck.take().and_then(|(remote, runs)| self.take_next(remote, runs));
+            }
             if work.is_some() {
                 self.rest.took(spun);
                 return work;
@@ -272,6 +294,26 @@ impl Worker<'_> {
                 return None;
             }
         }
+    }
+
+    /// A worker with a task in its next-task slot, and how much it had run.
+    fn find_next_slot(&self) -> Option<(&Remote, u64)> {
+        let others = (0..self.pool().started()).filter(|&id| id != self.id);
+        others
+            .filter_map(|id| self.pool().remote(id))
+            .find(|remote| !remote.queue.next.is_empty())
+            .map(|remote| (remote, remote.counters.runs.get()))
+    }
+
+    /// Takes a worker's next task if it still runs what it ran then: it computes, and the next task
+    /// would wait for it.
+    fn take_next(&self, remote: &Remote, runs: u64) -> Option<Work> {
+        let work = if remote.counters.runs.get() == runs { remote.queue.next.take() } else { None };
+        if work.is_some() {
+            self.remote.counters.thefts.add(1);
+            self.remote.counters.stolen.add(1);
+        }
+        work
     }
 
     /// Gives the permit back and sleeps until there is work.
@@ -342,9 +384,7 @@ impl Worker<'_> {
         // we see why it woke us.
         fence(Ordering::SeqCst);
         if !remote.granted.load(Ordering::Relaxed) && !self.pool().is_closed() {
-            self.context.quiet.set(true);
-            self.pool().driver.wait(None::<Instant>);
-            self.context.quiet.set(false);
+            self.quietly(|| self.pool().driver.wait(None::<Instant>));
         }
         remote.in_driver.store(false, Ordering::Relaxed);
     }
@@ -371,6 +411,10 @@ const SPIN_MAX: Duration = Duration::from_micros(50);
 /// looks on, for a model has no clock.
 const SPIN_WORTH_MAX: Duration =
     Duration::from_micros(if cfg!(any(moirai_loom, moirai_shuttle)) { 0 } else { 200 });
+
+/// How long a task lies in a next-task slot, at least, before another worker takes it: long enough
+/// that tasks which wake each other in turns stay together.
+const NEXT_AGE_MIN: Duration = Duration::from_micros(20);
 
 /// Pauses between two looks.
 const SPIN_PAUSES: u32 = 8;

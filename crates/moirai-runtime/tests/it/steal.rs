@@ -3,8 +3,8 @@
 use std::sync::mpsc;
 use std::sync::{Arc, Barrier};
 
-use moirai_runtime::Runtime;
 use moirai_runtime::deque::StealStrategy::{self, Adaptive, Half, One, Quarter};
+use moirai_runtime::{Runtime, spawn};
 
 use crate::watch;
 
@@ -62,4 +62,23 @@ fn a_worker_steals_what_the_builder_says() {
 fn without_an_option_a_worker_steals_half() {
     assert_eq!(StealStrategy::default(), Half);
     assert_eq!(watch(|| first_left(StealStrategy::default())), 50);
+}
+
+/// The child lies in the next-task slot of a worker that computes until it has run. The other worker
+/// is kept looking for work.
+#[test]
+fn a_task_that_computes_does_not_keep_the_one_it_woke_from_a_worker_that_searches() {
+    watch(|| {
+        let runtime = Runtime::builder().worker_threads(2).build().unwrap();
+        let parent = runtime.spawn(async {
+            let child = spawn(async {});
+            while !child.is_finished() {
+                std::hint::spin_loop();
+            }
+        });
+        while !parent.is_finished() {
+            runtime.spawn_parallel(|| ()).join().unwrap();
+        }
+        parent.join().unwrap();
+    });
 }
