@@ -3,10 +3,12 @@
 use std::io;
 use std::sync::Arc;
 
+use loom::sync::atomic::Ordering::{Relaxed, SeqCst};
+use loom::sync::atomic::fence;
 use loom::thread::{self, JoinHandle};
 
 use super::{idle_pool, pool};
-use crate::sched::idle::{Acquired, Bed, Idle, Search};
+use crate::sched::idle::{Acquired, Bed, Grant, Idle, LastSearcher, Search};
 use crate::sched::local::LocalQueue;
 use crate::sched::pool::{Begin, Pool};
 use crate::task;
@@ -47,13 +49,13 @@ fn release_against_publish() {
         let publisher = thread::spawn({
             let (idle, queued) = (Arc::clone(&idle), Arc::clone(&queued));
             move || {
-                queued.store(1, loom::sync::atomic::Ordering::Relaxed);
+                queued.store(1, Relaxed);
                 idle.wake_one().is_some()
             }
         });
         idle.release();
-        loom::sync::atomic::fence(loom::sync::atomic::Ordering::SeqCst);
-        let seen = queued.load(loom::sync::atomic::Ordering::Relaxed) == 1;
+        fence(SeqCst);
+        let seen = queued.load(Relaxed) == 1;
         let granted_here = seen && idle.wake_one().is_some();
         let granted_there = publisher.join().unwrap();
         assert!(granted_here || granted_there);
@@ -70,16 +72,52 @@ fn the_sleeper_looks_again() {
         let publisher = thread::spawn({
             let (idle, queued) = (Arc::clone(&idle), Arc::clone(&queued));
             move || {
-                queued.store(1, loom::sync::atomic::Ordering::Relaxed);
+                queued.store(1, Relaxed);
                 idle.wake_one().is_some()
             }
         });
         idle.sleep(0, Bed::Own, Search::Yes);
-        loom::sync::atomic::fence(loom::sync::atomic::Ordering::SeqCst);
-        let seen = queued.load(loom::sync::atomic::Ordering::Relaxed) == 1;
+        fence(SeqCst);
+        let seen = queued.load(Relaxed) == 1;
         let granted_here = seen && idle.wake_one().is_some();
         let granted_there = publisher.join().unwrap();
         assert!(granted_here || granted_there);
+    });
+}
+
+/// Work is published in two pieces while one worker searches and another sleeps. Whatever the
+/// searcher finds of it: "work, a sleeper with a free permit, and no searcher" is no end.
+#[test]
+fn the_last_searcher_passes_the_search_on() {
+    loom::model(|| {
+        let idle = Arc::new(Idle::new(2, 0));
+        idle.sleep(1, Bed::Own, Search::No);
+        // Worker 1 is woken to search, and worker 0 lies down.
+        assert!(matches!(idle.wake_one(), Some(Grant::Sleeper(1))));
+        idle.sleep(0, Bed::Own, Search::No);
+        let queued = Arc::new(loom::sync::atomic::AtomicU32::new(0));
+        let searcher = thread::spawn({
+            let (idle, queued) = (Arc::clone(&idle), Arc::clone(&queued));
+            move || {
+                let take = |queued: u32| queued.checked_sub(1);
+                let must_look = match queued.fetch_update(Relaxed, Relaxed, take) {
+                    Ok(_) => idle.end_search() == LastSearcher::Yes,
+                    Err(_) => {
+                        idle.sleep(1, Bed::Own, Search::Yes);
+                        true
+                    }
+                };
+                fence(SeqCst);
+                must_look && queued.load(Relaxed) != 0 && idle.wake_one().is_some()
+            }
+        });
+        let granted = [(); 2].map(|()| {
+            queued.fetch_add(1, Relaxed);
+            idle.wake_one().is_some()
+        });
+        let passed_on = searcher.join().unwrap();
+        let granted = granted.into_iter().chain([passed_on]).filter(|&granted| granted).count();
+        assert!(queued.load(Relaxed) == 0 || granted != 0);
     });
 }
 
