@@ -20,6 +20,14 @@
 //! **Who may touch what.** `value`: the sender until SENT, the receiver after. `waker`: the receiver
 //! in EMPTY, CLOSED, SENT and GONE; nobody in WAITING; the sender in TAKING and after LEFT.
 //! In the common case a result costs the allocation, one exchange and one load.
+//!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | exchange in `finish` | Release, Acquire on failure | the receiver's Acquire loads: the value is there; its Release when it left or closed |
+//! | WAITING to TAKING | Acquire | the Release in `register`: the waker is there |
+//! | TAKING to the end | AcqRel | the receiver's Acquire loads; the Release in its drop |
+//! | EMPTY to WAITING in `register` | Release | the sender's Acquire that takes the waker |
+//! | swap to LEFT | AcqRel | the Releases of `finish`; the sender's Acquire before it frees |
 
 #![allow(unsafe_code, reason = "two owners of one allocation; model: src/model/oneshot.rs")]
 

@@ -11,6 +11,11 @@
 //! same thread may use `std::thread::park` as well: it may take our token, but not our state word,
 //! and a thread that took its token is awake and looks at the word.
 //!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | swap in `unpark` | Release | the Acquire in `take`, `park`, `give_up`: what came before the wake-up is seen after it |
+//! | EMPTY to PARKED | Relaxed | nothing is read through it; the swap in `unpark` sees it or is seen |
+//!
 //! This file knows one thread; who waits for what is [`strand`](crate::strand)'s affair.
 
 use std::sync::Arc;

@@ -25,6 +25,12 @@
 //! ```
 //! At least one of them sees the other.
 //!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | fence in `register` | SeqCst | the fences in `notify_one`, `notify_all` |
+//! | `state` store in `pop` | Release | the owner's Acquire loads: the notifier has done with the node |
+//! | `count` | Relaxed | ordered by the fences above, else by the lock |
+//!
 //! **Who may touch what.** `waker` and `links`: whoever holds the list's lock. `state`: written
 //! under the lock while queued, read by the owner at any time; setting it to NOTIFIED is the last
 //! thing a notifier does to a node, for from then on the owner may free it without the lock.

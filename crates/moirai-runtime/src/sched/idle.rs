@@ -27,6 +27,12 @@
 //! is free. The last searcher to find work, and everybody who gives a permit back: change the word
 //! (SeqCst), look at every queue, and wake somebody if there is work. Checked by the models
 //! `park_against_publish`, `the_sleeper_looks_again`, `release_against_publish`.
+//!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | fence in `wake_one` | SeqCst | the exchanges of `end_search`, `sleep`, `release`, and the fence in `Pool::has_work` that follows them |
+//! | every change of the word | SeqCst | each other: one order of who searches and what is free |
+//! | loads of hints | Relaxed | checked by an exchange, or only a hint |
 
 use moirai_sync::__prim::Mutex;
 use moirai_sync::__prim::atomic::{AtomicU32, Ordering, fence};

@@ -2,6 +2,14 @@
 //!
 //! A pool starts threads, but not by knowing what they do: it is given the function that starts
 //! one. It knows queues, sleepers and the driver, and neither the worker's loop nor any task.
+//!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | `granted` swap in `give` | Release | the Acquire swap in `Worker::slumber` |
+//! | fence in `rouse` | SeqCst | the fence in `Worker::wait_in_driver`: it sees the grant, or we see it in the driver |
+//! | fence in `has_work` | SeqCst | the fence in `Idle::wake_one`: published work or a changed word is seen |
+//! | `driver_manned` | SeqCst | belongs to what `has_work` orders |
+//! | `closed` | SeqCst | the moves to IDLE of tasks: see `shut_down_idle` |
 
 #![allow(unsafe_code, reason = "takes the slab's cells for work; model: src/model/task.rs")]
 

@@ -9,6 +9,11 @@
 //! It lies behind the [`Header`](crate::sched::work::Header) that every cell starts with. The
 //! generation counts how often the cell was given out; it stays while the cell lives, so that it can
 //! be part of a name, and a cell whose count is used up is not given out again.
+//!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | exchange in `try_ref` | SeqCst | the store that began the life of the cell, and every move of its owner |
+//! | words of free cells | Relaxed | the owner's; a remote free publishes them with the chunk's word |
 
 use std::ptr::NonNull;
 

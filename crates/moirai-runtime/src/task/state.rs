@@ -35,6 +35,13 @@
 //! This file knows no scheduler and wakes nobody: each move returns a verdict, and the caller acts
 //! on it. All orderings are at least AcqRel for that hand-over (a run sees what its wakers wrote, the
 //! handle sees the output, the last owner sees everything), except where noted.
+//!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | exchange of every move | SeqCst | every other move, as Acquire and Release; `to_idle` also the pool's `closed`: see `Pool::shut_down_idle` |
+//! | store in `begin` | Release | the exchange by which shutdown takes a reference |
+//! | load in `is_complete`, `take_output` | Acquire | `to_complete`: the output is there |
+//! | count in `add_ref` | Relaxed | made from a reference that is held |
 
 use std::fmt;
 
