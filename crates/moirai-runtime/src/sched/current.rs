@@ -28,11 +28,21 @@ pub(crate) struct Context<'a> {
     pub(crate) local: Option<LocalQueue>,
     /// The worker's.
     counters: Option<&'a Counters>,
-    /// Set while the driver wakes tasks on this thread, which looks at them next: they keep their
-    /// order, and no one else is woken.
-    pub(crate) quiet: Cell<bool>,
+    pub(crate) busy: Cell<Busy>,
     /// How many joined tasks run inside each other on this stack.
     pub(crate) inline_depth: Cell<u32>,
+}
+
+/// What the thread is in the middle of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Busy {
+    /// A task, after which it runs the next.
+    Task,
+    /// The driver, which wakes tasks on this thread, and it looks at them next: they keep their
+    /// order, and no one else is woken.
+    Driver,
+    /// A call that blocks: whatever it wakes there, others must run.
+    Blocked,
 }
 
 /// How soon scheduled work is to run.
@@ -47,7 +57,13 @@ pub(crate) enum Place {
 impl<'a> Context<'a> {
     #[inline]
     pub(crate) fn new(pool: &'a Pool, local: Option<LocalQueue>) -> Self {
-        Self { pool, local, counters: None, quiet: Cell::new(false), inline_depth: Cell::new(0) }
+        Self {
+            pool,
+            local,
+            counters: None,
+            busy: Cell::new(Busy::Task),
+            inline_depth: Cell::new(0),
+        }
     }
 
     /// The context of a worker's thread.
@@ -59,13 +75,13 @@ impl<'a> Context<'a> {
     #[inline]
     pub(crate) fn schedule(&self, work: Work, place: Place) {
         let Some(local) = &self.local else { return self.pool.inject(work) };
-        let pushed = match place {
-            Place::Next if !self.quiet.get() => local.push_next(work),
+        let pushed = match (place, self.busy.get()) {
+            (Place::Next, Busy::Task) => local.push_next(work),
             _ => local.push_back(work),
         };
         match pushed {
             Pushed::Next => {}
-            Pushed::Ring if self.quiet.get() => {}
+            Pushed::Ring if self.busy.get() == Busy::Driver => {}
             Pushed::Ring => self.pool.wake_one(),
             Pushed::Overflow(overflow) => self.overflow(overflow),
         }
@@ -134,7 +150,7 @@ pub(crate) fn pool() -> Option<Arc<Pool>> {
 }
 
 /// Queues `work` of `pool`: with this thread if it is a worker of that pool, else in the injector.
-/// Wakes a worker if need be. A closed pool shuts it down at once.
+/// Wakes a worker if need be. A pool that ends shuts it down; see [`Pool::inject`].
 #[inline]
 pub(crate) fn schedule(pool: &Pool, work: Work, place: Place) {
     let mut work = Some(work);

@@ -13,7 +13,7 @@ use moirai_sync::__prim::thread::{self, JoinHandle};
 use moirai_sync::__prim::{Parked, Parker, spin_loop};
 use moirai_sync::strand::{self, Clock, Hooks};
 
-use super::current::{self, Context};
+use super::current::{self, Busy, Context};
 use super::deque::{Missed, RING_CAPACITY};
 use super::idle::{Acquired, Bed, LastSearcher, Search};
 use super::local::LocalQueue;
@@ -50,6 +50,7 @@ fn run(pool: Arc<Pool>, id: usize, local: LocalQueue, begin: Begin) {
         counters: &remote.counters,
         permit: Cell::new(true),
         blocking_depth: Cell::new(0),
+        interrupted: Cell::new(Busy::Task),
     };
     let worker = Worker {
         context: &context,
@@ -76,6 +77,8 @@ struct Seat<'a> {
     permit: Cell<bool>,
     /// Blocking calls inside each other; the outermost gives the permit up.
     blocking_depth: Cell<u32>,
+    /// What the outermost one has interrupted.
+    interrupted: Cell<Busy>,
 }
 
 impl Hooks for Seat<'_> {
@@ -83,6 +86,7 @@ impl Hooks for Seat<'_> {
         let depth = self.blocking_depth.get();
         self.blocking_depth.set(depth + 1);
         if depth == 0 {
+            self.interrupted.set(self.context.busy.replace(Busy::Blocked));
             self.context.share_next();
             if self.permit.replace(false) {
                 self.counters.blocked.add(1);
@@ -95,7 +99,11 @@ impl Hooks for Seat<'_> {
         // Zero if the guard has outlived its task: see `Worker::run`.
         let depth = self.blocking_depth.get().saturating_sub(1);
         self.blocking_depth.set(depth);
-        if depth == 0 && !self.permit.get() {
+        if depth != 0 {
+            return;
+        }
+        self.context.busy.set(self.interrupted.get());
+        if !self.permit.get() {
             // Without a permit the task goes on all the same, up to its next scheduling point.
             self.permit.set(self.context.pool.idle.try_acquire() == Acquired::Yes);
         }
@@ -187,9 +195,9 @@ impl Worker<'_> {
 
     /// What the driver wakes in `f` goes into the ring, in order, and nobody is woken for it.
     fn quietly(&self, f: impl FnOnce()) {
-        self.context.quiet.set(true);
+        self.context.busy.set(Busy::Driver);
         f();
-        self.context.quiet.set(false);
+        self.context.busy.set(Busy::Task);
     }
 
     fn run(&self, work: Work) {
@@ -204,6 +212,7 @@ impl Worker<'_> {
         // A task may leave its guard behind, forgotten or in a thread-local: the next one does not
         // block inside of it.
         self.seat.blocking_depth.set(0);
+        self.context.busy.set(Busy::Task);
     }
 
     /// Takes this worker's share of the injector: one to run, the rest into the ring.

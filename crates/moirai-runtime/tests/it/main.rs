@@ -11,6 +11,7 @@ mod join;
 mod memory;
 mod metrics;
 mod panic;
+mod progress;
 mod shutdown;
 mod steal;
 mod time;
