@@ -13,6 +13,7 @@
 
 #![allow(unsafe_code, reason = "takes the slab's cells for work; model: src/model/task.rs")]
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock, Weak};
@@ -20,8 +21,9 @@ use std::time::Instant;
 
 use moirai_sync::__prim::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use moirai_sync::__prim::thread::JoinHandle;
-use moirai_sync::__prim::{Mutex, Parker, thread};
+use moirai_sync::__prim::{self as prim, Mutex, Parker, thread};
 use moirai_sync::CachePadded;
+use moirai_sync::strand::{self, Clock, Hooks};
 
 use crate::blocking::BlockingPool;
 use crate::slab::{self, Home, Slab};
@@ -49,6 +51,8 @@ pub(crate) struct Pool {
     /// Whether a sleeper waits for the driver.
     driver_manned: AtomicBool,
     closed: AtomicBool,
+    /// What came after the injector was closed, for the closing thread; none once that is done.
+    late: Mutex<Option<Chain>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     me: Weak<Self>,
 }
@@ -113,6 +117,7 @@ impl Pool {
             started: AtomicUsize::new(0),
             driver_manned: AtomicBool::new(false),
             closed: AtomicBool::new(false),
+            late: Mutex::new(Some(Chain::new())),
             threads: Mutex::new(Vec::new()),
             me: Weak::clone(me),
         })
@@ -169,11 +174,13 @@ impl Pool {
         &self.config
     }
 
-    /// Queues work from outside of the workers, and wakes one. A closed pool shuts it down.
+    /// Queues work from outside of the workers, and wakes one. While the pool ends, the closing
+    /// thread shuts it down: the caller may wake or cancel under a lock. Afterwards only what has
+    /// just been spawned comes here, and is shut down at once.
     pub(crate) fn inject(&self, work: Work) {
         match self.injector.push(work) {
             Ok(()) => self.wake_one(),
-            Err(work) => work.shutdown(),
+            Err(work) => self.inject_late(Chain::from_iter([work])),
         }
     }
 
@@ -181,7 +188,19 @@ impl Pool {
     pub(crate) fn inject_chain(&self, chain: Chain) {
         match self.injector.push_chain(chain) {
             Ok(()) => self.wake_one(),
-            Err(chain) => shut_down(chain),
+            Err(chain) => self.inject_late(chain),
+        }
+    }
+
+    #[cold]
+    fn inject_late(&self, chain: Chain) {
+        let mut late = self.late.lock();
+        match &mut *late {
+            Some(late) => late.append(chain),
+            None => {
+                drop(late);
+                shut_down(chain);
+            }
         }
     }
 
@@ -291,17 +310,25 @@ impl Pool {
         for id in self.idle.close() {
             self.remote(id).into_iter().for_each(|remote| self.rouse(remote));
         }
-        shut_down(self.injector.close());
-        shut_down(self.blocking.close());
+        self.end(|| {
+            shut_down(self.injector.close());
+            shut_down(self.blocking.close());
+        });
         self.shut_down_idle();
         // After the idle tasks, whose timers are gone with them.
         self.driver.close();
-        let threads = std::mem::take(&mut *self.threads.lock());
         let me = thread::current().id();
-        for thread in threads.into_iter().filter(|thread| thread.thread().id() != me) {
-            // A worker catches the panics of what it runs; its own would be reported by the hook.
-            drop(thread.join());
+        // One by one: a thread may start another before it ends.
+        loop {
+            let Some(thread) = self.threads.lock().pop() else { break };
+            if thread.thread().id() != me {
+                // A worker catches the panics of what it runs; its own would be reported by the hook.
+                drop(thread.join());
+            }
         }
+        // All of it has been ended as idle, but for what was spawned meanwhile.
+        let late = self.late.lock().take();
+        late.into_iter().for_each(shut_down);
         slab::leave(self);
         self.slab.close();
     }
@@ -314,10 +341,58 @@ impl Pool {
     pub(crate) fn shut_down_idle(&self) {
         // SeqCst fence: the close, then the look at the tasks; pairs with `is_closed` after a run.
         fence(Ordering::SeqCst);
-        self.slab.for_each_live(|cell| {
-            // SAFETY: the pool's cells start with a header, and a reference has been counted.
-            unsafe { Work::from_header(cell.cast()) }.shutdown();
+        self.end(|| {
+            self.slab.for_each_live(|cell| {
+                // SAFETY: the pool's cells start with a header, and a reference has been counted.
+                unsafe { Work::from_header(cell.cast()) }.shutdown();
+            });
         });
+    }
+
+    /// Calls `f`, which ends tasks. A future whose drop blocks may wait for a task that `f` has not
+    /// come to: then another thread goes on.
+    fn end(&self, f: impl FnOnce()) {
+        strand::hooks(|outer| {
+            let ending = Ending { pool: self, outer, relieved: Cell::new(false) };
+            strand::with_hooks(&ending, f);
+        });
+    }
+
+    /// Starts a thread that ends what is left; without one, as with too many, the tasks wait.
+    fn relieve(&self) {
+        let mut threads = self.threads.lock();
+        let limit = self.config.worker_threads + SPARE_THREADS_MAX + RELIEFS_MAX;
+        if threads.len() < limit {
+            let pool = self.arc();
+            let builder = thread::Builder::new().name(format!("{}-shutdown", self.config.name));
+            threads.extend(builder.spawn(move || pool.shut_down_idle()));
+        }
+    }
+}
+
+/// A thread that ends tasks.
+struct Ending<'a> {
+    pool: &'a Pool,
+    outer: Option<&'a dyn Hooks>,
+    /// Whether another thread does it by now.
+    relieved: Cell<bool>,
+}
+
+impl Hooks for Ending<'_> {
+    fn blocking_begin(&self) {
+        if !self.relieved.replace(true) {
+            self.pool.relieve();
+        }
+        self.outer.into_iter().for_each(Hooks::blocking_begin);
+    }
+
+    fn blocking_end(&self) {
+        self.outer.into_iter().for_each(Hooks::blocking_end);
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        // Not the pool's: nobody watches it.
+        self.outer.map_or_else(prim::timer_thread, Hooks::clock)
     }
 }
 
@@ -348,3 +423,6 @@ impl fmt::Debug for Pool {
 /// Threads beyond the workers, started when workers block. At this bound, tasks wait for a blocked
 /// one to go on.
 pub(crate) const SPARE_THREADS_MAX: usize = 256;
+
+/// Threads that the end of a pool may start because drops of futures block.
+const RELIEFS_MAX: usize = 256;

@@ -1,7 +1,9 @@
 //! Ending tasks early.
 
-use std::future::pending;
-use std::sync::Arc;
+use std::cell::Cell;
+use std::future::{pending, poll_fn};
+use std::sync::{Arc, Barrier, Mutex};
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use moirai_runtime::{TaskError, sleep};
@@ -89,4 +91,78 @@ fn a_task_that_nobody_can_wake_is_dropped() {
             .detach();
         assert!(receiver.recv().is_err());
     });
+}
+
+thread_local! {
+    /// Whether the thread is inside of a call that must not drop a future.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+fn inside<R>(f: impl FnOnce() -> R) -> R {
+    INSIDE.set(true);
+    let result = f();
+    INSIDE.set(false);
+    result
+}
+
+/// Notes where it is dropped.
+#[derive(Clone, Default)]
+struct Places(Arc<Mutex<Vec<Place>>>);
+
+struct Place {
+    thread: String,
+    inside: bool,
+}
+
+/// A future's part that tells [`Places`] of its drop.
+struct Noted(Places);
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        let thread = std::thread::current().name().unwrap_or_default().to_owned();
+        self.0.0.lock().unwrap().push(Place { thread, inside: INSIDE.get() });
+    }
+}
+
+/// Whoever cancels or wakes may hold a lock that the future's drop takes.
+#[test]
+fn a_wake_or_a_cancel_drops_no_future_even_while_the_runtime_ends() {
+    const TASKS: usize = if cfg!(miri) { 8 } else { 400 };
+    for _ in 0..if cfg!(miri) { 1 } else { 30 } {
+        watch(|| {
+            let runtime = runtime(2);
+            let places = Places::default();
+            let (sender, wakers) = channel::bounded::<Waker>(TASKS);
+            let tasks: Vec<_> = (0..TASKS)
+                .map(|_| {
+                    let (noted, sender) = (Noted(places.clone()), sender.clone());
+                    runtime.spawn(poll_fn(move |cx| {
+                        let _ = &noted;
+                        let _ = sender.try_send(cx.waker().clone());
+                        Poll::<()>::Pending
+                    }))
+                })
+                .collect();
+            let wakers: Vec<_> = (0..TASKS).map(|_| wakers.recv().unwrap()).collect();
+            let start = Barrier::new(3);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    start.wait();
+                    // From the end: shutdown comes from the beginning.
+                    tasks.iter().rev().for_each(|task| inside(|| task.cancel()));
+                });
+                scope.spawn(|| {
+                    start.wait();
+                    wakers.into_iter().for_each(|waker| inside(|| waker.wake()));
+                });
+                start.wait();
+                drop(runtime);
+            });
+            let places = places.0.lock().unwrap();
+            assert_eq!(places.len(), TASKS);
+            for place in places.iter() {
+                assert!(!place.inside, "dropped inside of a wake or cancel on {:?}", place.thread);
+            }
+        });
+    }
 }

@@ -54,6 +54,21 @@ fn works_on(runtime: &Runtime) {
     assert_eq!(sum, TASKS * (TASKS - 1) / 2);
 }
 
+/// Does something when it is dropped, wherever that is.
+struct AtDrop(Option<Box<dyn FnOnce() + Send>>);
+
+impl AtDrop {
+    fn new(f: impl FnOnce() + Send + 'static) -> Self {
+        Self(Some(Box::new(f)))
+    }
+}
+
+impl Drop for AtDrop {
+    fn drop(&mut self) {
+        self.0.take().into_iter().for_each(|f| f());
+    }
+}
+
 /// Under Miri each costs milliseconds.
 const TASKS: u32 = if cfg!(miri) { 20 } else { 1000 };
 

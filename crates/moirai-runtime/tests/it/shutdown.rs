@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use moirai_runtime::{Runtime, SpawnFailed, TaskError, TaskHandle, block_on, sleep};
+use moirai_runtime::{
+    Runtime, SpawnFailed, TaskError, TaskHandle, block_on, result_channel, sleep,
+};
 use moirai_sync::{channel, strand};
 
-use crate::{runtime, watch};
+use crate::{AtDrop, runtime, watch};
 
 #[test]
 fn a_handle_is_joined_after_its_runtime_is_gone() {
@@ -191,5 +193,46 @@ fn a_thread_local_destructor_may_spawn() {
             .join()
             .unwrap();
         drop(runtime);
+    });
+}
+
+/// More tasks that wait in their drop than there are threads to drop them on: half of them for a
+/// task, as a scope does, half for what a task holds. Fails if nobody goes on with the others while
+/// a drop blocks.
+#[test]
+fn idle_tasks_whose_drops_wait_for_others_do_not_stop_the_shutdown() {
+    watch(|| {
+        let runtime = runtime(1);
+        let (idle, waiting) = channel::bounded(8);
+        let (senders, tasks): (Vec<_>, Vec<_>) = (0..8)
+            .map(|_| {
+                let (sender, receiver) = result_channel::<AtDrop>();
+                let idle = idle.clone();
+                let task = runtime.spawn(async move {
+                    let _waits = receiver.await;
+                    idle.send_async(()).await.unwrap();
+                    pending::<()>().await;
+                });
+                (sender, task)
+            })
+            .unzip();
+        // Spawned last, so that shutdown finds them last.
+        for (n, sender) in senders.into_iter().enumerate() {
+            let (held, released) = channel::bounded::<()>(1);
+            let last = runtime.spawn(async move {
+                pending::<()>().await;
+                drop(held);
+            });
+            let waits = AtDrop::new(move || match n % 2 {
+                0 => assert!(matches!(last.join(), Err(TaskError::Cancelled))),
+                _ => assert!(released.recv().is_err()),
+            });
+            assert!(sender.send(waits).is_ok());
+        }
+        (0..8).for_each(|_| waiting.recv().unwrap());
+        drop(runtime);
+        for task in tasks {
+            assert!(matches!(task.join(), Err(TaskError::Cancelled)));
+        }
     });
 }
