@@ -21,7 +21,7 @@ use super::harness::Claimed;
 use super::id::TaskId;
 use super::raw::TaskRef;
 use super::side::Side;
-use super::state::{Claim, Output, TakeOutput, ToScheduled, WaiterMove, Waiting};
+use super::state::{Claim, HandleDropped, TakeOutput, ToScheduled, WaiterMove, Waiting};
 
 /// Owns the result of a spawned task: wait for it, ask for it, cancel it. Also a future.
 ///
@@ -44,7 +44,8 @@ use super::state::{Claim, Output, TakeOutput, ToScheduled, WaiterMove, Waiting};
 /// ```
 #[must_use = "dropping a handle detaches the task; say so with `detach`"]
 pub struct TaskHandle<T> {
-    task: TaskRef,
+    /// Given up by the handle's own drop, with one exchange.
+    task: ManuallyDrop<TaskRef>,
     _output: PhantomData<fn() -> T>,
 }
 
@@ -53,7 +54,7 @@ impl<T> TaskHandle<T> {
     ///
     /// `task` is the handle's reference to a cell whose output is a `T`.
     pub(super) unsafe fn new(task: TaskRef) -> Self {
-        Self { task, _output: PhantomData }
+        Self { task: ManuallyDrop::new(task), _output: PhantomData }
     }
 
     /// Waits for the result on the current strand.
@@ -299,9 +300,17 @@ impl<T> Future for TaskHandle<T> {
 impl<T> Drop for TaskHandle<T> {
     fn drop(&mut self) {
         self.take_waiter();
-        if self.task.core().state.drop_handle() == Output::Caller {
-            // SAFETY: the task is complete and its output was not taken: it is the handle's.
-            unsafe { (self.task.core().ops().drop_output)(self.task.as_ptr()) };
+        match self.task.core().state.drop_handle() {
+            // SAFETY: the handle's reference has just been given up.
+            HandleDropped::Reference(dropped) => unsafe { self.task.dropped(dropped) },
+            HandleDropped::Output => {
+                // SAFETY: the task is complete and its output was not taken: it is the handle's. So
+                // is the reference, which nobody uses after this.
+                unsafe {
+                    (self.task.core().ops().drop_output)(self.task.as_ptr());
+                    ManuallyDrop::drop(&mut self.task);
+                }
+            }
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::sched::current::{self, Place};
 use crate::sched::work::{Kind, Work};
 
 use super::raw::{self, Cell, Core, Stage, TaskRef, contain, drop_contained};
-use super::state::{Output, ToIdle, ToRunning, ToShutdown, Waiting};
+use super::state::{Completed, Output, ToIdle, ToRunning, ToShutdown, Waiting};
 use super::waker;
 
 /// How a joining worker got the task.
@@ -37,7 +37,7 @@ pub(super) unsafe fn run<F: Future>(task: TaskRef) {
         // SAFETY: the caller says so, and the state is RUNNING by this thread.
         ToRunning::Run => unsafe { poll::<F>(task) },
         // SAFETY: as above.
-        ToRunning::Cancel => unsafe { end::<F>(&task, TaskError::Cancelled) },
+        ToRunning::Cancel => unsafe { end::<F>(task, TaskError::Cancelled) },
         ToRunning::Stale => {}
     }
 }
@@ -52,7 +52,7 @@ pub(super) unsafe fn run_claimed<F: Future>(task: TaskRef, claimed: Claimed) {
         // SAFETY: the caller says so.
         Claimed::Run => unsafe { poll::<F>(task) },
         // SAFETY: as above.
-        Claimed::Cancel => unsafe { end::<F>(&task, TaskError::Cancelled) },
+        Claimed::Cancel => unsafe { end::<F>(task, TaskError::Cancelled) },
     }
 }
 
@@ -64,7 +64,7 @@ pub(super) unsafe fn run_claimed<F: Future>(task: TaskRef, claimed: Claimed) {
 pub(super) unsafe fn shutdown<F: Future>(task: TaskRef) {
     match task.core().state.to_shutdown() {
         // SAFETY: the caller says so, and the state is RUNNING by this thread.
-        ToShutdown::Drop => unsafe { end::<F>(&task, TaskError::Cancelled) },
+        ToShutdown::Drop => unsafe { end::<F>(task, TaskError::Cancelled) },
         ToShutdown::Leave => {}
     }
 }
@@ -74,7 +74,7 @@ pub(super) unsafe fn shutdown<F: Future>(task: TaskRef) {
 /// # Safety
 ///
 /// `task` is a cell of `F`, and its state is RUNNING by this thread.
-pub(super) unsafe fn end<F: Future>(task: &TaskRef, error: TaskError) {
+pub(super) unsafe fn end<F: Future>(task: TaskRef, error: TaskError) {
     // SAFETY: the caller says so.
     let stage = unsafe { stage::<F>(task.as_ptr()) };
     // SAFETY: while RUNNING the union is ours and holds the future.
@@ -129,7 +129,7 @@ unsafe fn poll<F: Future>(task: TaskRef) {
                     current::schedule(unsafe { pool.as_ref() }, work, Place::Back);
                 }
                 // SAFETY: the state is still RUNNING by this thread.
-                ToIdle::Cancel => unsafe { end::<F>(&task, TaskError::Cancelled) },
+                ToIdle::Cancel => unsafe { end::<F>(task, TaskError::Cancelled) },
                 ToIdle::Free => {
                     // SAFETY: nobody else has a reference, so the union is still ours.
                     drop_contained(unsafe { FutureInPlace::new(stage) });
@@ -157,7 +157,7 @@ unsafe fn poll<F: Future>(task: TaskRef) {
         }
     };
     // SAFETY: the union is ours and empty.
-    unsafe { complete::<F>(&task, result) };
+    unsafe { complete::<F>(task, result) };
 }
 
 /// Stores the result and ends the task.
@@ -165,17 +165,21 @@ unsafe fn poll<F: Future>(task: TaskRef) {
 /// # Safety
 ///
 /// `task` is a cell of `F`, its state is RUNNING by this thread, and its union is empty.
-unsafe fn complete<F: Future>(task: &TaskRef, result: TaskResult<F::Output>) {
+unsafe fn complete<F: Future>(task: TaskRef, result: TaskResult<F::Output>) {
     // SAFETY: the caller says so.
     unsafe { (*stage::<F>(task.as_ptr())).output = ManuallyDrop::new(result) };
     let core = task.core();
-    let completed = core.state.to_complete();
-    if completed.waiter == Waiting::Yes {
+    let Completed::Act { output, waiter } = core.state.to_complete() else {
+        // The reference went with the move.
+        let _: NonNull<Core> = task.into_ptr();
+        return;
+    };
+    if waiter == Waiting::Yes {
         // SAFETY: WAITER was set when the task completed, so the slot is the runner's.
         let waker = core.waiter.with_mut(|waiter| unsafe { (*waiter).take() });
         drop_contained(WakeOnDrop(waker));
     }
-    if completed.output == Output::Caller {
+    if output == Output::Caller {
         // SAFETY: there was no handle when the task completed: the output is the runner's.
         unsafe { drop_output::<F>(task.as_ptr()) };
     }

@@ -252,7 +252,20 @@ impl Clone for TaskRef {
 
 impl Drop for TaskRef {
     fn drop(&mut self) {
-        match self.core().state.drop_ref() {
+        let dropped = self.core().state.drop_ref();
+        // SAFETY: the reference has just been given up.
+        unsafe { self.dropped(dropped) }
+    }
+}
+
+impl TaskRef {
+    /// Does what dropping a reference leaves to do.
+    ///
+    /// # Safety
+    ///
+    /// The state word says so of this reference, which is not used again.
+    pub(super) unsafe fn dropped(&self, dropped: RefDropped) {
+        match dropped {
             RefDropped::Others => {}
             // SAFETY: this was the last reference.
             RefDropped::Free => unsafe { free(self.0) },

@@ -77,7 +77,7 @@ fn refuse<F: Future>(task: &TaskRef, entry: Work, reason: SpawnFailed) {
             // SAFETY: the claim has counted a reference.
             let runner = unsafe { TaskRef::from_ptr(task.as_ptr()) };
             // SAFETY: a cell of `F`, RUNNING by the claim.
-            unsafe { harness::end::<F>(&runner, TaskError::SpawnFailed(reason)) }
+            unsafe { harness::end::<F>(runner, TaskError::SpawnFailed(reason)) }
         }
         Claim::Cancel | Claim::Refused => {}
     }

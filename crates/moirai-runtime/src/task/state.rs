@@ -110,9 +110,21 @@ pub(crate) enum ToIdle {
 /// What the runner does after it has stored the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub(crate) struct Completed {
-    pub(crate) output: Output,
-    pub(crate) waiter: Waiting,
+pub(crate) enum Completed {
+    /// Nothing: the handle has the output, nobody waits, and the runner's reference is gone.
+    Done,
+    /// This; the reference is still the runner's.
+    Act { output: Output, waiter: Waiting },
+}
+
+/// What the end of the handle leaves to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum HandleDropped {
+    /// The handle's reference is gone, and this follows.
+    Reference(RefDropped),
+    /// The output is the caller's to drop; the reference is still the handle's.
+    Output,
 }
 
 /// Whose the output is.
@@ -123,8 +135,6 @@ pub(crate) enum Output {
     Handle,
     /// Of the caller, who drops it.
     Caller,
-    /// There is none yet, or no more.
-    None,
 }
 
 /// Whether the waiter slot holds a waker that is now the caller's.
@@ -255,7 +265,12 @@ impl State {
         self.change(|word| {
             let output = if word & HANDLE == 0 { Output::Caller } else { Output::Handle };
             let waiter = if word & WAITER == 0 { Waiting::No } else { Waiting::Yes };
-            (word & !(RUNNING | SCHEDULED) | COMPLETE, Completed { output, waiter })
+            let complete = word & !(RUNNING | SCHEDULED) | COMPLETE;
+            match (output, waiter) {
+                // The handle has a reference too: this is not the last.
+                (Output::Handle, Waiting::No) => (complete - REF_ONE, Completed::Done),
+                _ => (complete, Completed::Act { output, waiter }),
+            }
         })
     }
 
@@ -354,15 +369,14 @@ impl State {
         if self.0.load(Ordering::Relaxed) & WAITER == 0 { Waiting::No } else { Waiting::Yes }
     }
 
-    /// The handle goes away; says whose the output is now.
-    pub(crate) fn drop_handle(&self) -> Output {
+    /// The handle goes away, and its reference with it unless the output is left.
+    pub(crate) fn drop_handle(&self) -> HandleDropped {
         self.change(|word| {
-            let output = if word & COMPLETE == 0 || word & TAKEN != 0 {
-                Output::None
-            } else {
-                Output::Caller
-            };
-            (word & !HANDLE, output)
+            if word & (COMPLETE | TAKEN) == COMPLETE {
+                return (word & !HANDLE, HandleDropped::Output);
+            }
+            let (word, verdict) = without_ref(word & !HANDLE);
+            (word, HandleDropped::Reference(verdict))
         })
     }
 
@@ -375,15 +389,17 @@ impl State {
     }
 
     pub(crate) fn drop_ref(&self) -> RefDropped {
-        self.change(|word| {
-            if refs(word) > 1 {
-                (word - REF_ONE, RefDropped::Others)
-            } else if word & COMPLETE != 0 {
-                (word - REF_ONE, RefDropped::Free)
-            } else {
-                (word | CANCELLED | SCHEDULED | ENQUEUED, RefDropped::Abandoned)
-            }
-        })
+        self.change(without_ref)
+    }
+}
+
+fn without_ref(word: u64) -> (u64, RefDropped) {
+    if refs(word) > 1 {
+        (word - REF_ONE, RefDropped::Others)
+    } else if word & COMPLETE != 0 {
+        (word - REF_ONE, RefDropped::Free)
+    } else {
+        (word | CANCELLED | SCHEDULED | ENQUEUED, RefDropped::Abandoned)
     }
 }
 
