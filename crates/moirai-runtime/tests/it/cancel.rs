@@ -2,14 +2,15 @@
 
 use std::cell::Cell;
 use std::future::{pending, poll_fn};
-use std::sync::{Arc, Barrier, Mutex};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-use moirai_runtime::{TaskError, sleep};
+use moirai_runtime::{Runtime, TaskError, TaskHandle, sleep};
 use moirai_sync::channel;
 
-use crate::{runtime, watch, works_on};
+use crate::{AtDrop, named, runtime, watch, works_on};
 
 #[test]
 fn a_cancelled_task_drops_its_future_whatever_it_waits_for() {
@@ -124,45 +125,183 @@ impl Drop for Noted {
     }
 }
 
-/// Whoever cancels or wakes may hold a lock that the future's drop takes.
+/// Whoever cancels or wakes may hold a lock that the future's drop takes. Fails if what comes after
+/// the injector's close is shut down in place.
 #[test]
 fn a_wake_or_a_cancel_drops_no_future_even_while_the_runtime_ends() {
-    const TASKS: usize = if cfg!(miri) { 8 } else { 400 };
-    for _ in 0..if cfg!(miri) { 1 } else { 30 } {
-        watch(|| {
-            let runtime = runtime(2);
-            let places = Places::default();
-            let (sender, wakers) = channel::bounded::<Waker>(TASKS);
-            let tasks: Vec<_> = (0..TASKS)
-                .map(|_| {
-                    let (noted, sender) = (Noted(places.clone()), sender.clone());
-                    runtime.spawn(poll_fn(move |cx| {
-                        let _ = &noted;
-                        let _ = sender.try_send(cx.waker().clone());
-                        Poll::<()>::Pending
-                    }))
-                })
-                .collect();
-            let wakers: Vec<_> = (0..TASKS).map(|_| wakers.recv().unwrap()).collect();
-            let start = Barrier::new(3);
+    watch(|| {
+        let runtime = runtime(1);
+        let places = Places::default();
+        let (sender, wakers) = channel::bounded::<Waker>(3);
+        let [cancelled, woken, detached] = [(); 3].map(|()| {
+            let (noted, sender) = (Noted(places.clone()), sender.clone());
+            runtime.spawn(poll_fn(move |cx| {
+                let _ = &noted;
+                let _ = sender.try_send(cx.waker().clone());
+                Poll::<()>::Pending
+            }))
+        });
+        let [first, second, third] = [(); 3].map(|()| wakers.recv().unwrap());
+        detached.detach();
+        // The worker is busy, so what is spawned now stays in the injector, and the shutdown stands
+        // still where it drops that.
+        let (release, busy) = std::sync::mpsc::channel::<()>();
+        let (started, begun) = channel::bounded(1);
+        runtime.spawn_parallel(move || started.send(()).map(|()| busy.recv())).detach();
+        begun.recv().unwrap();
+        let (closing, closed) = std::sync::mpsc::channel();
+        let (go, gate) = std::sync::mpsc::channel::<()>();
+        let at_drop = AtDrop::new(move || {
+            closing.send(()).unwrap();
+            let _ = gate.recv();
+        });
+        runtime.spawn_parallel(move || drop(at_drop)).detach();
+        let ends = std::thread::spawn(move || drop(runtime));
+        closed.recv().unwrap();
+        inside(|| {
+            cancelled.cancel();
+            first.wake();
+            second.wake();
+            // Of the detached one, the last reference.
+            third.wake_by_ref();
+            drop(third);
+        });
+        assert_eq!(places.0.lock().unwrap().len(), 0);
+        drop((go, release));
+        ends.join().unwrap();
+        assert!(matches!(woken.join(), Err(TaskError::Cancelled)));
+        assert_eq!(places.0.lock().unwrap().len(), 3);
+    });
+}
+
+/// A task that waits for ever, and holds what tells of its drop.
+fn idle_task(runtime: &Runtime, places: &Places) -> TaskHandle<()> {
+    let (polled, idle) = channel::bounded::<()>(1);
+    let (noted, mut polled) = (Noted(places.clone()), Some(polled));
+    let task = runtime.spawn(poll_fn(move |_| {
+        let _ = &noted;
+        // It is idle in a moment.
+        drop(polled.take());
+        Poll::<()>::Pending
+    }));
+    assert!(idle.recv().is_err());
+    task
+}
+
+/// Fails if `cancel` drops an idle future itself.
+#[test]
+fn a_cancelled_future_is_dropped_once_by_a_worker_whoever_cancels_it() {
+    type Canceller = fn(&Runtime, TaskHandle<()>);
+    let cancellers: [Canceller; 5] = [
+        |_, task| inside(|| task.cancel()),
+        |_, task| {
+            let task = task.cancel_on_drop();
+            inside(|| drop(task));
+        },
+        |runtime, task| {
+            runtime.spawn(async move { inside(|| task.cancel()) }).join().unwrap();
+        },
+        |runtime, task| {
+            runtime.spawn_blocking(move || inside(|| task.cancel())).join().unwrap();
+        },
+        |_, task| {
+            // Again and again, from all sides.
             std::thread::scope(|scope| {
-                scope.spawn(|| {
-                    start.wait();
-                    // From the end: shutdown comes from the beginning.
-                    tasks.iter().rev().for_each(|task| inside(|| task.cancel()));
-                });
-                scope.spawn(|| {
-                    start.wait();
-                    wakers.into_iter().for_each(|waker| inside(|| waker.wake()));
-                });
-                start.wait();
-                drop(runtime);
+                (0..3).for_each(|_| drop(scope.spawn(|| inside(|| task.cancel()))));
             });
-            let places = places.0.lock().unwrap();
-            assert_eq!(places.len(), TASKS);
-            for place in places.iter() {
-                assert!(!place.inside, "dropped inside of a wake or cancel on {:?}", place.thread);
+        },
+    ];
+    for workers in [1, 2] {
+        watch(move || {
+            for cancel in cancellers {
+                let runtime = named("cancelling", workers);
+                let places = Places::default();
+                cancel(&runtime, idle_task(&runtime, &places));
+                while places.0.lock().unwrap().is_empty() {
+                    std::thread::yield_now();
+                }
+                drop(runtime);
+                let places = places.0.lock().unwrap();
+                let [place] = &places[..] else { panic!("dropped {} times", places.len()) };
+                assert!(place.thread.starts_with("cancelling-worker-"), "{:?}", place.thread);
+                assert!(!place.inside);
             }
+        });
+    }
+}
+
+/// Fails if the walk over the idle tasks is made twice without looking who has been ended.
+#[test]
+fn a_runtime_that_ends_drops_each_idle_future_once_on_a_worker_or_where_it_is_dropped() {
+    const TASKS: usize = if cfg!(miri) { 5 } else { 200 };
+    watch(|| {
+        let runtime = named("ending", 2);
+        let places = Places::default();
+        let tasks: Vec<_> = (0..TASKS).map(|_| idle_task(&runtime, &places)).collect();
+        std::thread::Builder::new()
+            .name("ending-here".into())
+            .spawn(move || drop(runtime))
+            .unwrap()
+            .join()
+            .unwrap();
+        let places = places.0.lock().unwrap();
+        assert_eq!(places.len(), TASKS);
+        assert!(places.iter().all(|place| place.thread.starts_with("ending-")));
+        drop(tasks);
+    });
+}
+
+/// Fails if a future is dropped under a lock of the runtime's.
+#[test]
+fn a_future_that_is_dropped_may_spawn_cancel_join_and_wake() {
+    for (workers, ends) in [(1, false), (2, false), (1, true), (2, true)] {
+        watch(move || {
+            let runtime = runtime(workers);
+            let handle = runtime.handle().clone();
+            let places = Places::default();
+            let dropped = Arc::new(AtomicUsize::new(0));
+            let (sender, wakers) = channel::bounded(1);
+            let woken = runtime.spawn(poll_fn(move |cx| {
+                let _ = sender.try_send(cx.waker().clone());
+                Poll::<()>::Pending
+            }));
+            let (waker, joined) = (wakers.recv().unwrap(), idle_task(&runtime, &places));
+            let other = idle_task(&runtime, &places);
+            let at_drop = AtDrop::new({
+                let dropped = Arc::clone(&dropped);
+                move || {
+                    other.cancel();
+                    assert!(!joined.is_finished() || ends);
+                    joined.cancel();
+                    assert!(matches!(joined.join(), Err(TaskError::Cancelled)));
+                    waker.wake();
+                    // One in a chunk, one in an allocation of its own.
+                    let large = [0_u8; 4000];
+                    let (small, large) = (
+                        handle.spawn(async { 1 }),
+                        handle.spawn(async move { usize::from(large[7]) }),
+                    );
+                    assert!(handle.task_pool().live_tasks > 0);
+                    for result in [small.join(), large.join(), other.join().map(|()| 0)] {
+                        drop(result);
+                    }
+                    dropped.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+            let task = runtime.spawn(async move {
+                let _at_drop = at_drop;
+                pending::<()>().await;
+            });
+            if ends {
+                drop(runtime);
+                assert!(matches!(task.join(), Err(TaskError::Cancelled)));
+            } else {
+                task.cancel();
+                assert!(matches!(task.join(), Err(TaskError::Cancelled)));
+                woken.cancel();
+                works_on(&runtime);
+            }
+            assert_eq!(dropped.load(Ordering::SeqCst), 1);
         });
     }
 }

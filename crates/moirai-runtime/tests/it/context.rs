@@ -8,11 +8,7 @@ use moirai_runtime::{
 };
 use moirai_sync::channel;
 
-use crate::{runtime, watch};
-
-fn named(name: &str) -> Runtime {
-    Runtime::builder().worker_threads(1).name(name).build().unwrap()
-}
+use crate::{named, runtime, watch};
 
 fn thread_name() -> String {
     std::thread::current().name().unwrap_or_default().to_owned()
@@ -21,7 +17,7 @@ fn thread_name() -> String {
 #[test]
 fn free_functions_use_the_runtime_they_are_called_on() {
     watch(|| {
-        let runtime = named("north");
+        let runtime = named("north", 1);
         let name = runtime.block_on(async { spawn(async { thread_name() }).await.unwrap() });
         assert!(name.starts_with("north-worker-"), "{name}");
         let name =
@@ -61,9 +57,9 @@ fn two_runtimes_share_a_channel() {
 #[test]
 fn a_runtime_inside_a_task_of_another_hides_it_and_gives_it_back() {
     watch(|| {
-        let outer = named("outer");
+        let outer = named("outer", 1);
         let task = outer.spawn(async {
-            let inner = named("inner");
+            let inner = named("inner", 1);
             let (here, there) = inner.block_on(async {
                 // On the outer's worker, with the inner runtime current; the inner's timer wakes it.
                 sleep(Duration::from_millis(1)).await;

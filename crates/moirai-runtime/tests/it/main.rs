@@ -6,12 +6,14 @@
 mod blocking;
 mod cancel;
 mod context;
+mod drops;
 mod errors;
 mod join;
 mod memory;
 mod metrics;
 mod panic;
 mod progress;
+mod reenter;
 mod shutdown;
 mod steal;
 mod time;
@@ -44,6 +46,10 @@ fn watch<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
 
 fn runtime(workers: usize) -> Runtime {
     Runtime::builder().worker_threads(workers).build().unwrap()
+}
+
+fn named(name: &str, workers: usize) -> Runtime {
+    Runtime::builder().worker_threads(workers).name(name).build().unwrap()
 }
 
 /// What went wrong before, many tasks run.
