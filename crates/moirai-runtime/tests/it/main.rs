@@ -13,6 +13,7 @@ mod memory;
 mod metrics;
 mod panic;
 mod progress;
+mod random;
 mod reenter;
 mod shutdown;
 mod steal;
@@ -21,7 +22,7 @@ mod waker;
 
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use moirai_runtime::Runtime;
 
@@ -58,6 +59,35 @@ fn works_on(runtime: &Runtime) {
     let handles: Vec<_> = (0..TASKS).map(|i| runtime.spawn(async move { i })).collect();
     let sum: u32 = handles.into_iter().map(|handle| handle.join().unwrap()).sum();
     assert_eq!(sum, TASKS * (TASKS - 1) / 2);
+}
+
+/// Draws numbers (Marsaglia's xorshift). A failing test shows the seed, and runs the same again with
+/// it in `MOIRAI_SEED`.
+#[derive(Clone, Debug)]
+struct Random(u64);
+
+impl Random {
+    /// With a seed from the environment or the clock, which is printed.
+    fn seeded() -> Self {
+        let given = std::env::var("MOIRAI_SEED").ok().and_then(|seed| seed.parse().ok());
+        let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let seed = given.unwrap_or(clock.as_nanos() as u64);
+        eprintln!("seed {seed}");
+        Self(seed | 1)
+    }
+
+    /// One of `0..n`.
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % n
+    }
+
+    /// Another series, for another task.
+    fn fork(&mut self) -> Self {
+        Self(self.below(1 << 50) << 1 | 1)
+    }
 }
 
 /// Does something when it is dropped, wherever that is.

@@ -1,5 +1,6 @@
 //! How a runtime ends.
 
+use std::cell::RefCell;
 use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -9,9 +10,10 @@ use std::time::{Duration, Instant};
 use moirai_runtime::{
     Runtime, SpawnFailed, TaskError, TaskHandle, block_on, result_channel, sleep,
 };
-use moirai_sync::{channel, strand};
+use moirai_sync::channel::{self, Sender};
+use moirai_sync::strand;
 
-use crate::{AtDrop, runtime, watch};
+use crate::{AtDrop, runtime, watch, works_on};
 
 #[test]
 fn a_handle_is_joined_after_its_runtime_is_gone() {
@@ -174,26 +176,120 @@ fn a_task_that_spawns_while_the_runtime_ends_loses_nothing() {
     println!("{rounds} rounds");
 }
 
+thread_local! {
+    /// What a thread does when it ends.
+    static AT_EXIT: RefCell<Vec<AtDrop>> = const { RefCell::new(Vec::new()) };
+}
+
+fn at_exit(f: impl FnOnce() + Send + 'static) {
+    AT_EXIT.with(|slot| slot.borrow_mut().push(AtDrop::new(f)));
+}
+
+/// Fails if a thread-local of the runtime's is reached without asking whether it is still there.
 #[test]
-fn a_thread_local_destructor_may_spawn() {
-    struct AtExit(Option<moirai_runtime::Handle>);
-    impl Drop for AtExit {
-        fn drop(&mut self) {
-            if let Some(handle) = self.0.take() {
-                drop(handle.spawn(async {}));
-            }
-        }
-    }
-    thread_local!(static AT_EXIT: std::cell::RefCell<AtExit> = const { std::cell::RefCell::new(AtExit(None)) });
+fn a_thread_local_destructor_may_use_a_runtime() {
     watch(|| {
-        let runtime: Runtime = runtime(1);
-        let handle = runtime.handle().clone();
-        runtime
-            .spawn(async move { AT_EXIT.with(|slot| slot.borrow_mut().0 = Some(handle)) })
-            .join()
-            .unwrap();
-        drop(runtime);
+        let (ending, living) = (runtime(1), Arc::new(runtime(1)));
+        let (done, exits) = channel::bounded(16);
+        let use_both = |ending: &Runtime| {
+            let (ending, living) = (ending.handle().clone(), Arc::clone(&living));
+            let done = done.clone();
+            move || {
+                drop(ending.spawn(async {}));
+                ending.spawn(pending::<()>()).cancel();
+                assert_eq!(living.spawn(async { 7 }).join().unwrap(), 7);
+                assert_eq!(living.spawn_blocking(|| 7).join().unwrap(), 7);
+                assert_eq!(living.block_on(async { sleep(Duration::ZERO).await }), ());
+                living.handle().clone().spawn_parallel(|| ()).detach();
+                done.send(()).unwrap();
+            }
+        };
+        // Registered after the runtime's own thread-locals, and before.
+        let (worker, job) = (use_both(&ending), use_both(&ending));
+        ending.spawn(async move { at_exit(worker) }).join().unwrap();
+        ending.spawn_blocking(move || at_exit(job)).join().unwrap();
+        for first in [true, false] {
+            let (call, handle) = (use_both(&ending), ending.handle().clone());
+            let thread = std::thread::spawn(move || {
+                let spawn = || drop(handle.block_on(handle.spawn(async {})));
+                if first {
+                    spawn();
+                }
+                at_exit(call);
+                spawn();
+            });
+            thread.join().unwrap();
+        }
+        drop(ending);
+        (0..4).for_each(|_| exits.recv().unwrap());
+        works_on(&living);
     });
+}
+
+/// Fails if `close` joins the thread that calls it.
+#[test]
+fn a_runtime_is_dropped_by_whatever_runs_on_it_or_by_an_ending_thread() {
+    fn check(end: impl FnOnce(Runtime, Sender<()>)) {
+        let runtime = runtime(2);
+        let idle = runtime.spawn(pending::<()>());
+        let (sender, receiver) = channel::bounded(1);
+        end(runtime, sender);
+        receiver.recv().unwrap();
+        assert!(matches!(idle.join(), Err(TaskError::Cancelled)));
+    }
+    watch(|| {
+        check(|runtime, sender| {
+            let handle = runtime.handle().clone();
+            let job = move || (drop(runtime), sender.send(())).1.unwrap();
+            handle.spawn_blocking(job).detach();
+        });
+        check(|runtime, sender| {
+            let handle = runtime.handle().clone();
+            let closure = move || (drop(runtime), sender.send(())).1.unwrap();
+            handle.spawn_parallel(closure).detach();
+        });
+        // By a future that is dropped on a worker.
+        check(|runtime, sender| {
+            let handle = runtime.handle().clone();
+            let at_drop = AtDrop::new(move || (drop(runtime), sender.send(())).1.unwrap());
+            let task = handle.spawn(async move {
+                let _at_drop = at_drop;
+                pending::<()>().await;
+            });
+            task.cancel();
+        });
+        // By a worker of another runtime that ends.
+        check(|runtime, sender| {
+            let other = crate::runtime(1);
+            let exit = move || (drop(runtime), sender.send(())).1.unwrap();
+            other.spawn(async move { at_exit(exit) }).join().unwrap();
+        });
+    });
+}
+
+/// The pool goes with the last pointer to it, on one of its own threads. Fails if the
+/// shutdown leaves idle tasks alone.
+#[test]
+fn the_last_handle_is_dropped_on_a_worker() {
+    for _ in 0..if cfg!(miri) { 2 } else { 100 } {
+        watch(|| {
+            let runtime = runtime(1);
+            let handle = runtime.handle().clone();
+            let tasks: Vec<_> = (0..10).map(|_| handle.spawn(pending::<()>())).collect();
+            let (sender, receiver) = channel::bounded(1);
+            let last = handle.clone();
+            let task = handle.spawn(async move {
+                drop(runtime);
+                assert!(tasks.iter().all(TaskHandle::is_finished));
+                drop(tasks);
+                drop(last);
+                sender.send(()).unwrap();
+            });
+            drop(handle);
+            task.detach();
+            receiver.recv().unwrap();
+        });
+    }
 }
 
 /// More tasks that wait in their drop than there are threads to drop them on: half of them for a
