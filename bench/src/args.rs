@@ -11,11 +11,11 @@ use crate::sizes::NAME as SIZES;
 pub(crate) const USAGE: &str = "\
 Usage: moirai-bench exec [OPTIONS]
        moirai-bench deque [OPTIONS]
-       moirai-bench sizes
+       moirai-bench sizes [--json FILE]
 
 exec    measures Moirai and its rivals in one process, rounds interleaved; lower is better everywhere
 deque   the same for the queues of an executor: push, pop, steal
-sizes   prints the bytes that a task of Moirai takes, beside the goals
+sizes   the bytes that a task of Moirai takes, beside the goals; fails where one is missed
 
 Options of exec and deque:
   --case NAME    only this case, or the group that holds it; may be repeated
@@ -42,8 +42,8 @@ pub(crate) enum Command {
     Exec(Selection),
     /// Run the suite `deque`.
     Deque(Selection),
-    /// Run the suite `sizes`.
-    Sizes,
+    /// Run the suite `sizes`, with a file for the JSON lines.
+    Sizes(Option<PathBuf>),
     /// Be a child process: take one sample of a case by one peer, alone.
     Child {
         /// The case.
@@ -93,9 +93,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
     let suite: fn(Selection) -> Command = match args.next().as_deref() {
         Some(EXEC) => Command::Exec,
         Some(DEQUE) => Command::Deque,
-        Some(SIZES) => {
-            return args.next().map_or(Ok(Command::Sizes), |extra| Err(unknown_option(&extra)));
-        }
+        Some(SIZES) => return json_only(args).map(Command::Sizes),
         Some(CHILD) => return child(args),
         Some("--help" | "-h") | None => return Ok(Command::Help),
         Some(other) => {
@@ -104,7 +102,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
     };
     let mut selection = Selection::default();
     while let Some(option) = args.next() {
-        let mut value = || args.next().ok_or_else(|| format!("`{option}` needs a value"));
+        let mut value = || value(&option, args.next());
         match option.as_str() {
             "--case" => selection.cases.push(value()?),
             "--peer" => selection.peers.push(value()?),
@@ -116,6 +114,22 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
         }
     }
     Ok(suite(selection))
+}
+
+/// The options of a suite without cases and rivals to choose from.
+fn json_only(mut args: impl Iterator<Item = String>) -> Result<Option<PathBuf>, String> {
+    let mut json = None;
+    while let Some(option) = args.next() {
+        match option.as_str() {
+            "--json" => json = Some(value(&option, args.next())?.into()),
+            _ => return Err(unknown_option(&option)),
+        }
+    }
+    Ok(json)
+}
+
+fn value(option: &str, value: Option<String>) -> Result<String, String> {
+    value.ok_or_else(|| format!("`{option}` needs a value"))
 }
 
 fn child(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
@@ -181,6 +195,14 @@ mod tests {
         assert_eq!(parsed("child bytes_per_task smol"), Ok(Command::Child { case, peer }));
         assert!(parsed("child bytes_per_task").is_err());
         assert!(parsed("child bytes_per_task smol more").is_err());
+    }
+
+    #[test]
+    fn sizes_takes_a_file_for_its_figures_and_nothing_else() {
+        assert_eq!(parsed("sizes"), Ok(Command::Sizes(None)));
+        assert_eq!(parsed("sizes --json out"), Ok(Command::Sizes(Some("out".into()))));
+        assert_eq!(parsed("sizes --json"), Err("`--json` needs a value".to_owned()));
+        assert_eq!(parsed("sizes --rounds 3"), Err("unknown option `--rounds`".to_owned()));
     }
 
     #[test]

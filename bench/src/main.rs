@@ -69,7 +69,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
         Command::Help => print!("{}", args::USAGE),
         Command::Child { case, peer } => return Ok(child(case, peer)),
-        Command::Sizes => print!("{}", sizes::measure()?),
+        Command::Sizes(json) => return sizes(json.as_deref()),
         Command::Exec(selection) => {
             let runtimes = Runtimes::start()?;
             return suite(exec::NAME, runtimes.groups(), &selection);
@@ -86,6 +86,24 @@ fn child(case: String, peer: String) -> ExitCode {
     let (said, code) = exec::child::answer(Driver::new().run(&sample, 1));
     println!("{said}");
     ExitCode::from(code)
+}
+
+/// The suite without rivals, which has goals instead.
+fn sizes(json: Option<&Path>) -> Result<ExitCode, Box<dyn Error>> {
+    let mut json = json.map(create).transpose()?;
+    let sizes = sizes::measure()?;
+    print!("{sizes}");
+    if let Some(json) = &mut json {
+        write_json(json, sizes::NAME, &sizes.results())?;
+    }
+    Ok(sizes.check().map(|()| ExitCode::SUCCESS)?)
+}
+
+fn write_json(json: &mut File, suite: &str, results: &[CaseResult]) -> Result<(), Box<dyn Error>> {
+    for result in results {
+        json.write_all(json_lines(suite, result)?.as_bytes())?;
+    }
+    Ok(())
 }
 
 fn suite(
@@ -109,10 +127,10 @@ fn suite(
         results.extend(group.derive.map(|derive| derive(&results)));
         for result in &results {
             println!("\n{}", Table { result, standing: STANDING });
-            if let Some(json) = &mut json {
-                json.write_all(json_lines(name, result)?.as_bytes())?;
-            }
             ours_complete &= !ours_failed(result);
+        }
+        if let Some(json) = &mut json {
+            write_json(json, name, &results)?;
         }
     }
     let used = machine::idle_cpu_time(IDLE_WATCHED).as_micros();

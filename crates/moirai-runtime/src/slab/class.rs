@@ -19,6 +19,11 @@ impl CellLayout {
         let layout = Layout::new::<T>();
         Self { class: Class::of(layout), layout }
     }
+
+    /// What such a cell takes of its chunk.
+    pub(crate) const fn bytes(&self) -> usize {
+        if self.class.is_solo() { self.layout.size() } else { self.class.bytes() }
+    }
 }
 
 impl Class {

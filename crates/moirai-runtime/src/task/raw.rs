@@ -46,6 +46,10 @@ pub(super) struct Cell<F: Future> {
     pub(super) stage: UnsafeCell<Stage<F>>,
 }
 
+impl<F: Future> Cell<F> {
+    pub(super) const LAYOUT: CellLayout = CellLayout::of::<Self>();
+}
+
 /// A task of which more is known.
 #[repr(C)]
 struct MeteredCell<F: Future> {
@@ -103,7 +107,7 @@ where
 {
     let metering = pool.config().task_metering;
     let (layout, metered) = match metering {
-        Metering::Off => (const { &CellLayout::of::<Cell<F>>() }, Metered::No),
+        Metering::Off => (&Cell::<F>::LAYOUT, Metered::No),
         _ => (const { &CellLayout::of::<MeteredCell<F>>() }, Metered::Yes),
     };
     let fresh = slab::allocate(pool, layout);

@@ -11,11 +11,33 @@ use moirai_sync::{SpawnFailed, TaskError};
 use crate::sched::current::{self, Place};
 use crate::sched::pool::Pool;
 use crate::sched::work::Work;
+use crate::slab::TaskPool;
 
 use super::handle::TaskHandle;
 use super::harness;
-use super::raw::{self, BLOCKING, FUTURE, PARALLEL, TaskRef};
+use super::raw::{self, BLOCKING, Cell, FUTURE, PARALLEL, TaskRef};
 use super::state::Claim;
+
+impl TaskPool {
+    /// What a task takes of the pool with a future of type `F`, in bytes: a header of 40, and the
+    /// future or its result, whichever is larger, rounded up to one of the sizes that tasks come in.
+    /// Only the pointer to it if the future is so large that it is spawned in a box.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::TaskPool;
+    ///
+    /// assert!(TaskPool::task_bytes::<std::future::Ready<u64>>() <= 96);
+    /// ```
+    pub const fn task_bytes<F: Future>() -> usize {
+        if is_boxed::<F>() {
+            Cell::<Pin<Box<F>>>::LAYOUT.bytes()
+        } else {
+            Cell::<F>::LAYOUT.bytes()
+        }
+    }
+}
 
 /// A future on the workers.
 pub(crate) fn spawn_future<F>(pool: &Arc<Pool>, future: F) -> TaskHandle<F::Output>
@@ -23,12 +45,17 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    // Making a cell moves the future several times, in a debug build through the stack each time.
-    if size_of::<F>() > FUTURE_BYTES_MAX {
+    if is_boxed::<F>() {
         spawn::<_, FUTURE>(pool, Box::pin(future))
     } else {
         spawn::<_, FUTURE>(pool, future)
     }
+}
+
+/// Whether a future is put in a box to be spawned.
+const fn is_boxed<F>() -> bool {
+    // Making a cell moves the future several times, in a debug build through the stack each time.
+    size_of::<F>() > FUTURE_BYTES_MAX
 }
 
 /// A closure on the workers.

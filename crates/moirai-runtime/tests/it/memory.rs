@@ -1,9 +1,11 @@
 //! The memory of tasks: every size, names that do not come again, and what a runtime keeps.
 
 use std::collections::HashSet;
-use std::future::pending;
+use std::future::{Pending, Ready, pending};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-use moirai_runtime::{Builder, Runtime, TaskHandle, TaskPool};
+use moirai_runtime::{Builder, Runtime, TaskHandle, TaskPool, TaskResult};
 
 use crate::watch;
 
@@ -16,8 +18,38 @@ struct Aligned64K(u8);
 #[repr(align(131072))]
 struct Aligned128K(u8);
 
+/// A future of 8000 bytes.
+struct Large {
+    _words: [u64; 1000],
+}
+
+impl Future for Large {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+}
+
 fn runtime(change: impl FnOnce(Builder) -> Builder) -> Runtime {
     change(Runtime::builder().worker_threads(2)).build().unwrap()
+}
+
+#[test]
+fn a_task_is_a_pointer_to_40_bytes_beside_its_future_or_output() {
+    assert_eq!(size_of::<TaskHandle<[u64; 26]>>(), size_of::<*const ()>());
+    // With 216 bytes of either, a task has a size that tasks come in: nothing is left over.
+    let whole = |task: usize, future: usize, output: usize| {
+        assert_eq!((task, future.max(output)), (256, 216), "future {future}, output {output}");
+    };
+    type Future216 = Ready<[u64; 26]>;
+    whole(TaskPool::task_bytes::<Future216>(), size_of::<Future216>(), 216);
+    type Output216 = Pending<[u64; 26]>;
+    whole(TaskPool::task_bytes::<Output216>(), 0, size_of::<TaskResult<[u64; 26]>>());
+    // A large output has a cell of its own, and a large future is a pointer to a box.
+    type Output8000 = Pending<[u64; 1000]>;
+    assert_eq!(TaskPool::task_bytes::<Output8000>(), size_of::<TaskResult<[u64; 1000]>>() + 40);
+    assert_eq!(TaskPool::task_bytes::<Large>(), TaskPool::task_bytes::<Pending<()>>());
 }
 
 #[test]
