@@ -467,7 +467,7 @@ impl fmt::Debug for ChunkRef {
 /// # Safety
 ///
 /// `cell` is large enough for a header and a word, aligned for them, and the caller's.
-unsafe fn make_word(cell: NonNull<u8>) {
+pub(super) unsafe fn make_word(cell: NonNull<u8>) {
     // SAFETY: the caller says so.
     unsafe { cell.byte_add(word::WORD_OFFSET).cast::<AtomicU64>().write(AtomicU64::new(0)) };
 }

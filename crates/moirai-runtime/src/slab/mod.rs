@@ -24,6 +24,7 @@
 //! | `chunk` | the header, and the cells behind it |
 //! | `heap` | a thread's chunks |
 //! | `map` | memory from the system |
+//! | `malloc` | cells without a slab, to measure what it is good for; else not compiled |
 //!
 //! This file is what a home keeps: every chunk with its cells, those that can be adopted, and those
 //! kept for reuse, all behind one lock that is taken once per chunk and not per cell.
@@ -32,10 +33,13 @@
 //! 2019): a local and a remote free list for each page of equal blocks.
 
 #![allow(unsafe_code, reason = "frees chunks; model: src/model/slab.rs")]
+#![cfg_attr(moirai_malloc_cells, allow(dead_code, reason = "its place is taken by `malloc`"))]
 
 mod chunk;
 mod class;
 mod heap;
+#[cfg(moirai_malloc_cells)]
+mod malloc;
 mod map;
 mod remote;
 pub(crate) mod word;
@@ -48,10 +52,14 @@ use std::sync::Arc;
 use moirai_sync::__prim::{Counter, Mutex};
 
 use chunk::{Adopted, ChunkRef};
+#[cfg(not(moirai_malloc_cells))]
 pub(crate) use chunk::{home, serial};
 pub(crate) use class::CellLayout;
 use class::Class;
+#[cfg(not(moirai_malloc_cells))]
 pub(crate) use heap::{allocate, free, leave};
+#[cfg(moirai_malloc_cells)]
+pub(crate) use malloc::{allocate, free, home, leave, serial};
 
 /// What cells belong to, and what their chunks keep alive.
 pub(crate) trait Home: Send + Sync + 'static {
