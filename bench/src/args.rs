@@ -5,17 +5,28 @@ use std::path::PathBuf;
 use crate::deque::NAME as DEQUE;
 use crate::exec::NAME as EXEC;
 use crate::exec::child::WORD as CHILD;
+use crate::instructions::NAME as INSTRUCTIONS;
 use crate::sizes::NAME as SIZES;
+use crate::slab::NAME as SLAB;
+use crate::storm::{Storm, WORD as STORM};
 
 /// The text of `--help`.
 pub(crate) const USAGE: &str = "\
 Usage: moirai-bench exec [OPTIONS]
        moirai-bench deque [OPTIONS]
        moirai-bench sizes [--json FILE]
+       moirai-bench slab [--json FILE]
+       moirai-bench instructions [--against PROGRAM] [--json FILE]
 
-exec    measures Moirai and its rivals in one process, rounds interleaved; lower is better everywhere
-deque   the same for the queues of an executor: push, pop, steal
-sizes   the bytes that a task of Moirai takes, beside the goals; fails where one is missed
+exec          measures Moirai and its rivals in one process, rounds interleaved; lower is better
+              everywhere
+deque         the same for the queues of an executor: push, pop, steal
+sizes         the bytes that a task of Moirai takes, beside the goals; fails where one is missed
+slab          allocations and cache misses of a storm of tasks, with the slab and with a malloc for
+              each; builds this program a second time for that
+instructions  instructions of a spawn and join, also of another build of this program: PROGRAM
+
+The misses and instructions are counted by valgrind.
 
 Options of exec and deque:
   --case NAME    only this case, or the group that holds it; may be repeated
@@ -44,6 +55,15 @@ pub(crate) enum Command {
     Deque(Selection),
     /// Run the suite `sizes`, with a file for the JSON lines.
     Sizes(Option<PathBuf>),
+    /// Run the suite `slab`, with a file for the JSON lines.
+    Slab(Option<PathBuf>),
+    /// Run the suite `instructions`.
+    Instructions {
+        /// Another build of this program.
+        against: Option<PathBuf>,
+        /// Where the JSON lines go.
+        json: Option<PathBuf>,
+    },
     /// Be a child process: take one sample of a case by one peer, alone.
     Child {
         /// The case.
@@ -51,6 +71,8 @@ pub(crate) enum Command {
         /// The peer.
         peer: String,
     },
+    /// Be a child process that runs a storm.
+    Storm(Storm),
     /// Print [`USAGE`].
     Help,
 }
@@ -94,10 +116,14 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
         Some(EXEC) => Command::Exec,
         Some(DEQUE) => Command::Deque,
         Some(SIZES) => return json_only(args).map(Command::Sizes),
+        Some(SLAB) => return json_only(args).map(Command::Slab),
+        Some(INSTRUCTIONS) => return instructions(args),
         Some(CHILD) => return child(args),
+        Some(STORM) => return storm(args),
         Some("--help" | "-h") | None => return Ok(Command::Help),
         Some(other) => {
-            return Err(format!("unknown suite `{other}`, expected `exec`, `deque` or `sizes`"));
+            let suites = [EXEC, DEQUE, SIZES, SLAB, INSTRUCTIONS].join("`, `");
+            return Err(format!("unknown suite `{other}`, expected one of `{suites}`"));
         }
     };
     let mut selection = Selection::default();
@@ -114,6 +140,18 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
         }
     }
     Ok(suite(selection))
+}
+
+fn instructions(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
+    let (mut against, mut json) = (None, None);
+    while let Some(option) = args.next() {
+        match option.as_str() {
+            "--against" => against = Some(value(&option, args.next())?.into()),
+            "--json" => json = Some(value(&option, args.next())?.into()),
+            _ => return Err(unknown_option(&option)),
+        }
+    }
+    Ok(Command::Instructions { against, json })
 }
 
 /// The options of a suite without cases and rivals to choose from.
@@ -136,6 +174,18 @@ fn child(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
     match (args.next(), args.next(), args.next()) {
         (Some(case), Some(peer), None) => Ok(Command::Child { case, peer }),
         _ => Err(format!("`{CHILD}` needs a case and a peer")),
+    }
+}
+
+fn storm(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
+    let mut number = || args.next().and_then(|text| text.parse().ok());
+    match (number(), number(), number()) {
+        (Some(outstanding), Some(waves), Some(uncounted)) => {
+            Ok(Command::Storm(Storm { outstanding, waves, uncounted }))
+        }
+        _ => {
+            Err(format!("`{STORM}` needs three numbers: outstanding tasks, waves, uncounted waves"))
+        }
     }
 }
 
@@ -206,10 +256,26 @@ mod tests {
     }
 
     #[test]
+    fn a_storm_has_three_numbers() {
+        let storm = Storm { outstanding: 10, waves: 3, uncounted: 1 };
+        assert_eq!(parsed("storm 10 3 1"), Ok(Command::Storm(storm)));
+        assert!(parsed("storm 10 3").is_err() && parsed("storm 10 3 x").is_err());
+    }
+
+    #[test]
+    fn instructions_may_be_held_against_another_build() {
+        let against = Some("old/moirai-bench".into());
+        let expected = Command::Instructions { against, json: None };
+        assert_eq!(parsed("instructions --against old/moirai-bench"), Ok(expected));
+        assert!(parsed("instructions --against").is_err());
+    }
+
+    #[test]
     fn an_unknown_word_is_named_in_the_error() {
         assert_eq!(parsed("exec --fast"), Err("unknown option `--fast`".to_owned()));
         assert_eq!(parsed("exec --peer"), Err("`--peer` needs a value".to_owned()));
-        let unknown_suite = "unknown suite `chan`, expected `exec`, `deque` or `sizes`";
+        let unknown_suite = "unknown suite `chan`, expected one of `exec`, `deque`, `sizes`, `slab`, \
+                             `instructions`";
         assert_eq!(parsed("chan"), Err(unknown_suite.to_owned()));
         assert_eq!(parsed("sizes --fast"), Err("unknown option `--fast`".to_owned()));
     }

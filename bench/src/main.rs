@@ -1,19 +1,24 @@
 //! Moirai and its rivals, side by side: `cargo run --release --manifest-path bench/Cargo.toml -- exec`.
 //!
-//! One process, one command, a table per case and JSON lines. A suite is a file (`exec`, `deque`,
-//! `sizes`), a
-//! rival is a file (`peer/`), and what makes the figures comparable is `harness/`.
+//! One process, one command, a table per case and JSON lines. A suite is a file (`exec`, `deque`; those
+//! that count and do not time: `sizes`, `slab`, `instructions`), a rival is a file (`peer/`), and what
+//! makes the figures comparable is `harness/`.
 
 mod allocations;
 mod args;
 mod deque;
 mod exec;
 mod harness;
+mod instructions;
 mod machine;
 mod peer;
 mod sizes;
+mod slab;
+mod storm;
+mod valgrind;
 
 use std::error::Error;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
@@ -67,9 +72,22 @@ fn with_smol_threads() -> Result<(), Box<dyn Error>> {
 
 fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
+        Command::Storm(storm) => println!("{}", storm.run()?),
         Command::Help => print!("{}", args::USAGE),
         Command::Child { case, peer } => return Ok(child(case, peer)),
-        Command::Sizes(json) => return sizes(json.as_deref()),
+        Command::Sizes(json) => {
+            let sizes = sizes::measure()?;
+            counted(sizes::NAME, &sizes, &sizes.results(), json.as_deref())?;
+            sizes.check()?;
+        }
+        Command::Slab(json) => {
+            let comparison = slab::measure()?;
+            counted(slab::NAME, &comparison, &comparison.results(), json.as_deref())?;
+        }
+        Command::Instructions { against, json } => {
+            let found = instructions::measure(against.as_deref())?;
+            counted(instructions::NAME, &found, &found.results(), json.as_deref())?;
+        }
         Command::Exec(selection) => {
             let runtimes = Runtimes::start()?;
             return suite(exec::NAME, runtimes.groups(), &selection);
@@ -88,15 +106,18 @@ fn child(case: String, peer: String) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// The suite without rivals, which has goals instead.
-fn sizes(json: Option<&Path>) -> Result<ExitCode, Box<dyn Error>> {
-    let mut json = json.map(create).transpose()?;
-    let sizes = sizes::measure()?;
-    print!("{sizes}");
-    if let Some(json) = &mut json {
-        write_json(json, sizes::NAME, &sizes.results())?;
+/// Says the figures of a suite that counts, without rounds and rivals.
+fn counted(
+    name: &str,
+    table: &dyn Display,
+    results: &[CaseResult],
+    json: Option<&Path>,
+) -> Result<(), Box<dyn Error>> {
+    println!("{}\n\n{table}", machine::describe());
+    match json {
+        Some(path) => write_json(&mut create(path)?, name, results),
+        None => Ok(()),
     }
-    Ok(sizes.check().map(|()| ExitCode::SUCCESS)?)
 }
 
 fn write_json(json: &mut File, suite: &str, results: &[CaseResult]) -> Result<(), Box<dyn Error>> {

@@ -12,4 +12,4 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     Cargo::new(["run", "--release", "--manifest-path", "bench/Cargo.toml", "--"]).args(args).run()
 }
 
-const SUITES: &str = "try `cargo xtask bench exec`, `.. deque` or `.. sizes`";
+const SUITES: &str = "try `cargo xtask bench exec`; `cargo xtask bench --help` lists them all";

@@ -1,0 +1,188 @@
+//! Suite `slab`: a storm of tasks in the slab, and the same with a `malloc` for each: how often memory is
+//! asked for, and how often the caches miss.
+//!
+//! The other side is this program, built with `--cfg moirai_malloc_cells`. Counts, no times: both
+//! sides run on one worker, and a run is as good as many.
+
+use std::env;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::harness::{CaseResult, Row};
+use crate::storm::{self, Asked, Storm};
+use crate::valgrind::{self, Costs, LastCache};
+
+/// The name of the suite.
+pub(crate) const NAME: &str = "slab";
+
+/// The storm.
+const OUTSTANDING: u64 = 10_000;
+const WAVES: u64 = 100;
+
+/// Both sides, by name.
+const SIDES: [&str; 2] = ["slab", "malloc"];
+
+/// The most that the slab may ask for or miss, by what `malloc` does.
+const ALLOCATIONS_GOAL: f64 = 0.2;
+const MISSES_GOAL: f64 = 0.5;
+
+/// A figure of both sides, per task.
+#[derive(Debug)]
+struct Figure {
+    case: &'static str,
+    unit: &'static str,
+    what: &'static str,
+    sides: [f64; 2],
+    goal: Option<f64>,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub(crate) struct Comparison {
+    figures: Vec<Figure>,
+    /// Why there are no misses among them.
+    skipped: Option<String>,
+}
+
+/// Builds the other side and compares.
+///
+/// # Errors
+///
+/// If a side cannot be built, or a storm says no figures.
+pub(crate) fn measure() -> Result<Comparison, String> {
+    let this = env::current_exe().map_err(|error| error.to_string())?;
+    let programs = [this, with_malloc_cells()?];
+    let asked = |side: usize| asked(&programs[side]);
+    let asked = [asked(0)?, asked(1)?];
+    let mut figures = vec![Figure {
+        case: "allocations",
+        unit: "allocations",
+        what: "on the heap, and chunks of the system",
+        sides: asked.map(|Asked { allocations, chunks }| {
+            (allocations + chunks) as f64 / (OUTSTANDING * WAVES) as f64
+        }),
+        goal: Some(ALLOCATIONS_GOAL),
+    }];
+    let skipped = valgrind::missing();
+    if skipped.is_none() {
+        let costs =
+            |side: usize, last| valgrind::per_task(&programs[side], OUTSTANDING, WAVES, last);
+        let core = [costs(0, LastCache::OfCore)?, costs(1, LastCache::OfCore)?];
+        let shared = [costs(0, LastCache::Shared)?, costs(1, LastCache::Shared)?];
+        figures.extend(misses(core, shared));
+    }
+    Ok(Comparison { figures, skipped })
+}
+
+fn misses(core: [Costs; 2], shared: [Costs; 2]) -> [Figure; 5] {
+    let figure = |case, unit, what, sides| Figure { case, unit, what, sides, goal: None };
+    let all = shared.map(|costs| costs.d1_misses + costs.last_misses);
+    [
+        Figure {
+            goal: Some(MISSES_GOAL),
+            ..figure("data_misses", "misses", "of a first and a last cache", all)
+        },
+        figure("d1_misses", "misses", "of 32 KiB", shared.map(|costs| costs.d1_misses)),
+        figure("l2_misses", "misses", "of 1 MiB behind it", core.map(|costs| costs.last_misses)),
+        figure("l3_misses", "misses", "of 32 MiB instead", shared.map(|costs| costs.last_misses)),
+        figure("instructions", "instructions", "", shared.map(|costs| costs.instructions)),
+    ]
+}
+
+/// What the storm asks for in `program`, once the runtime has warmed up.
+fn asked(program: &Path) -> Result<Asked, String> {
+    let uncounted = valgrind::WAVES_BEFORE;
+    storm::of_child(
+        program,
+        Storm { outstanding: OUTSTANDING, waves: uncounted + WAVES, uncounted },
+    )
+}
+
+/// This program with the other kind of cells.
+fn with_malloc_cells() -> Result<PathBuf, String> {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let target = here.join("target/malloc_cells");
+    let flags = env::var("RUSTFLAGS").unwrap_or_default() + " --cfg moirai_malloc_cells";
+    println!("building it with `RUSTFLAGS=\"{}\"` ..", flags.trim());
+    let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--quiet", "--release", "--manifest-path"])
+        .arg(here.join("Cargo.toml"))
+        .arg("--target-dir")
+        .arg(&target)
+        .env("RUSTFLAGS", flags)
+        .status()
+        .map_err(|error| format!("cannot start cargo: {error}"))?;
+    match built.success() {
+        true => Ok(target.join("release").join(env!("CARGO_PKG_NAME"))),
+        false => Err(format!("cargo failed ({built})")),
+    }
+}
+
+impl Comparison {
+    /// The suite's results, as those of the others.
+    pub(crate) fn results(&self) -> Vec<CaseResult> {
+        let result = |&Figure { case, unit, what, sides, .. }: &Figure| {
+            let row = |side: usize| Row { peer: SIDES[side], samples: Ok(vec![sides[side]]) };
+            CaseResult { case, unit, what, rows: vec![row(0), row(1)] }
+        };
+        self.figures.iter().map(result).collect()
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "slab  [per task, {OUTSTANDING} outstanding, {WAVES} waves, one worker]")?;
+        let [slab, malloc] = SIDES;
+        writeln!(
+            f,
+            "  {:<14}{:<39}{slab:>9}{malloc:>9}{:>8}{:>7}",
+            "case", "what", "ratio", "goal"
+        )?;
+        for Figure { case, what, sides: [slab, malloc], goal, .. } in &self.figures {
+            let ratio = slab / malloc;
+            let (shown, verdict) = match goal {
+                Some(goal) if ratio <= *goal => (format!("{goal:.2}"), ""),
+                Some(goal) => (format!("{goal:.2}"), "  missed"),
+                None => ("-".to_owned(), ""),
+            };
+            let ratio = if ratio.is_finite() { format!("{ratio:.3}") } else { "-".to_owned() };
+            writeln!(
+                f,
+                "  {case:<14}{what:<39}{slab:>9.3}{malloc:>9.3}{ratio:>8}{shown:>7}{verdict}"
+            )?;
+        }
+        match &self.skipped {
+            Some(why) => writeln!(f, "  skipped, the misses: {why}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn comparison(slab: f64) -> String {
+        let costs = |d1_misses| Costs { instructions: 100.0, d1_misses, last_misses: 0.0 };
+        let sides = [costs(slab), costs(6.0)];
+        Comparison { figures: misses(sides, sides).into(), skipped: None }.to_string()
+    }
+
+    #[test]
+    fn a_goal_that_is_missed_is_marked() {
+        let (kept, missed) = (comparison(3.0), comparison(3.5));
+        assert!(kept.contains(" 0.500   0.50\n") && !kept.contains("missed"), "{kept}");
+        assert!(missed.contains(" 0.583   0.50  missed\n"), "{missed}");
+    }
+
+    #[test]
+    fn a_ratio_to_nothing_is_none() {
+        let table = comparison(3.0);
+        let misses = table.lines().find(|line| line.trim_start().starts_with("l3_misses"));
+        assert!(
+            misses.is_some_and(|row| row.ends_with(" 0.000    0.000       -      -")),
+            "{table}"
+        );
+    }
+}
