@@ -31,6 +31,7 @@ mod blocking;
 mod builder;
 pub mod deque;
 mod error;
+mod fork;
 mod metrics;
 mod runtime;
 mod sched;

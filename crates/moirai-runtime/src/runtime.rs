@@ -22,6 +22,15 @@ use crate::time::Sleep;
 ///
 /// Dropping the runtime shuts it down, see [`shutdown`](Self::shutdown).
 ///
+/// # Forks
+///
+/// The child of a fork inherits a runtime without its threads, which counts as shut down there:
+/// spawns are refused, unfinished tasks yield [`TaskError::Cancelled`](moirai_sync::TaskError),
+/// [`block_on`](Self::block_on) panics, and dropping it drops none of its futures, which are the
+/// parent's. The child may build a runtime of its own. As anywhere, a lock that another thread held
+/// at the time of the fork stays locked in the child; and a child that was forked on a thread of the
+/// runtime must end, by `exec` or `_exit`, before it returns there.
+///
 /// # Examples
 ///
 /// ```
@@ -189,6 +198,10 @@ impl Handle {
     /// May be called anywhere, also on a worker, which gives its permit to another thread while it
     /// waits. Dropped futures and panics are the caller's: the future runs here, not on a worker.
     ///
+    /// # Panics
+    ///
+    /// In the child of a fork, where the runtime's threads are not; see [`Runtime`].
+    ///
     /// # Examples
     ///
     /// ```
@@ -197,6 +210,7 @@ impl Handle {
     /// # Ok::<(), moirai_runtime::BuildError>(())
     /// ```
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        assert!(!self.pool.is_forked(), "the runtime was started before this process was forked");
         // Pinned at once: a large future is not moved from frame to frame.
         let mut future = pin!(future);
         let is_current = current::with(|context| ptr::eq(context.pool, &*self.pool));

@@ -181,6 +181,12 @@ impl Counter {
     pub fn take(&self, n: u64) -> u64 {
         self.0.fetch_add(n, Ordering::Relaxed)
     }
+
+    /// The number that comes next.
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// How many cores the process may use, as its affinity mask and cgroup quota say; 1 where the

@@ -41,6 +41,7 @@ pub(crate) const ORDERS: &[Order] = &[
         package: "moirai-runtime",
         ranks: &[
             ("error", 0),
+            ("fork", 0),
             ("prim", 0),
             ("trace", 0),
             ("sched", 1), // itself only a text and re-exports; its children follow

@@ -26,6 +26,7 @@ use moirai_sync::CachePadded;
 use moirai_sync::strand::{self, Clock, Hooks};
 
 use crate::blocking::BlockingPool;
+use crate::fork;
 use crate::slab::{self, Home, Slab};
 use crate::trace::{Counters, Metering};
 
@@ -54,6 +55,8 @@ pub(crate) struct Pool {
     /// What came after the injector was closed, for the closing thread; none once that is done.
     late: Mutex<Option<Chain>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// As many as when the threads were started.
+    forks: u64,
     me: Weak<Self>,
 }
 
@@ -105,6 +108,7 @@ impl Pool {
         let (workers, spares) = (config.worker_threads, SPARE_THREADS_MAX);
         let task_chunks_kept = config.task_chunks_kept;
         let began = driver.now();
+        fork::watch();
         Arc::new_cyclic(|me| Self {
             injector: Injector::new(),
             idle: Idle::new(workers, spares),
@@ -119,6 +123,7 @@ impl Pool {
             closed: AtomicBool::new(false),
             late: Mutex::new(Some(Chain::new())),
             threads: Mutex::new(Vec::new()),
+            forks: fork::count(),
             me: Weak::clone(me),
         })
     }
@@ -179,6 +184,8 @@ impl Pool {
     /// just been spawned comes here, and is shut down at once.
     pub(crate) fn inject(&self, work: Work) {
         match self.injector.push(work) {
+            // Nobody is there to be woken.
+            Ok(()) if self.is_forked() => {}
             Ok(()) => self.wake_one(),
             Err(work) => self.inject_late(Chain::from_iter([work])),
         }
@@ -285,7 +292,13 @@ impl Pool {
     /// Whether spawning is refused; a hint, which spares the slow ways of finding out.
     #[inline]
     pub(crate) fn refuses(&self) -> bool {
-        self.closed.load(Ordering::Relaxed)
+        self.closed.load(Ordering::Relaxed) || self.is_forked()
+    }
+
+    /// Whether this process is a fork's child, and the pool's threads are in the parent.
+    #[inline]
+    pub(crate) fn is_forked(&self) -> bool {
+        self.forks != fork::count()
     }
 
     /// Whether the pool ends. Of a task that the caller has just run, either this says so, or
@@ -303,6 +316,10 @@ impl Pool {
     /// Ends the pool: refuses new work, shuts down what there is, and waits for the threads, but
     /// for the calling one. A second call waits for nothing.
     pub(crate) fn close(&self) {
+        // What a fork's child has inherited is its parent's to end.
+        if self.is_forked() {
+            return;
+        }
         // SeqCst: pairs with `is_closed`.
         if self.closed.swap(true, Ordering::SeqCst) {
             return;

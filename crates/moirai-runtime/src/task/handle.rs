@@ -129,6 +129,8 @@ impl<T> TaskHandle<T> {
     /// ```
     pub fn try_join(&mut self) -> Option<TaskResult<T>> {
         match self.task.core().state.take_output() {
+            // Whoever could run it is in the parent of this process.
+            TakeOutput::NotYet if self.task.pool().is_forked() => Some(Err(TaskError::Cancelled)),
             TakeOutput::NotYet => None,
             TakeOutput::Gone => Some(Err(TaskError::ResultNotFound)),
             TakeOutput::Take => {

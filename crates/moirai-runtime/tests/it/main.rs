@@ -8,6 +8,8 @@ mod cancel;
 mod context;
 mod drops;
 mod errors;
+#[cfg(unix)]
+mod fork;
 mod join;
 mod memory;
 mod metrics;
