@@ -153,8 +153,13 @@ fn a_value_whose_drop_panics_is_dropped_once_however_its_task_ends() {
     watch(|| {
         for workers in [1, 2] {
             let runtime = runtime(workers);
-            for spawn in SPAWNS {
-                for end in ENDS {
+            for (n, spawn) in SPAWNS.into_iter().enumerate() {
+                for (m, end) in ENDS.into_iter().enumerate() {
+                    // Under Miri each takes seconds: every pair with one number of workers or the
+                    // other.
+                    if cfg!(miri) && (n + m) % 2 == workers % 2 {
+                        continue;
+                    }
                     at_every_drop(|fuse| end(&runtime, spawn(runtime.handle(), fuse)));
                 }
             }
