@@ -193,7 +193,7 @@ const BLOCKING_QUEUE_DEPTH_MAX: usize = usize::MAX;
 /// A job is a few hundred bytes: this many wait in well under a gigabyte.
 const BLOCKING_QUEUE_DEPTH_DEFAULT: usize = 1 << 20;
 /// Enough that a program which spawns and joins thousands of tasks in waves asks the system rarely.
-const TASK_POOL_KEPT_BYTES_DEFAULT: usize = 512 << 10;
+const TASK_POOL_KEPT_BYTES_DEFAULT: usize = 768 << 10;
 /// The least that a thread of a debug build gets through a panic with.
 const STACK_BYTES_MIN: usize = 64 << 10;
 /// What the system refuses, it refuses by itself.
