@@ -52,6 +52,9 @@ pub(crate) enum Place {
     Next,
     /// After what is queued, on whichever worker gets to it.
     Back,
+    /// As `Back`, but as `Next` where nothing is queued: it has been told that another task ended,
+    /// and may wait for those that are queued, too. So it is polled once for all of them.
+    Joined,
 }
 
 impl<'a> Context<'a> {
@@ -77,6 +80,7 @@ impl<'a> Context<'a> {
         let Some(local) = &self.local else { return self.pool.inject(work) };
         let pushed = match (place, self.busy.get()) {
             (Place::Next, Busy::Task) => local.push_next(work),
+            (Place::Joined, Busy::Task) if local.ring().is_empty() => local.push_next(work),
             _ => local.push_back(work),
         };
         match pushed {

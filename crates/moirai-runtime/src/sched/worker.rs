@@ -91,6 +91,11 @@ impl Hooks for Seat<'_> {
             if self.permit.replace(false) {
                 self.counters.blocked.add(1);
                 self.context.pool.release_permit();
+                // What this task has just spawned may have been missed by a shutdown, and it may be
+                // what the call is about to wait for. (The release has the fence that pairs.)
+                if self.context.pool.is_closed() {
+                    self.context.pool.shut_down_idle();
+                }
             }
         }
     }

@@ -227,7 +227,7 @@ struct WakeOnDrop(Option<std::task::Waker>);
 impl Drop for WakeOnDrop {
     fn drop(&mut self) {
         if let Some(waker) = self.0.take() {
-            waker.wake();
+            waker::wake_joiner(waker);
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 use crate::sched::current::Place;
@@ -56,13 +56,13 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 unsafe fn wake(data: *const ()) {
     // SAFETY: called with a waker of this table, whose reference is given up.
     let task = ManuallyDrop::into_inner(unsafe { lend(data) });
-    wake_task(&task);
+    wake_task(&task, Place::Next);
 }
 
 unsafe fn wake_by_ref(data: *const ()) {
     // SAFETY: called with a waker of this table.
     let task = unsafe { lend(data) };
-    wake_task(&task);
+    wake_task(&task, Place::Next);
 }
 
 unsafe fn drop_waker(data: *const ()) {
@@ -70,13 +70,24 @@ unsafe fn drop_waker(data: *const ()) {
     drop(ManuallyDrop::into_inner(unsafe { lend(data) }));
 }
 
-fn wake_task(task: &TaskRef) {
+/// Wakes whoever waits for a task that has ended.
+pub(super) fn wake_joiner(waker: Waker) {
+    if !ptr::eq(waker.vtable(), &VTABLE) {
+        return waker.wake();
+    }
+    let waker = ManuallyDrop::new(waker);
+    // SAFETY: a waker of this table, whose reference is given up: it is not used again.
+    let task = ManuallyDrop::into_inner(unsafe { lend(waker.data()) });
+    wake_task(&task, Place::Joined);
+}
+
+fn wake_task(task: &TaskRef, place: Place) {
     if let Some(side) = task.side() {
         side.woken();
     }
     match task.core().state.to_scheduled() {
         // SAFETY: a reference has been counted for the queue entry.
-        ToScheduled::Push => unsafe { task.schedule(Place::Next) },
+        ToScheduled::Push => unsafe { task.schedule(place) },
         ToScheduled::Nothing => {}
     }
 }

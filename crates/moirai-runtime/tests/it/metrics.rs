@@ -7,7 +7,7 @@ use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use moirai_runtime::{
-    Metering, Runtime, RuntimeMetrics, TaskHandle, result_channel, spawn_parallel,
+    Metering, Runtime, RuntimeMetrics, TaskHandle, result_channel, spawn, spawn_parallel,
 };
 
 use crate::watch;
@@ -49,6 +49,23 @@ fn each_poll_and_each_closure_is_one_run() {
         tx.send(7).unwrap();
         assert_eq!(waiting.join().unwrap().unwrap(), 7);
         assert_eq!(metrics(&runtime).runs(), 152);
+    });
+}
+
+/// Whoever waits for many tasks in a row goes behind those that are still queued.
+#[test]
+fn a_task_that_awaits_a_hundred_others_is_polled_a_few_times() {
+    watch(|| {
+        let runtime = runtime(1);
+        let parent = runtime.spawn(async {
+            let children: Vec<_> = (0..100).map(|_| spawn(async {})).collect();
+            for child in children {
+                child.await.unwrap();
+            }
+        });
+        parent.join().unwrap();
+        let runs = metrics(&runtime).runs();
+        assert!(runs <= 105, "{runs} runs of 101 tasks");
     });
 }
 
