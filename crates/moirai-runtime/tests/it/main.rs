@@ -22,9 +22,10 @@ mod steal;
 mod time;
 mod waker;
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use moirai_runtime::Runtime;
 
@@ -69,11 +70,10 @@ fn works_on(runtime: &Runtime) {
 struct Random(u64);
 
 impl Random {
-    /// With a seed from the environment or the clock, which is printed.
+    /// With a seed from the environment or a new one, which is printed.
     fn seeded() -> Self {
         let given = std::env::var("MOIRAI_SEED").ok().and_then(|seed| seed.parse().ok());
-        let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let seed = given.unwrap_or(clock.as_nanos() as u64);
+        let seed = given.unwrap_or_else(|| RandomState::new().hash_one(0));
         eprintln!("seed {seed}");
         Self(seed | 1)
     }
