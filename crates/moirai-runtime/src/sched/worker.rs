@@ -130,6 +130,14 @@ struct Worker<'a> {
     rest: Rest,
 }
 
+/// How much a worker takes out of the injector.
+#[derive(Clone, Copy, Debug)]
+enum Share {
+    One,
+    /// As much as each worker would get.
+    Fair,
+}
+
 /// How long this worker has been without work lately.
 struct Rest {
     /// A moving average, bounded so that one long rest is soon forgotten.
@@ -181,7 +189,7 @@ impl Worker<'_> {
         }
         self.local()
             .pop()
-            .or_else(|| self.take_injected())
+            .or_else(|| self.take_injected(Share::Fair))
             .or_else(|| self.steal())
             .or_else(|| self.spin())
     }
@@ -192,7 +200,8 @@ impl Worker<'_> {
         if !self.local().ring().is_empty() {
             self.pool().wake_one();
         }
-        let work = self.take_injected()?;
+        // One, and no share: its own queue has not run dry, and what waits longer in it is colder.
+        let work = self.take_injected(Share::One)?;
         // It may run for long, and what was to run next would wait for it.
         self.context.share_next();
         Some(work)
@@ -221,12 +230,13 @@ impl Worker<'_> {
     }
 
     /// Takes this worker's share of the injector: one to run, the rest into the ring.
-    fn take_injected(&self) -> Option<Work> {
+    fn take_injected(&self, share: Share) -> Option<Work> {
         let pool = self.pool();
-        let share = |queued: usize| {
-            (queued / pool.config().worker_threads)
+        let share = |queued: usize| match share {
+            Share::One => 0,
+            Share::Fair => (queued / pool.config().worker_threads)
                 .min(RING_CAPACITY / 2)
-                .min(self.local().ring().room())
+                .min(self.local().ring().room()),
         };
         let (work, mut rest) = pool.injector.pop_batch(share)?;
         let moved = rest.len() != 0;
@@ -276,7 +286,7 @@ impl Worker<'_> {
         if busy {
             thread::yield_now();
         }
-        self.take_injected()
+        self.take_injected(Share::Fair)
     }
 
     /// Looks on for a moment before it sleeps, if work has come soon lately: waking a sleeping
