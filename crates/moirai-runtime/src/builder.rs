@@ -130,6 +130,17 @@ impl Builder {
         self
     }
 
+    /// A pool and its workers; whoever holds it must [`close`](Pool::close) it.
+    pub(crate) fn start(self) -> Result<Arc<Pool>, BuildError> {
+        let pool = self.into_pool()?;
+        pool.start().map_err(|(worker, source)| {
+            // Ends the threads that were started.
+            pool.close();
+            BuildError::SpawnWorker { worker, source }
+        })?;
+        Ok(pool)
+    }
+
     /// Checks the options; the pool has no threads yet.
     pub(crate) fn into_pool(self) -> Result<Arc<Pool>, BuildError> {
         let Self {

@@ -32,6 +32,8 @@ mod builder;
 pub mod deque;
 mod error;
 mod fork;
+mod global;
+mod join;
 mod metrics;
 mod runtime;
 mod sched;
@@ -48,6 +50,7 @@ mod random;
 
 pub use builder::Builder;
 pub use error::BuildError;
+pub use join::{FnContext, current_num_workers, join, join_context};
 pub use metrics::RuntimeMetrics;
 pub use moirai_sync::{
     Panicked, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult, result_channel,

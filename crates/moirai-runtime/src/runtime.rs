@@ -3,7 +3,7 @@
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::pin;
 use std::ptr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use moirai_sync::strand::{self, Clock, Hooks};
 
 use crate::builder::Builder;
 use crate::error::BuildError;
+use crate::global;
 use crate::metrics::{self, RuntimeMetrics};
 use crate::sched::current::{self, Context};
 use crate::sched::pool::Pool;
@@ -152,11 +153,7 @@ impl Builder {
     ///
     /// [`BuildError`] if an option is out of range, or the system refuses a thread.
     pub fn build(self) -> Result<Runtime, BuildError> {
-        let pool = self.into_pool()?;
-        // Dropped on failure, which ends the threads that were started.
-        let runtime = Runtime { handle: Handle { pool: Arc::clone(&pool) } };
-        pool.start().map_err(|(worker, source)| BuildError::SpawnWorker { worker, source })?;
-        Ok(runtime)
+        Ok(Runtime { handle: Handle { pool: self.start()? } })
     }
 }
 
@@ -176,7 +173,7 @@ impl Handle {
     ///
     /// If the global runtime cannot be started: the system refuses threads.
     pub fn current() -> Self {
-        Self::try_current().unwrap_or_else(|| global().clone())
+        Self::try_current().unwrap_or_else(|| Self { pool: Arc::clone(global::pool()) })
     }
 
     /// The runtime that the calling code runs on, if any.
@@ -336,15 +333,6 @@ impl Hooks for Guest<'_> {
     fn clock(&self) -> Arc<dyn Clock> {
         Arc::clone(&self.pool.driver) as Arc<dyn Clock>
     }
-}
-
-fn global() -> &'static Handle {
-    static GLOBAL: OnceLock<Runtime> = OnceLock::new();
-    let runtime = GLOBAL.get_or_init(|| match Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => panic!("cannot start the global runtime: {error}"),
-    });
-    runtime.handle()
 }
 
 /// Runs `future` to its end on the calling strand; see [`Handle::block_on`].

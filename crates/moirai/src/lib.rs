@@ -46,8 +46,9 @@
 pub use moirai_pipeline as pipeline;
 pub use moirai_pipeline::pipeline;
 pub use moirai_runtime::{
-    BuildError, Builder, CancelOnDrop, Handle, Runtime, TaskHandle, TaskId, block_on, deque, sleep,
-    spawn, spawn_async, spawn_blocking, spawn_parallel, time,
+    BuildError, Builder, CancelOnDrop, FnContext, Handle, Runtime, TaskHandle, TaskId, block_on,
+    current_num_workers, deque, join, join_context, sleep, spawn, spawn_async, spawn_blocking,
+    spawn_parallel, time,
 };
 pub use moirai_sync::{
     Panicked, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult, channel,
