@@ -2,18 +2,20 @@
 
 use std::path::PathBuf;
 
+use crate::child::WORD as CHILD;
 use crate::deque::NAME as DEQUE;
 use crate::exec::NAME as EXEC;
-use crate::exec::child::WORD as CHILD;
 use crate::instructions::NAME as INSTRUCTIONS;
 use crate::sizes::NAME as SIZES;
 use crate::slab::NAME as SLAB;
+use crate::stall::NAME as STALL;
 use crate::storm::{Storm, WORD as STORM};
 
 /// The text of `--help`.
 pub(crate) const USAGE: &str = "\
 Usage: moirai-bench exec [OPTIONS]
        moirai-bench deque [OPTIONS]
+       moirai-bench stall [OPTIONS]
        moirai-bench sizes [--json FILE]
        moirai-bench slab [--json FILE]
        moirai-bench instructions [--against PROGRAM] [--json FILE]
@@ -21,6 +23,8 @@ Usage: moirai-bench exec [OPTIONS]
 exec          measures Moirai and its rivals in one process, rounds interleaved; lower is better
               everywhere
 deque         the same for the queues of an executor: push, pop, steal
+stall         the same for what must not stand still: timers, blocking jobs, other tasks beside one
+              that blocks; every sample in a process of its own
 sizes         the bytes that a task of Moirai takes, beside the goals; fails where one is missed
 slab          allocations and cache misses of a storm of tasks, with the slab and with a malloc for
               each; builds this program a second time for that
@@ -28,7 +32,7 @@ instructions  instructions of a spawn and join, also of another build of this pr
 
 The misses and instructions are counted by valgrind.
 
-Options of exec and deque:
+Options of exec, deque and stall:
   --case NAME    only this case, or the group that holds it; may be repeated
   --peer NAME    only this peer; may be repeated
   --rounds N     samples per case and peer (default 9; 3 for cases that take seconds)
@@ -53,6 +57,8 @@ pub(crate) enum Command {
     Exec(Selection),
     /// Run the suite `deque`.
     Deque(Selection),
+    /// Run the suite `stall`.
+    Stall(Selection),
     /// Run the suite `sizes`, with a file for the JSON lines.
     Sizes(Option<PathBuf>),
     /// Run the suite `slab`, with a file for the JSON lines.
@@ -115,6 +121,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
     let suite: fn(Selection) -> Command = match args.next().as_deref() {
         Some(EXEC) => Command::Exec,
         Some(DEQUE) => Command::Deque,
+        Some(STALL) => Command::Stall,
         Some(SIZES) => return json_only(args).map(Command::Sizes),
         Some(SLAB) => return json_only(args).map(Command::Slab),
         Some(INSTRUCTIONS) => return instructions(args),
@@ -122,7 +129,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
         Some(STORM) => return storm(args),
         Some("--help" | "-h") | None => return Ok(Command::Help),
         Some(other) => {
-            let suites = [EXEC, DEQUE, SIZES, SLAB, INSTRUCTIONS].join("`, `");
+            let suites = [EXEC, DEQUE, STALL, SIZES, SLAB, INSTRUCTIONS].join("`, `");
             return Err(format!("unknown suite `{other}`, expected one of `{suites}`"));
         }
     };
@@ -274,8 +281,8 @@ mod tests {
     fn an_unknown_word_is_named_in_the_error() {
         assert_eq!(parsed("exec --fast"), Err("unknown option `--fast`".to_owned()));
         assert_eq!(parsed("exec --peer"), Err("`--peer` needs a value".to_owned()));
-        let unknown_suite = "unknown suite `chan`, expected one of `exec`, `deque`, `sizes`, `slab`, \
-                             `instructions`";
+        let unknown_suite = "unknown suite `chan`, expected one of `exec`, `deque`, `stall`, `sizes`, \
+                             `slab`, `instructions`";
         assert_eq!(parsed("chan"), Err(unknown_suite.to_owned()));
         assert_eq!(parsed("sizes --fast"), Err("unknown option `--fast`".to_owned()));
     }

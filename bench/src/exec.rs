@@ -4,7 +4,6 @@
 //! its tasks. The runtimes are started once, before anything is timed, and sit idle while others run.
 
 mod chain;
-pub(crate) mod child;
 mod idle;
 pub(crate) mod memory;
 mod wake;
@@ -172,6 +171,17 @@ impl Runtimes {
         ];
         let effort = Effort::Calibrated;
         Case { name: "ping_pong", unit: "ns", what: "per round trip", effort, entrants }
+    }
+}
+
+/// One sample of `case` by `peer` in this process, if it is a case of child processes.
+pub(crate) fn sample_alone(case: &str, peer: &str) -> Option<Outcome> {
+    match case {
+        idle::SLEEPERS_CASE => Some(idle::sleepers(peer)),
+        idle::WAITING_CASE => Some(idle::waiting(peer)),
+        memory::BYTES_CASE => Some(memory::bytes(peer)),
+        memory::ALLOCATIONS_CASE => Some(memory::allocations(peer)),
+        _ => None,
     }
 }
 

@@ -1,11 +1,12 @@
 //! Moirai and its rivals, side by side: `cargo run --release --manifest-path bench/Cargo.toml -- exec`.
 //!
-//! One process, one command, a table per case and JSON lines. A suite is a file (`exec`, `deque`; those
-//! that count and do not time: `sizes`, `slab`, `instructions`), a rival is a file (`peer/`), and what
-//! makes the figures comparable is `harness/`.
+//! One process, one command, a table per case and JSON lines. A suite is a file (`exec`, `deque`,
+//! `stall`; those that count and do not time: `sizes`, `slab`, `instructions`), a rival is a file
+//! (`peer/`), and what makes the figures comparable is `harness/`.
 
 mod allocations;
 mod args;
+mod child;
 mod deque;
 mod exec;
 mod harness;
@@ -14,6 +15,7 @@ mod machine;
 mod peer;
 mod sizes;
 mod slab;
+mod stall;
 mod storm;
 mod valgrind;
 
@@ -31,7 +33,9 @@ use std::{env, process};
 use args::{Command, Selection};
 use exec::{Group, Runtimes};
 use harness::report::{Standing, Table, json_lines};
-use harness::{CaseResult, Driver, Effort, Workload, catch_panic_messages, measure};
+use harness::{
+    CaseResult, Driver, Effort, Failure, Outcome, Workload, catch_panic_messages, measure,
+};
 use peer::Peer as _;
 
 /// Whom the tables compare.
@@ -74,7 +78,7 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
         Command::Storm(storm) => println!("{}", storm.run()?),
         Command::Help => print!("{}", args::USAGE),
-        Command::Child { case, peer } => return Ok(child(case, peer)),
+        Command::Child { case, peer } => return Ok(alone(case, peer)),
         Command::Sizes(json) => {
             let sizes = sizes::measure()?;
             counted(sizes::NAME, &sizes, &sizes.results(), json.as_deref())?;
@@ -92,18 +96,25 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
             let runtimes = Runtimes::start()?;
             return suite(exec::NAME, runtimes.groups(), &selection);
         }
+        Command::Stall(selection) => return suite(stall::NAME, stall::groups(), &selection),
         Command::Deque(selection) => return suite(deque::NAME, deque::groups(), &selection),
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// A child process: says the figure of its one sample, or why there is none.
-fn child(case: String, peer: String) -> ExitCode {
+fn alone(case: String, peer: String) -> ExitCode {
     catch_panic_messages();
-    let sample: Workload = Arc::new(move |_| exec::child::sample(&case, &peer));
-    let (said, code) = exec::child::answer(Driver::new().run(&sample, 1));
+    let sample: Workload = Arc::new(move |_| sample_alone(&case, &peer));
+    let (said, code) = child::answer(Driver::new().run(&sample, 1));
     println!("{said}");
     ExitCode::from(code)
+}
+
+fn sample_alone(case: &str, peer: &str) -> Outcome {
+    let sample = exec::sample_alone(case, peer).or_else(|| stall::sample_alone(case, peer));
+    let why = || Failure::Refused(format!("no case of child processes is called `{case}`"));
+    sample.unwrap_or_else(|| Err(why()))
 }
 
 /// Says the figures of a suite that counts, without rounds and rivals.
@@ -222,5 +233,15 @@ mod tests {
         assert_eq!(refused("case"), "no case is called `nope`; `--list` names them all");
         assert_eq!(refused("peer"), "no peer is called `nope`; `--list` names them all");
         assert_eq!(known("case", &["yield".to_owned()], vec!["yield"]), Ok(()));
+    }
+
+    #[test]
+    fn a_child_refuses_an_unknown_case_or_peer_by_name() {
+        for (case, peer) in [("nope", "smol"), ("bytes_per_task", "nope"), ("timers100k", "nope")] {
+            let Err(Failure::Refused(why)) = sample_alone(case, peer) else {
+                panic!("not refused")
+            };
+            assert!(why.contains("`nope`"), "{why}");
+        }
     }
 }

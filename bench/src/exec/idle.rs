@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::{checked, child, join_all, sum_below};
+use super::{checked, join_all, sum_below};
+use crate::child;
 use crate::harness::{Case, Effort, Entrant, Failure, Outcome, Sample};
 use crate::machine;
 use crate::peer::floor::Floor;

@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Instant;
 
-use super::{Task, WAVE, checked, child, join_all, spawn_value, sum_below, yield_now};
+use super::{Task, WAVE, checked, join_all, spawn_value, sum_below, yield_now};
+use crate::child;
 use crate::harness::{Case, Effort, Failure, Outcome, Sample};
 use crate::peer::floor::Floor;
 use crate::peer::moirai::Moirai;

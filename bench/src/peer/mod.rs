@@ -80,3 +80,11 @@ pub(crate) trait Timers: Peer {
     /// Completes after `duration`.
     fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + 'static;
 }
+
+/// A peer with threads for calls that block.
+pub(crate) trait Blocking: Peer {
+    /// Runs `job` on a thread where it may block, and waits for it; panics if it failed.
+    fn unblock<F>(&self, job: F) -> impl Future<Output = u64> + Send + 'static
+    where
+        F: FnOnce() -> u64 + Send + 'static;
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use moirai_runtime::{Handle, Metering, Runtime, TaskHandle};
 use moirai_sync::channel::{self, Receiver, Sender};
 
-use super::{Channels, Peer, Spawner, Timers, WORKERS};
+use super::{Blocking, Channels, Peer, Spawner, Timers, WORKERS};
 
 #[derive(Debug)]
 pub(crate) struct Moirai {
@@ -81,5 +81,15 @@ impl Channels for Moirai {
 impl Timers for Moirai {
     async fn sleep(duration: Duration) {
         moirai_runtime::sleep(duration).await;
+    }
+}
+
+impl Blocking for Moirai {
+    fn unblock<F>(&self, job: F) -> impl Future<Output = u64> + Send + 'static
+    where
+        F: FnOnce() -> u64 + Send + 'static,
+    {
+        let job = self.runtime.spawn_blocking(job);
+        async { job.await.expect("the job returned a result") }
     }
 }

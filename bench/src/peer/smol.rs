@@ -1,10 +1,11 @@
-//! smol's global executor on two threads, with async-channel and async-io's timers.
+//! smol's global executor on two threads, with async-channel, async-io's timers and the threads of
+//! `blocking`.
 //!
 //! The program starts itself anew with [`THREADS`] set.
 
 use std::time::Duration;
 
-use super::{Channels, Peer, Spawner, Timers};
+use super::{Blocking, Channels, Peer, Spawner, Timers};
 
 #[derive(Debug)]
 pub(crate) struct Smol;
@@ -75,5 +76,14 @@ impl Channels for Smol {
 impl Timers for Smol {
     async fn sleep(duration: Duration) {
         smol::Timer::after(duration).await;
+    }
+}
+
+impl Blocking for Smol {
+    fn unblock<F>(&self, job: F) -> impl Future<Output = u64> + Send + 'static
+    where
+        F: FnOnce() -> u64 + Send + 'static,
+    {
+        smol::unblock(job)
     }
 }

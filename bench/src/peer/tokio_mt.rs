@@ -6,7 +6,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::{Channels, Peer, Spawner, Timers, WORKERS};
+use super::{Blocking, Channels, Peer, Spawner, Timers, WORKERS};
 
 #[derive(Debug)]
 pub(crate) struct TokioMt {
@@ -72,5 +72,15 @@ impl Channels for TokioMt {
 impl Timers for TokioMt {
     async fn sleep(duration: Duration) {
         tokio::time::sleep(duration).await;
+    }
+}
+
+impl Blocking for TokioMt {
+    fn unblock<F>(&self, job: F) -> impl Future<Output = u64> + Send + 'static
+    where
+        F: FnOnce() -> u64 + Send + 'static,
+    {
+        let job = self.runtime.spawn_blocking(job);
+        async { job.await.expect("the job returned a result") }
     }
 }

@@ -6,7 +6,6 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{idle, memory};
 use crate::harness::{Entrant, Failure, Outcome, Sample, Workload};
 
 /// The word on the command line that makes this program a child; a case and a peer follow.
@@ -16,7 +15,7 @@ pub(crate) const WORD: &str = "child";
 const WRONG: u8 = 2;
 
 /// A peer whose samples of `case` are taken by child processes.
-pub(super) fn entrant(case: &'static str, peer: &'static str) -> Entrant {
+pub(crate) fn entrant(case: &'static str, peer: &'static str) -> Entrant {
     let workload: Workload = Arc::new(move |_| {
         let start = Instant::now();
         let value = of_child(case, peer)?;
@@ -40,17 +39,6 @@ fn understood(said: &str, code: Option<i32>) -> Result<f64, Failure> {
         "" => Err(Failure::Refused(format!("the child process said nothing (code {code:?})"))),
         what if code == Some(WRONG.into()) => Err(Failure::Wrong(what.to_owned())),
         said => said.parse().map_err(|_| Failure::Refused(said.to_owned())),
-    }
-}
-
-/// The child's side: one sample of `case` by `peer`.
-pub(crate) fn sample(case: &str, peer: &str) -> Outcome {
-    match case {
-        idle::SLEEPERS_CASE => idle::sleepers(peer),
-        idle::WAITING_CASE => idle::waiting(peer),
-        memory::BYTES_CASE => memory::bytes(peer),
-        memory::ALLOCATIONS_CASE => memory::allocations(peer),
-        _ => Err(Failure::Refused(format!("no case of child processes is called `{case}`"))),
     }
 }
 
@@ -86,13 +74,5 @@ mod tests {
     fn a_child_that_died_silently_is_a_refusal() {
         let died = understood("", None);
         assert!(matches!(died, Err(Failure::Refused(_))), "{died:?}");
-    }
-
-    #[test]
-    fn an_unknown_case_or_peer_is_refused_by_name() {
-        for (case, peer) in [("nope", "smol"), (memory::BYTES_CASE, "nope")] {
-            let Err(Failure::Refused(why)) = sample(case, peer) else { panic!("not refused") };
-            assert!(why.contains("`nope`"), "{why}");
-        }
     }
 }
