@@ -285,11 +285,11 @@ impl World {
         let expected = (queue.len(), queue.is_empty(), queue.len() == *capacity, *closed);
         for s in &self.senders {
             assert_eq!((s.len(), s.is_empty(), s.is_full(), s.is_closed()), expected);
-            assert_eq!(s.capacity(), *capacity);
+            assert_eq!(s.capacity(), Some(*capacity));
         }
         for r in &self.receivers {
             assert_eq!((r.len(), r.is_empty(), r.is_full(), r.is_closed()), expected);
-            assert_eq!(r.capacity(), *capacity);
+            assert_eq!(r.capacity(), Some(*capacity));
         }
     }
 }

@@ -111,6 +111,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::available_parallelism as available;
 use std::time::Duration;
 
+/// A full fence that may lean on a SeqCst read-modify-write just before it, on the same thread. On
+/// x86-64 that instruction is a full fence itself, and only the compiler must be told.
+#[inline(always)]
+pub fn fence_after_rmw() {
+    // SeqCst: pairs with the fence of whoever publishes first and looks for us then.
+    const FULL: Ordering = Ordering::SeqCst;
+    #[cfg(all(target_arch = "x86_64", not(any(moirai_loom, moirai_shuttle))))]
+    atomic::compiler_fence(FULL);
+    #[cfg(not(all(target_arch = "x86_64", not(any(moirai_loom, moirai_shuttle)))))]
+    atomic::fence(FULL);
+}
+
 /// A mutex that ignores poison: no code of ours panics while it holds one, and a panic of the
 /// program's own must not take a channel or a runtime down with it.
 #[derive(Debug, Default)]

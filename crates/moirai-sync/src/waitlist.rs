@@ -127,6 +127,25 @@ impl WaitList {
         }
     }
 
+    /// As [`notify_one`](Self::notify_one), for a caller that has published by a read-modify-write
+    /// with a full fence after it, as every queue does.
+    #[inline]
+    pub(crate) fn notify_one_fenced(&self) {
+        if self.count.load(Ordering::Relaxed) != 0 {
+            self.notify_oldest();
+        }
+    }
+
+    /// Takes the oldest waiter out, notified, for a caller that wakes it once it has let go of its
+    /// own lock. What the waiter is told of is published under that lock, which the waiter takes
+    /// after it has registered.
+    pub(crate) fn take_oldest(&self) -> Option<Option<Waker>> {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        self.pop(&mut self.queue.lock())
+    }
+
     /// Wakes every waiter that is in the list now.
     pub(crate) fn notify_all(&self) {
         // SeqCst fence: pairs with the one in `Waiter::register`.

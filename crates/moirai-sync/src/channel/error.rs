@@ -64,6 +64,16 @@ impl<T> TrySendError<T> {
             Self::Full(message) | Self::Disconnected(message) => message,
         }
     }
+
+    /// Whether there was no room.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
+
+    /// Whether the channel is closed.
+    pub fn is_disconnected(&self) -> bool {
+        matches!(self, Self::Disconnected(_))
+    }
 }
 
 impl<T> SendTimeoutError<T> {
@@ -72,6 +82,40 @@ impl<T> SendTimeoutError<T> {
         match self {
             Self::Timeout(message) | Self::Disconnected(message) => message,
         }
+    }
+
+    /// Whether the time was up.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout(_))
+    }
+
+    /// Whether the channel is closed.
+    pub fn is_disconnected(&self) -> bool {
+        matches!(self, Self::Disconnected(_))
+    }
+}
+
+impl TryRecvError {
+    /// Whether there was no message.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Empty)
+    }
+
+    /// Whether no message can follow.
+    pub fn is_disconnected(&self) -> bool {
+        matches!(self, Self::Disconnected)
+    }
+}
+
+impl RecvTimeoutError {
+    /// Whether the time was up.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Timeout)
+    }
+
+    /// Whether no message can follow.
+    pub fn is_disconnected(&self) -> bool {
+        matches!(self, Self::Disconnected)
     }
 }
 

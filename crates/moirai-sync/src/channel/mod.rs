@@ -18,10 +18,14 @@
 //! - **A blocking method inside another executor's task** blocks that executor's thread; use the
 //!   async one there. On a Moirai worker it is allowed: the worker's permit goes to another thread.
 //!
+//! A rendezvous channel holds no message: a receiver that was told of one and goes away leaves it to
+//! the next receive.
+//!
 //! `shared` is where the queue and the two wait lists meet; `sender` and `receiver` are the handles.
 
 mod error;
 mod receiver;
+mod rendezvous;
 mod sender;
 mod shared;
 
@@ -31,9 +35,15 @@ pub use error::{
 pub use receiver::{IntoIter, Iter, Receiver, TryIter};
 pub use sender::Sender;
 
-use crate::prim::Arc;
+use shared::Shared;
 
-/// Makes a channel that holds at most `capacity` messages; 0 counts as 1.
+use crate::prim::Arc;
+use crate::queue::Queue;
+use crate::queue::list::List;
+use crate::queue::ring::Ring;
+
+/// Makes a channel that holds at most `capacity` messages. With a capacity of 0 it is a
+/// [`rendezvous`].
 ///
 /// # Examples
 ///
@@ -46,6 +56,48 @@ use crate::prim::Arc;
 /// thread.join().unwrap().unwrap();
 /// ```
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
-    let shared = Arc::new(shared::Shared::new(capacity));
+    match capacity {
+        0 => rendezvous(),
+        _ => handles(Shared::queue(Queue::Ring(Ring::new(capacity)))),
+    }
+}
+
+/// Makes a channel without a bound: a send never waits, and what is not received stays in memory.
+/// The memory of what was received is given back.
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::channel;
+///
+/// let (sender, receiver) = channel::unbounded();
+/// (0..10).for_each(|i| sender.send(i).unwrap());
+/// drop(sender);
+/// assert_eq!(receiver.iter().sum::<i32>(), 45);
+/// ```
+pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+    handles(Shared::queue(Queue::List(List::new())))
+}
+
+/// Makes a channel that holds nothing: a send waits until a receive takes its message, and a
+/// receive until a send has brought one.
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::channel::{self, TrySendError};
+///
+/// let (sender, receiver) = channel::rendezvous();
+/// assert_eq!(sender.try_send(1), Err(TrySendError::Full(1))); // nobody is receiving
+/// let thread = std::thread::spawn(move || sender.send(2));
+/// assert_eq!(receiver.recv(), Ok(2));
+/// thread.join().unwrap().unwrap();
+/// ```
+pub fn rendezvous<T>() -> (Sender<T>, Receiver<T>) {
+    handles(Shared::rendezvous())
+}
+
+fn handles<T>(shared: Shared<T>) -> (Sender<T>, Receiver<T>) {
+    let shared = Arc::new(shared);
     (Sender::first(Arc::clone(&shared)), Receiver::first(shared))
 }

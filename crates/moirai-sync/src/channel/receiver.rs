@@ -162,18 +162,18 @@ impl<T> Receiver<T> {
         self.shared.len()
     }
 
-    /// Whether no message is queued.
+    /// Whether no message is queued; always so in a rendezvous channel.
     pub fn is_empty(&self) -> bool {
         self.shared.is_empty()
     }
 
-    /// Whether the channel holds as many messages as it may.
+    /// Whether the channel holds as many messages as it may; always so in a rendezvous channel.
     pub fn is_full(&self) -> bool {
         self.shared.is_full()
     }
 
-    /// How many messages the channel holds at most.
-    pub fn capacity(&self) -> usize {
+    /// How many messages the channel holds at most; `None` if it has no bound.
+    pub fn capacity(&self) -> Option<usize> {
         self.shared.capacity()
     }
 

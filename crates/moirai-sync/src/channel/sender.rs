@@ -11,7 +11,7 @@ use crate::strand;
 use crate::waitlist::Waiter;
 
 use super::error::{SendError, SendTimeoutError, TrySendError};
-use super::shared::{LastHandle, Shared};
+use super::shared::{LastHandle, Sending, Shared};
 
 /// The sending side of a channel; clones send into the same channel.
 #[must_use = "dropping the last sender closes the channel"]
@@ -123,8 +123,8 @@ impl<T> Sender<T> {
             Err(TrySendError::Full(message)) => message,
         };
         let waiter = pin!(Waiter::new(&self.shared.senders_waiting));
-        let mut message = Some(message);
-        poll_fn(|cx| self.shared.poll_send(waiter.as_ref(), cx, &mut message)).await
+        let mut sending = Sending::new(&self.shared, message);
+        poll_fn(|cx| sending.poll(waiter.as_ref(), cx)).await
     }
 
     fn send_until(&self, message: T, deadline: Option<Instant>) -> Result<(), SendTimeoutError<T>> {
@@ -136,13 +136,13 @@ impl<T> Sender<T> {
             Err(TrySendError::Full(message)) => message,
         };
         let waiter = pin!(Waiter::new(&self.shared.senders_waiting));
-        let mut message = Some(message);
-        let sent =
-            strand::wait(deadline, |cx| self.shared.poll_send(waiter.as_ref(), cx, &mut message));
-        match (sent, message) {
-            (Some(result), _) => Ok(result?),
-            (None, Some(message)) => Err(SendTimeoutError::Timeout(message)),
-            (None, None) => unreachable!("a pending send keeps its message"),
+        let mut sending = Sending::new(&self.shared, message);
+        match strand::wait(deadline, |cx| sending.poll(waiter.as_ref(), cx)) {
+            Some(result) => Ok(result?),
+            // In the last moment somebody may have taken it.
+            None => sending
+                .take_back()
+                .map_or(Ok(()), |message| Err(SendTimeoutError::Timeout(message))),
         }
     }
 
@@ -172,18 +172,18 @@ impl<T> Sender<T> {
         self.shared.len()
     }
 
-    /// Whether no message is queued.
+    /// Whether no message is queued; always so in a rendezvous channel.
     pub fn is_empty(&self) -> bool {
         self.shared.is_empty()
     }
 
-    /// Whether a [`try_send`](Self::try_send) would find no room.
+    /// Whether the channel holds as many messages as it may; always so in a rendezvous channel.
     pub fn is_full(&self) -> bool {
         self.shared.is_full()
     }
 
-    /// How many messages the channel holds at most.
-    pub fn capacity(&self) -> usize {
+    /// How many messages the channel holds at most; `None` if it has no bound.
+    pub fn capacity(&self) -> Option<usize> {
         self.shared.capacity()
     }
 

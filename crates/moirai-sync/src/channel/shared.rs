@@ -8,24 +8,49 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::prim::atomic::{AtomicUsize, Ordering};
-use crate::queue::ring::{Close, PopError, PushError, Ring};
+use crate::queue::{Close, PopError, PushError, Queue};
 use crate::waitlist::{Finished, WaitList, Waiter};
 
 use super::error::{RecvError, SendError, TryRecvError, TrySendError};
+use super::rendezvous::{OfferId, Offered, Rendezvous};
 
 #[derive(Debug)]
 pub(crate) struct Shared<T> {
-    ring: Ring<T>,
+    flavour: Flavour<T>,
     pub(crate) receivers_waiting: WaitList,
     pub(crate) senders_waiting: WaitList,
     pub(crate) senders: AtomicUsize,
     pub(crate) receivers: AtomicUsize,
 }
 
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "the queue's fields lie where every message passes")]
+enum Flavour<T> {
+    Queue(Queue<T>),
+    Rendezvous(Box<Rendezvous<T>>),
+}
+
+/// A send that is waiting; dropping it takes its message back.
+#[derive(Debug)]
+pub(crate) struct Sending<'a, T> {
+    shared: &'a Shared<T>,
+    message: Option<T>,
+    /// Where the message is, once it was left with a rendezvous channel.
+    offer: Option<OfferId>,
+}
+
 impl<T> Shared<T> {
-    pub(crate) fn new(capacity: usize) -> Self {
+    pub(crate) fn queue(queue: Queue<T>) -> Self {
+        Self::new(Flavour::Queue(queue))
+    }
+
+    pub(crate) fn rendezvous() -> Self {
+        Self::new(Flavour::Rendezvous(Box::new(Rendezvous::new())))
+    }
+
+    fn new(flavour: Flavour<T>) -> Self {
         Self {
-            ring: Ring::new(capacity),
+            flavour,
             receivers_waiting: WaitList::new(),
             senders_waiting: WaitList::new(),
             senders: AtomicUsize::new(1),
@@ -35,9 +60,15 @@ impl<T> Shared<T> {
 
     #[inline]
     pub(crate) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        match self.ring.push(message) {
+        let queue = match &self.flavour {
+            Flavour::Queue(queue) => queue,
+            Flavour::Rendezvous(rendezvous) => {
+                return rendezvous.try_send(message, &self.receivers_waiting);
+            }
+        };
+        match queue.push(message) {
             Ok(()) => {
-                self.receivers_waiting.notify_one();
+                self.receivers_waiting.notify_one_fenced();
                 Ok(())
             }
             Err(PushError::Full(message)) => Err(TrySendError::Full(message)),
@@ -47,47 +78,18 @@ impl<T> Shared<T> {
 
     #[inline]
     pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
-        match self.ring.pop() {
+        let queue = match &self.flavour {
+            Flavour::Queue(queue) => queue,
+            Flavour::Rendezvous(rendezvous) => return rendezvous.try_recv(),
+        };
+        match queue.pop() {
             Ok(message) => {
-                self.senders_waiting.notify_one();
+                self.senders_waiting.notify_one_fenced();
                 Ok(message)
             }
             Err(PopError::Empty) => Err(TryRecvError::Empty),
             Err(PopError::Closed) => Err(TryRecvError::Disconnected),
         }
-    }
-
-    /// Sends what is in `message`; takes it out unless the result is pending.
-    ///
-    /// # Panics
-    ///
-    /// If `message` is empty: it was sent before.
-    pub(crate) fn poll_send(
-        &self,
-        waiter: Pin<&Waiter<'_>>,
-        cx: &mut Context<'_>,
-        message: &mut Option<T>,
-    ) -> Poll<Result<(), SendError<T>>> {
-        let mut attempt = || {
-            let taken = message.take().expect("polled after the message was sent");
-            match self.try_send(taken) {
-                Ok(()) => Poll::Ready(Ok(())),
-                Err(TrySendError::Disconnected(taken)) => Poll::Ready(Err(SendError(taken))),
-                Err(TrySendError::Full(taken)) => {
-                    *message = Some(taken);
-                    Poll::Pending
-                }
-            }
-        };
-        let mut result = attempt();
-        if result.is_pending() {
-            waiter.register(cx.waker());
-            result = attempt();
-        }
-        if result.is_ready() && waiter.finish() == Finished::Waited && !self.ring.is_full() {
-            self.senders_waiting.notify_one();
-        }
-        result
     }
 
     pub(crate) fn poll_recv(
@@ -104,16 +106,33 @@ impl<T> Shared<T> {
         if result.is_pending() {
             waiter.register(cx.waker());
             result = attempt();
+            if result.is_pending()
+                && let Flavour::Rendezvous(_) = self.flavour
+            {
+                // A select that waits to send finds a receiver now.
+                self.senders_waiting.notify_one();
+            }
         }
-        if result.is_ready() && waiter.finish() == Finished::Waited && !self.ring.is_empty() {
+        if result.is_ready() && waiter.finish() == Finished::Waited && self.has_message() {
             self.receivers_waiting.notify_one();
         }
         result
     }
 
+    /// Whether a receive would find a message.
+    fn has_message(&self) -> bool {
+        match &self.flavour {
+            Flavour::Queue(queue) => !queue.is_empty(),
+            Flavour::Rendezvous(rendezvous) => rendezvous.has_message(),
+        }
+    }
+
     /// Forbids later sends and wakes everybody who waits.
     pub(crate) fn close(&self) -> Close {
-        let closed = self.ring.close();
+        let closed = match &self.flavour {
+            Flavour::Queue(queue) => queue.close(),
+            Flavour::Rendezvous(rendezvous) => rendezvous.close(),
+        };
         if closed == Close::Closed {
             self.senders_waiting.notify_all();
             self.receivers_waiting.notify_all();
@@ -131,27 +150,45 @@ impl<T> Shared<T> {
     #[cold]
     pub(crate) fn receivers_gone(&self) {
         let _: Close = self.close();
-        while self.ring.pop().is_ok() {}
+        match &self.flavour {
+            Flavour::Queue(queue) => while queue.pop().is_ok() {},
+            Flavour::Rendezvous(rendezvous) => rendezvous.discard(),
+        }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.ring.is_closed()
+        match &self.flavour {
+            Flavour::Queue(queue) => queue.is_closed(),
+            Flavour::Rendezvous(rendezvous) => rendezvous.is_closed(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.ring.len()
+        match &self.flavour {
+            Flavour::Queue(queue) => queue.len(),
+            Flavour::Rendezvous(_) => 0,
+        }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.ring.is_empty()
+        match &self.flavour {
+            Flavour::Queue(queue) => queue.is_empty(),
+            Flavour::Rendezvous(_) => true,
+        }
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.ring.is_full()
+        match &self.flavour {
+            Flavour::Queue(queue) => queue.is_full(),
+            Flavour::Rendezvous(_) => true,
+        }
     }
 
-    pub(crate) fn capacity(&self) -> usize {
-        self.ring.capacity()
+    pub(crate) fn capacity(&self) -> Option<usize> {
+        match &self.flavour {
+            Flavour::Queue(queue) => queue.capacity(),
+            Flavour::Rendezvous(_) => Some(0),
+        }
     }
 
     /// Counts one more handle of a side.
@@ -173,6 +210,85 @@ impl<T> Shared<T> {
             1 => LastHandle::Yes,
             _ => LastHandle::No,
         }
+    }
+}
+
+impl<'a, T> Sending<'a, T> {
+    pub(crate) fn new(shared: &'a Shared<T>, message: T) -> Self {
+        Self { shared, message: Some(message), offer: None }
+    }
+
+    /// Sends the message. After it was ready, it is not to be polled again.
+    pub(crate) fn poll(
+        &mut self,
+        waiter: Pin<&Waiter<'_>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError<T>>> {
+        match &self.shared.flavour {
+            Flavour::Queue(queue) => {
+                let mut result = self.attempt();
+                if result.is_pending() {
+                    waiter.register(cx.waker());
+                    result = self.attempt();
+                }
+                if result.is_ready() && waiter.finish() == Finished::Waited && !queue.is_full() {
+                    self.shared.senders_waiting.notify_one();
+                }
+                result
+            }
+            Flavour::Rendezvous(rendezvous) => self.poll_offer(rendezvous, cx),
+        }
+    }
+
+    fn attempt(&mut self) -> Poll<Result<(), SendError<T>>> {
+        let Some(message) = self.message.take() else {
+            unreachable!("polled after the message was sent")
+        };
+        match self.shared.try_send(message) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(TrySendError::Disconnected(message)) => Poll::Ready(Err(SendError(message))),
+            Err(TrySendError::Full(message)) => {
+                self.message = Some(message);
+                Poll::Pending
+            }
+        }
+    }
+
+    fn poll_offer(
+        &mut self,
+        rendezvous: &Rendezvous<T>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError<T>>> {
+        if let Some(message) = self.message.take() {
+            return match rendezvous.offer(message, cx.waker(), &self.shared.receivers_waiting) {
+                Offered::Delivered => Poll::Ready(Ok(())),
+                Offered::Closed(message) => Poll::Ready(Err(SendError(message))),
+                Offered::Waiting(id) => {
+                    self.offer = Some(id);
+                    Poll::Pending
+                }
+            };
+        }
+        let Some(id) = self.offer else { unreachable!("polled after the message was sent") };
+        let result = rendezvous.poll_offer(id, cx.waker()).map_err(SendError);
+        if result.is_ready() {
+            self.offer = None;
+        }
+        result
+    }
+
+    /// Gives up; `None` if the message has been received meanwhile.
+    pub(crate) fn take_back(&mut self) -> Option<T> {
+        match (&self.shared.flavour, self.offer.take()) {
+            (Flavour::Rendezvous(rendezvous), Some(id)) => rendezvous.withdraw(id),
+            _ => self.message.take(),
+        }
+    }
+}
+
+impl<T> Drop for Sending<'_, T> {
+    fn drop(&mut self) {
+        drop(self.take_back());
     }
 }
 

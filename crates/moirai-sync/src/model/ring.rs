@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use loom::thread;
 
-use crate::queue::ring::{Close, PopError, PushError, Ring};
+use crate::queue::ring::Ring;
+use crate::queue::{Close, PopError, PushError};
 
 fn push(ring: &Ring<Box<u32>>, value: u32) {
     let mut value = Box::new(value);

@@ -31,8 +31,10 @@ use std::mem::MaybeUninit;
 
 use crate::CachePadded;
 use crate::backoff::Backoff;
-use crate::prim::UnsafeCell;
-use crate::prim::atomic::{AtomicUsize, Ordering, fence};
+use crate::prim::atomic::{AtomicUsize, Ordering};
+use crate::prim::{UnsafeCell, fence_after_rmw};
+
+use super::{Close, PopError, PushError};
 
 /// The largest capacity: positions keep at least this many bits for the lap.
 pub(crate) const CAPACITY_MAX: usize = 1 << (usize::BITS / 2 - 2);
@@ -57,35 +59,6 @@ struct Slot<T> {
 unsafe impl<T: Send> Send for Ring<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Ring<T> {}
-
-/// Why a push did not happen; the value comes back.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum PushError<T> {
-    Full(T),
-    Closed(T),
-}
-
-/// Why a pop found nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PopError {
-    Empty,
-    /// Empty, and no push can follow.
-    Closed,
-}
-
-/// Whether this call closed the ring.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum Close {
-    Closed,
-    AlreadyClosed,
-}
-
-impl From<Close> for bool {
-    fn from(close: Close) -> Self {
-        close == Close::Closed
-    }
-}
 
 impl<T> Ring<T> {
     /// A ring for `capacity` values, at least 1 and at most [`CAPACITY_MAX`].
@@ -143,6 +116,7 @@ impl<T> Ring<T> {
                     Ordering::Relaxed,
                 ) {
                     Ok(_) => {
+                        fence_after_rmw();
                         // SAFETY: moving `tail` past this position gave us the slot, which is
                         // free: its stamp was the position.
                         slot.value.with_mut(|place| unsafe { (*place).write(value) });
@@ -156,10 +130,9 @@ impl<T> Ring<T> {
                     }
                 }
             } else if stamp.wrapping_add(self.one_lap) == tail.wrapping_add(1) {
-                // The slot holds the value of the lap before. SeqCst fence: pairs with the
-                // exchange of `head` in `pop`: Full is said only if it was so after `tail` was read.
-                fence(Ordering::SeqCst);
-                let head = self.head.load(Ordering::Relaxed);
+                // The slot holds the value of the lap before. SeqCst: one order with the exchange
+                // of `head` in `pop`: Full is said only if it was so after `tail` was read.
+                let head = self.head.load(Ordering::SeqCst);
                 if head.wrapping_add(self.one_lap) == tail {
                     return Err(PushError::Full(value));
                 }
@@ -189,6 +162,7 @@ impl<T> Ring<T> {
                     Ordering::Relaxed,
                 ) {
                     Ok(_) => {
+                        fence_after_rmw();
                         // SAFETY: moving `head` past this position gave us the slot, which is
                         // full: its stamp was the position plus one.
                         let value = slot.value.with(|place| unsafe { (*place).assume_init_read() });
@@ -202,10 +176,9 @@ impl<T> Ring<T> {
                     }
                 }
             } else if stamp == head {
-                // Nothing written here yet. SeqCst fence: pairs with the exchange of `tail` in
+                // Nothing written here yet. SeqCst: one order with the exchange of `tail` in
                 // `push`: Empty is said only if it was so after `head` was read.
-                fence(Ordering::SeqCst);
-                let tail = self.tail.load(Ordering::Relaxed);
+                let tail = self.tail.load(Ordering::SeqCst);
                 if tail & !self.closed_bit == head {
                     let closed = tail & self.closed_bit != 0;
                     return Err(if closed { PopError::Closed } else { PopError::Empty });

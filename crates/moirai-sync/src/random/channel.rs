@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use shuttle::thread;
 
 use super::{draw, explore};
-use crate::channel::{Receiver, Sender, bounded};
+use crate::channel::{Receiver, Sender, bounded, unbounded};
 
 /// Polls `future` up to `polls` times and drops it; says what it returned.
 fn poll_and_cancel<F: Future>(future: F, polls: u32) -> Option<F::Output> {
@@ -37,6 +37,14 @@ impl Book {
 
     fn received(&self, message: u32) {
         assert_eq!(self.received.fetch_or(message, Ordering::Relaxed) & message, 0, "came twice");
+    }
+}
+
+/// A channel of any kind, with room for at most `places` messages if it has a bound.
+fn any_channel(places: u32) -> (Sender<u32>, Receiver<u32>) {
+    match draw(places + 2) {
+        0 => unbounded(),
+        capacity => bounded(capacity as usize - 1),
     }
 }
 
@@ -70,7 +78,7 @@ fn receive(receiver: &Receiver<u32>, book: &Book) {
 fn what_is_sent_is_received_whoever_gives_up() {
     explore(SCHEDULES, || {
         let book = Arc::new(Book::default());
-        let (sender, receiver) = bounded(1 + draw(2) as usize);
+        let (sender, receiver) = any_channel(2);
         let mut threads = Vec::new();
         for first in [1, 1 << 3, 1 << 6] {
             let (sender, book) = (sender.clone(), Arc::clone(&book));
@@ -95,7 +103,7 @@ fn what_is_sent_is_received_whoever_gives_up() {
 fn a_close_wakes_everybody_and_keeps_what_was_sent() {
     explore(SCHEDULES, || {
         let book = Arc::new(Book::default());
-        let (sender, receiver) = bounded(1);
+        let (sender, receiver) = any_channel(1);
         let mut threads = Vec::new();
         for first in [1, 1 << 3] {
             let (sender, book) = (sender.clone(), Arc::clone(&book));
@@ -126,7 +134,7 @@ fn a_close_wakes_everybody_and_keeps_what_was_sent() {
 #[test]
 fn each_of_three_receivers_gets_one_of_three_messages() {
     explore(SCHEDULES, || {
-        let (sender, receiver) = bounded(1 + draw(3) as usize);
+        let (sender, receiver) = any_channel(3);
         let receivers = [(); 3].map(|()| {
             let receiver = receiver.clone();
             thread::spawn(move || receiver.recv().unwrap())
@@ -146,7 +154,7 @@ fn each_of_three_receivers_gets_one_of_three_messages() {
 #[test]
 fn senders_are_freed_when_the_receivers_go() {
     explore(SCHEDULES, || {
-        let (sender, receiver) = bounded(1);
+        let (sender, receiver) = bounded(draw(2) as usize);
         let threads = [1, 2, 3].map(|message| {
             let sender = sender.clone();
             thread::spawn(move || match sender.send(message) {

@@ -3,4 +3,5 @@
 mod cancel;
 mod close;
 mod order;
+mod rendezvous;
 mod waiting;

@@ -1,0 +1,181 @@
+//! A channel that holds nothing: a send and a receive meet, and the message goes from one to the
+//! other.
+//!
+//! ```text
+//!   a receiver is waiting:   send ─► `delivered` ─► the receiver that was taken out of its list
+//!   nobody is waiting:       send ─► `offers`    ─► the next receive; the sender may take it back
+//! ```
+//!
+//! Both are under one lock, which also covers taking a receiver out of the list: so there are never
+//! more delivered messages than receivers that have been told of one. A receiver that goes away
+//! after it was told leaves the message to the next receive, and tells the next waiting receiver.
+//!
+//! A sender that waits leaves its message here, with its waker: whoever comes takes it without
+//! waking the sender first. A select cannot do that, for its message is made only once the case is
+//! chosen; it waits in the channel's list and tries again when a receiver begins to wait.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::task::{Poll, Waker};
+
+use crate::prim::Mutex;
+use crate::waitlist::WaitList;
+use crate::wake::wake;
+
+use super::error::{TryRecvError, TrySendError};
+use crate::queue::Close;
+
+/// The state of a rendezvous channel.
+#[derive(Debug)]
+pub(super) struct Rendezvous<T>(Mutex<Meeting<T>>);
+
+#[derive(Debug)]
+struct Meeting<T> {
+    delivered: VecDeque<T>,
+    offers: VecDeque<Offer<T>>,
+    next_id: u64,
+    closed: bool,
+}
+
+#[derive(Debug)]
+struct Offer<T> {
+    id: OfferId,
+    message: T,
+    sender: Waker,
+}
+
+/// Which offer; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OfferId(u64);
+
+/// What became of a sender that offers its message.
+#[must_use]
+pub(super) enum Offered<T> {
+    /// A waiting receiver has it.
+    Delivered,
+    /// It waits under this name.
+    Waiting(OfferId),
+    /// The channel is closed.
+    Closed(T),
+}
+
+impl<T> Rendezvous<T> {
+    pub(super) fn new() -> Self {
+        let (delivered, offers) = (VecDeque::new(), VecDeque::new());
+        Self(Mutex::new(Meeting { delivered, offers, next_id: 0, closed: false }))
+    }
+
+    /// Hands `message` to one of the waiting `receivers`.
+    pub(super) fn try_send(&self, message: T, receivers: &WaitList) -> Result<(), TrySendError<T>> {
+        let mut meeting = self.0.lock();
+        if meeting.closed {
+            return Err(TrySendError::Disconnected(message));
+        }
+        let Some(receiver) = receivers.take_oldest() else {
+            return Err(TrySendError::Full(message));
+        };
+        meeting.delivered.push_back(message);
+        drop(meeting);
+        receiver.into_iter().for_each(wake);
+        Ok(())
+    }
+
+    /// Hands `message` to one of the waiting `receivers`, or leaves it here until one comes, who
+    /// wakes `sender`.
+    pub(super) fn offer(&self, message: T, sender: &Waker, receivers: &WaitList) -> Offered<T> {
+        let sender = sender.clone();
+        let mut meeting = self.0.lock();
+        if meeting.closed {
+            return Offered::Closed(message);
+        }
+        if let Some(receiver) = receivers.take_oldest() {
+            meeting.delivered.push_back(message);
+            drop(meeting);
+            receiver.into_iter().for_each(wake);
+            return Offered::Delivered;
+        }
+        let id = OfferId(meeting.next_id);
+        meeting.next_id += 1;
+        meeting.offers.push_back(Offer { id, message, sender });
+        Offered::Waiting(id)
+    }
+
+    /// Whether somebody has taken the offer; if not, `sender` is woken when one does. The message
+    /// comes back if the channel was closed.
+    pub(super) fn poll_offer(&self, id: OfferId, sender: &Waker) -> Poll<Result<(), T>> {
+        let sender = sender.clone();
+        let mut meeting = self.0.lock();
+        if meeting.closed {
+            let offer = meeting.withdraw(id);
+            drop(meeting);
+            return Poll::Ready(offer.map_or(Ok(()), |offer| Err(offer.message)));
+        }
+        match meeting.offers.iter_mut().find(|offer| offer.id == id) {
+            None => Poll::Ready(Ok(())),
+            Some(offer) => {
+                let replaced = mem::replace(&mut offer.sender, sender);
+                drop(meeting);
+                drop(replaced);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Takes an offer back, unless somebody has taken it.
+    pub(super) fn withdraw(&self, id: OfferId) -> Option<T> {
+        let offer = self.0.lock().withdraw(id);
+        offer.map(|offer| offer.message)
+    }
+
+    /// Takes what was delivered, else the oldest offer.
+    pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
+        let mut meeting = self.0.lock();
+        if let Some(message) = meeting.delivered.pop_front() {
+            return Ok(message);
+        }
+        // A closed channel's offers are refused: their senders are about to take them back.
+        if meeting.closed {
+            return Err(TryRecvError::Disconnected);
+        }
+        let offer = meeting.offers.pop_front();
+        drop(meeting);
+        let Some(offer) = offer else { return Err(TryRecvError::Empty) };
+        wake(offer.sender);
+        Ok(offer.message)
+    }
+
+    /// Whether a receive would find something.
+    pub(super) fn has_message(&self) -> bool {
+        let meeting = self.0.lock();
+        !meeting.delivered.is_empty() || !meeting.offers.is_empty()
+    }
+
+    /// Forbids later sends and wakes those who offer; what was delivered can still be received.
+    pub(super) fn close(&self) -> Close {
+        let mut meeting = self.0.lock();
+        if mem::replace(&mut meeting.closed, true) {
+            return Close::AlreadyClosed;
+        }
+        let senders: Vec<Waker> = meeting.offers.iter().map(|offer| offer.sender.clone()).collect();
+        drop(meeting);
+        senders.into_iter().for_each(wake);
+        Close::Closed
+    }
+
+    /// Drops what was delivered: no receiver is left.
+    pub(super) fn discard(&self) {
+        let delivered = mem::take(&mut self.0.lock().delivered);
+        drop(delivered);
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.0.lock().closed
+    }
+}
+
+impl<T> Meeting<T> {
+    fn withdraw(&mut self, id: OfferId) -> Option<Offer<T>> {
+        let place = self.offers.iter().position(|offer| offer.id == id)?;
+        self.offers.remove(place)
+    }
+}

@@ -1,0 +1,559 @@
+//! An unbounded multi-producer, multi-consumer list of blocks.
+//!
+//! The scheme of crossbeam-channel's list: `head` and `tail` count positions, and each of them holds
+//! the block that its position lies in. A block has room for [`List::BLOCK`] values; the position
+//! after the last one belongs to nobody: while an index stands there, whoever moved it there is
+//! fetching the next block, and the others wait.
+//!
+//! ```text
+//!   index:      | lap (which block) | offset in it | flag |    flag of `tail`: closed
+//!                                                              flag of `head`: `tail` is in a later block
+//!   a block:    next ──► the block of the next lap
+//!               ready[offset]: 0 ─ push has written ─► 1
+//!               values[offset]
+//! ```
+//!
+//! `ready` is one byte for each slot and not one bit: a push then publishes its value with a plain
+//! store where a bitmap would need a second read-modify-write. For `u64` messages a block takes 10
+//! bytes for each.
+//!
+//! **Memory comes back.** The first block comes with the first push; each block is freed as soon as
+//! its last value was taken, so a drained list holds one block at most. Blocks are not reused: with
+//! one allocation for [`List::BLOCK`] messages there is little to gain, and no ABA to fear.
+//!
+//! A sender that stops between its two steps (position taken, value not yet written) makes the
+//! receiver of that slot wait for it: it spins, then yields.
+//!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | `tail` exchange in push | SeqCst | the SeqCst loads of `tail`: empty and closed are decided in one order |
+//! | `head` exchange in pop | SeqCst | the SeqCst loads in `len`, `is_empty` |
+//! | `index` to the next block, after `block` | Release | the Acquire loads of an index: its block is there |
+//! | `ready` | Release, Acquire | each other: the value is there |
+//! | `next` | Release, Acquire | each other: the block is initialised |
+//! | `taken` | AcqRel | itself: the last one out sees that the others are done, and frees |
+
+#![allow(
+    unsafe_code,
+    reason = "slots are written and read once, blocks freed by the last reader; model: src/model/list.rs"
+)]
+
+use std::alloc::{self, Layout};
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::ptr::{self, NonNull};
+
+use crate::CachePadded;
+use crate::backoff::Backoff;
+use crate::prim::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+use crate::prim::{UnsafeCell, fence_after_rmw};
+
+use super::{Close, PopError};
+
+/// Positions in a lap: a block's slots, and at least one that belongs to nobody.
+const LAP: usize = if cfg!(moirai_loom) { 4 } else { 32 };
+
+/// The most values in a block.
+const BLOCK_SLOTS_MAX: usize = LAP - 1;
+
+/// The most bytes of values in a block, if one value is not larger.
+const BLOCK_BYTES_MAX: usize = 4096;
+
+/// An index counts positions in steps of two; the lowest bit is its flag.
+const STEP: usize = 2;
+const FLAG: usize = 1;
+
+pub(crate) struct List<T> {
+    head: CachePadded<Position<T>>,
+    tail: CachePadded<Position<T>>,
+    _values: PhantomData<T>,
+}
+
+struct Position<T> {
+    index: AtomicUsize,
+    /// The block of `index`; null before the first push.
+    block: AtomicPtr<Block<T>>,
+}
+
+/// The beginning of a block; the values follow ([`Block::value`]).
+struct Block<T> {
+    next: AtomicPtr<Self>,
+    taken: AtomicUsize,
+    ready: [AtomicU8; BLOCK_SLOTS_MAX],
+    _values: PhantomData<T>,
+}
+
+// SAFETY: a value is moved in by one thread and out by another, each with exclusive access to its
+// slot; no reference to a value is shared.
+unsafe impl<T: Send> Send for List<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for List<T> {}
+
+fn offset(index: usize) -> usize {
+    (index / STEP) % LAP
+}
+
+fn lap(index: usize) -> usize {
+    index / STEP / LAP
+}
+
+impl<T> List<T> {
+    /// Values in a block.
+    pub(crate) const BLOCK: usize = {
+        let fitting = BLOCK_BYTES_MAX / if size_of::<T>() == 0 { 1 } else { size_of::<T>() };
+        if fitting == 0 {
+            1
+        } else if fitting > BLOCK_SLOTS_MAX {
+            BLOCK_SLOTS_MAX
+        } else {
+            fitting
+        }
+    };
+
+    /// What leads from the position that belongs to nobody to the first one of the next lap.
+    const SKIP: usize = (LAP - Self::BLOCK) * STEP;
+
+    /// An empty list, without a block.
+    pub(crate) fn new() -> Self {
+        let position = || {
+            CachePadded::new(Position {
+                index: AtomicUsize::new(0),
+                block: AtomicPtr::new(ptr::null_mut()),
+            })
+        };
+        Self { head: position(), tail: position(), _values: PhantomData }
+    }
+
+    /// Appends `value`; gives it back if the list is closed.
+    pub(crate) fn push(&self, value: T) -> Result<(), T> {
+        let mut backoff = Backoff::new();
+        let mut spare = Spare(None);
+        loop {
+            // Acquire: pairs with the Release in `next_block`: the block read below is that of this
+            // index or, if the index has moved on, of a later one; then the exchange fails.
+            let tail = self.tail.index.load(Ordering::Acquire);
+            let block = self.tail.block.load(Ordering::Acquire);
+            if tail & FLAG != 0 {
+                return Err(value);
+            }
+            let offset = offset(tail);
+            if offset == Self::BLOCK {
+                backoff.snooze();
+                continue;
+            }
+            // Allocated before the exchange, so that nobody waits for malloc.
+            if offset + 1 == Self::BLOCK && spare.0.is_none() {
+                spare.0 = Some(Block::new());
+            }
+            let Some(block) = NonNull::new(block) else {
+                self.first_block(&mut spare);
+                continue;
+            };
+            // SeqCst: one order with `close`, and with the loads that decide what is empty.
+            let moved = self.tail.index.compare_exchange_weak(
+                tail,
+                tail.wrapping_add(STEP),
+                Ordering::SeqCst,
+                Ordering::Relaxed,
+            );
+            if moved.is_err() {
+                backoff.spin();
+                continue;
+            }
+            fence_after_rmw();
+            if offset + 1 == Self::BLOCK {
+                let next = spare.0.take().unwrap_or_else(Block::new);
+                // Release: pairs with the Acquire in `next`: the block is initialised.
+                // SAFETY: as below; our slot is not ready yet, so the block is not freed.
+                unsafe { block.as_ref() }.next.store(next.as_ptr(), Ordering::Release);
+                self.tail.block.store(next.as_ptr(), Ordering::Release);
+                // Release: pairs with the Acquire load above. An addition: the list may have been
+                // closed meanwhile.
+                self.tail.index.fetch_add(Self::SKIP, Ordering::Release);
+            }
+            // SAFETY: moving `tail` past this position gave us the slot. The block is alive: it is
+            // freed after all its values were taken, ours included.
+            unsafe { Block::value(block, offset).with_mut(|place| (*place).write(value)) };
+            // Release: pairs with the Acquire load in `take`.
+            // SAFETY: as above; this is our last access.
+            unsafe { block.as_ref() }.ready[offset].store(1, Ordering::Release);
+            return Ok(());
+        }
+    }
+
+    /// Installs the block of the first lap, or leaves `spare` to its owner.
+    #[cold]
+    fn first_block(&self, spare: &mut Spare<T>) {
+        let block = spare.0.take().unwrap_or_else(Block::new);
+        // Release: pairs with the Acquire loads of `block`: it is initialised.
+        let installed = self.tail.block.compare_exchange(
+            ptr::null_mut(),
+            block.as_ptr(),
+            Ordering::Release,
+            Ordering::Relaxed,
+        );
+        match installed {
+            // Release: as above, for `pop`.
+            Ok(_) => self.head.block.store(block.as_ptr(), Ordering::Release),
+            Err(_) => spare.0 = Some(block),
+        }
+    }
+
+    /// Takes the oldest value.
+    pub(crate) fn pop(&self) -> Result<T, PopError> {
+        let mut backoff = Backoff::new();
+        loop {
+            // Acquire: pairs with the Release in `leave_block`, as in `push`.
+            let head = self.head.index.load(Ordering::Acquire);
+            let block = self.head.block.load(Ordering::Acquire);
+            let offset = offset(head);
+            if offset == Self::BLOCK {
+                backoff.snooze();
+                continue;
+            }
+            let mut next = head.wrapping_add(STEP);
+            if head & FLAG == 0 {
+                // SeqCst: one order with the exchange in `push`.
+                let tail = self.tail.index.load(Ordering::SeqCst);
+                if head / STEP == tail / STEP {
+                    let closed = tail & FLAG != 0;
+                    return Err(if closed { PopError::Closed } else { PopError::Empty });
+                }
+                if lap(head) != lap(tail) {
+                    next |= FLAG;
+                }
+            }
+            let Some(block) = NonNull::new(block) else {
+                // The first push has moved `tail`, and somebody is about to install the block here.
+                backoff.snooze();
+                continue;
+            };
+            // SeqCst: one order with the loads of `len`.
+            let moved = self.head.index.compare_exchange_weak(
+                head,
+                next,
+                Ordering::SeqCst,
+                Ordering::Relaxed,
+            );
+            if moved.is_err() {
+                backoff.spin();
+                continue;
+            }
+            if offset + 1 == Self::BLOCK {
+                // SAFETY: our slot is not taken yet, so the block is not freed.
+                unsafe { self.leave_block(block, next) };
+            }
+            // SAFETY: moving `head` past this position gave us the slot, once.
+            let value = unsafe { Block::take(block, offset) };
+            // AcqRel: Release for our accesses to the block, Acquire for those of the others.
+            // SAFETY: not freed, as above.
+            let taken = unsafe { block.as_ref() }.taken.fetch_add(1, Ordering::AcqRel) + 1;
+            if taken == Self::BLOCK {
+                // SAFETY: all values are taken, hence all senders are done with the block too, and
+                // `head` and `tail` have left it.
+                unsafe { Block::free(block) };
+            }
+            return Ok(value);
+        }
+    }
+
+    /// Moves `head` from the position after `block` to the next one, for the thread that took the
+    /// last value of `block`.
+    ///
+    /// # Safety
+    ///
+    /// `block` is not freed meanwhile.
+    unsafe fn leave_block(&self, block: NonNull<Block<T>>, index: usize) {
+        // SAFETY: the caller says that the block is alive.
+        let next = unsafe { block.as_ref() }.wait_for_next();
+        self.head.block.store(next.as_ptr(), Ordering::Release);
+        // `tail` is in the block `next` at least, where the flag says "later".
+        // SAFETY: `next` holds values that are not taken: `head` is not there yet.
+        let later = !unsafe { next.as_ref() }.next.load(Ordering::Relaxed).is_null();
+        let index = (index & !FLAG).wrapping_add(Self::SKIP) | if later { FLAG } else { 0 };
+        // Release: pairs with the Acquire load in `pop`: the block belongs to this index.
+        self.head.index.store(index, Ordering::Release);
+    }
+
+    /// Forbids every later push; what is in the list can still be taken.
+    pub(crate) fn close(&self) -> Close {
+        // SeqCst: one order with the exchange in `push`.
+        let before = self.tail.index.fetch_or(FLAG, Ordering::SeqCst);
+        if before & FLAG == 0 { Close::Closed } else { Close::AlreadyClosed }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        // SeqCst: one order with `close`.
+        self.tail.index.load(Ordering::SeqCst) & FLAG != 0
+    }
+
+    /// How many values are in the list, including those that a sender is still writing.
+    pub(crate) fn len(&self) -> usize {
+        loop {
+            // SeqCst: both loads in one order with the exchanges; an unchanged tail makes them a
+            // snapshot.
+            let tail = self.tail.index.load(Ordering::SeqCst);
+            let head = self.head.index.load(Ordering::SeqCst);
+            if self.tail.index.load(Ordering::SeqCst) == tail {
+                // Values before an index: whole blocks, and its offset.
+                let before = |index| (lap(index) * Self::BLOCK).wrapping_add(offset(index));
+                return before(tail).wrapping_sub(before(head));
+            }
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        // SeqCst: in one order with the exchanges.
+        let head = self.head.index.load(Ordering::SeqCst);
+        let tail = self.tail.index.load(Ordering::SeqCst);
+        head / STEP == tail / STEP
+    }
+}
+
+impl<T> Drop for List<T> {
+    fn drop(&mut self) {
+        while self.pop().is_ok() {}
+        // Nobody else is here: the block that `head` stands in was not left by the pops.
+        if let Some(block) = NonNull::new(self.head.block.load(Ordering::Relaxed)) {
+            // SAFETY: its values are all taken, and `&mut self` says that nobody uses it.
+            unsafe { Block::free(block) };
+        }
+    }
+}
+
+impl<T> Block<T> {
+    /// The layout of a whole block, and where in it the values begin.
+    const LAYOUT: (Layout, usize) = {
+        match Layout::array::<UnsafeCell<MaybeUninit<T>>>(List::<T>::BLOCK) {
+            Ok(values) => match Layout::new::<Self>().extend(values) {
+                Ok((layout, offset)) => (layout.pad_to_align(), offset),
+                Err(_) => panic!("the message is too large for a block"),
+            },
+            Err(_) => panic!("the message is too large for a block"),
+        }
+    };
+
+    #[cold]
+    fn new() -> NonNull<Self> {
+        let layout = Self::LAYOUT.0;
+        // SAFETY: the size is not 0: a block has a head.
+        let Some(block) = NonNull::new(unsafe { alloc::alloc(layout) }.cast::<Self>()) else {
+            alloc::handle_alloc_error(layout)
+        };
+        let head = Self {
+            next: AtomicPtr::new(ptr::null_mut()),
+            taken: AtomicUsize::new(0),
+            ready: std::array::from_fn(|_| AtomicU8::new(0)),
+            _values: PhantomData,
+        };
+        // SAFETY: freshly allocated for this layout, of which `Self` is the beginning.
+        unsafe { block.write(head) };
+        for offset in 0..List::<T>::BLOCK {
+            // SAFETY: `place` gives room in the allocation, aligned by its layout.
+            unsafe { Self::place(block, offset).write(UnsafeCell::new(MaybeUninit::uninit())) };
+        }
+        block
+    }
+
+    /// # Safety
+    ///
+    /// `block` came from `new`, and `offset < List::BLOCK`.
+    #[inline]
+    unsafe fn place(block: NonNull<Self>, offset: usize) -> NonNull<UnsafeCell<MaybeUninit<T>>> {
+        // SAFETY: the layout has room for `List::BLOCK` values from there on.
+        unsafe { block.byte_add(Self::LAYOUT.1).cast::<UnsafeCell<_>>().add(offset) }
+    }
+
+    /// # Safety
+    ///
+    /// As `place`; the block is not freed while the reference is used.
+    #[inline]
+    unsafe fn value<'a>(block: NonNull<Self>, offset: usize) -> &'a UnsafeCell<MaybeUninit<T>> {
+        // SAFETY: initialised by `new`.
+        unsafe { Self::place(block, offset).as_ref() }
+    }
+
+    /// Moves the value out of a slot, waiting until its sender has written it.
+    ///
+    /// # Safety
+    ///
+    /// As `value`; `head` was moved past the slot by the caller.
+    #[inline]
+    unsafe fn take(block: NonNull<Self>, offset: usize) -> T {
+        let mut backoff = Backoff::new();
+        // Acquire: pairs with the Release in `push`.
+        // SAFETY: the caller says that the block is alive.
+        while unsafe { block.as_ref() }.ready[offset].load(Ordering::Acquire) == 0 {
+            backoff.snooze();
+        }
+        // SAFETY: ready, so the value is there; who moves `head` past a slot reads it, once.
+        unsafe { Self::value(block, offset).with(|place| (*place).assume_init_read()) }
+    }
+
+    /// The block after this one, whose sender is about to link it.
+    fn wait_for_next(&self) -> NonNull<Self> {
+        let mut backoff = Backoff::new();
+        loop {
+            // Acquire: pairs with the Release in `push`: the block is initialised.
+            if let Some(next) = NonNull::new(self.next.load(Ordering::Acquire)) {
+                return next;
+            }
+            backoff.snooze();
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `block` came from `new`, holds no value and is used no more.
+    unsafe fn free(block: NonNull<Self>) {
+        for offset in 0..List::<T>::BLOCK {
+            // SAFETY: initialised by `new`; the caller says that nobody uses it. Values are not
+            // dropped by this.
+            unsafe { Self::place(block, offset).drop_in_place() };
+        }
+        // SAFETY: as above; allocated with this layout.
+        unsafe {
+            block.drop_in_place();
+            alloc::dealloc(block.as_ptr().cast(), Self::LAYOUT.0);
+        }
+    }
+}
+
+/// A block that a push has allocated and perhaps not needed.
+struct Spare<T>(Option<NonNull<Block<T>>>);
+
+impl<T> Drop for Spare<T> {
+    fn drop(&mut self) {
+        if let Some(block) = self.0.take() {
+            // SAFETY: from `Block::new` and never shared.
+            unsafe { Block::free(block) };
+        }
+    }
+}
+
+impl<T> fmt::Debug for List<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("List").field("len", &self.len()).field("closed", &self.is_closed()).finish()
+    }
+}
+
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_block_has_fewer_slots_for_large_values() {
+        assert_eq!(List::<()>::BLOCK, 31);
+        assert_eq!(List::<u64>::BLOCK, 31);
+        assert_eq!(List::<[u8; 1024]>::BLOCK, 4);
+        assert_eq!(List::<[u8; 4097]>::BLOCK, 1);
+    }
+
+    #[test]
+    fn values_of_any_shape_pass() {
+        fn passes<T: Clone + PartialEq + fmt::Debug>(value: T) {
+            let list = List::new();
+            for _ in 0..3 {
+                for _ in 0..70 {
+                    list.push(value.clone()).unwrap();
+                }
+                assert_eq!(list.len(), 70);
+                for _ in 0..70 {
+                    assert_eq!(list.pop(), Ok(value.clone()));
+                }
+                assert_eq!(list.pop(), Err(PopError::Empty));
+            }
+        }
+        #[derive(Clone, PartialEq, Debug)]
+        #[repr(align(256))]
+        struct Aligned(u8);
+        passes(());
+        passes(Aligned(7));
+        passes(vec![1, 2, 3]);
+        passes([7_u8; 5000]);
+    }
+
+    #[test]
+    fn close_lets_what_is_queued_be_taken() {
+        let list = List::new();
+        list.push(1).unwrap();
+        assert_eq!(list.close(), Close::Closed);
+        assert_eq!(list.close(), Close::AlreadyClosed);
+        assert_eq!(list.push(2), Err(2));
+        assert_eq!((list.pop(), list.pop()), (Ok(1), Err(PopError::Closed)));
+    }
+
+    #[test]
+    fn close_at_the_end_of_a_block_is_not_forgotten() {
+        let list = List::new();
+        for i in 0..List::<usize>::BLOCK {
+            list.push(i).unwrap();
+        }
+        assert_eq!(list.close(), Close::Closed);
+        assert_eq!(list.push(0), Err(0));
+        for i in 0..List::<usize>::BLOCK {
+            assert_eq!(list.pop(), Ok(i));
+        }
+        assert_eq!(list.pop(), Err(PopError::Closed));
+    }
+
+    #[test]
+    fn dropping_the_list_drops_what_is_in_it() {
+        let value = Arc::new(());
+        for taken in [0, 1, 31, 32, 40] {
+            let list = List::new();
+            for _ in 0..100 {
+                list.push(Arc::clone(&value)).unwrap();
+            }
+            for _ in 0..taken {
+                list.pop().unwrap();
+            }
+            drop(list);
+            assert_eq!(Arc::strong_count(&value), 1);
+        }
+    }
+
+    #[test]
+    fn positions_may_wrap_around() {
+        let mut list = List::new();
+        // A few laps before the counters overflow.
+        let start = 0_usize.wrapping_sub(3 * LAP * STEP);
+        *list.head.index.get_mut() = start;
+        *list.tail.index.get_mut() = start;
+        for i in 0..5 * LAP {
+            list.push(i).unwrap();
+            list.push(i).unwrap();
+            assert_eq!((list.pop(), list.len(), list.pop()), (Ok(i), 1, Ok(i)));
+        }
+    }
+
+    proptest! {
+        // Under Miri few cases, and no file of those that failed.
+        #![proptest_config(if cfg!(miri) {
+            ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() }
+        } else {
+            ProptestConfig::default()
+        })]
+
+        #[test]
+        fn behaves_like_a_vec_deque(pushes in proptest::collection::vec(any::<bool>(), 0..400)) {
+            let (list, mut model) = (List::new(), VecDeque::new());
+            for (i, push) in pushes.into_iter().enumerate() {
+                if push {
+                    list.push(i).unwrap();
+                    model.push_back(i);
+                } else {
+                    prop_assert_eq!(list.pop(), model.pop_front().ok_or(PopError::Empty));
+                }
+                prop_assert_eq!(list.len(), model.len());
+                prop_assert_eq!(list.is_empty(), model.is_empty());
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! A channel that holds nothing.
+
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::Duration;
+
+use moirai_sync::channel::{self, SendTimeoutError, TryRecvError, TrySendError};
+
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[test]
+fn it_holds_nothing_and_has_no_room() {
+    let (sender, receiver) = channel::bounded::<u8>(0);
+    assert_eq!((sender.capacity(), receiver.capacity()), (Some(0), Some(0)));
+    assert!(sender.is_empty() && sender.is_full() && receiver.is_empty() && receiver.is_full());
+    assert_eq!((sender.len(), receiver.len()), (0, 0));
+    assert_eq!(sender.try_send(1), Err(TrySendError::Full(1)));
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+}
+
+#[test]
+fn a_send_is_over_when_its_message_was_taken() {
+    let (sender, receiver) = channel::rendezvous();
+    let mut send = pin!(sender.send_async(1));
+    assert!(poll(send.as_mut()).is_pending());
+    assert!(poll(send.as_mut()).is_pending());
+    assert_eq!(receiver.try_recv(), Ok(1));
+    assert_eq!(poll(send.as_mut()), Poll::Ready(Ok(())));
+}
+
+#[test]
+fn a_waiting_receiver_takes_part_in_a_try() {
+    let (sender, receiver) = channel::rendezvous();
+    let mut receive = pin!(receiver.recv_async());
+    assert!(poll(receive.as_mut()).is_pending());
+    assert_eq!(sender.try_send(1), Ok(()));
+    assert_eq!(sender.try_send(2), Err(TrySendError::Full(2)));
+    assert_eq!(poll(receive.as_mut()), Poll::Ready(Ok(1)));
+}
+
+#[test]
+fn a_dropped_send_takes_its_message_with_it() {
+    let (sender, receiver) = channel::rendezvous();
+    let message = Arc::new(());
+    {
+        let mut send = pin!(sender.send_async(Arc::clone(&message)));
+        assert!(poll(send.as_mut()).is_pending());
+    }
+    assert_eq!(Arc::strong_count(&message), 1);
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+}
+
+#[test]
+fn a_receiver_that_goes_away_leaves_its_message_to_the_next() {
+    let (sender, receiver) = channel::rendezvous();
+    let woken = Arc::<Woken>::default();
+    let mut next = pin!(receiver.recv_async());
+    {
+        let mut dropped = pin!(receiver.recv_async());
+        assert!(poll(dropped.as_mut()).is_pending());
+        let waker = Waker::from(Arc::clone(&woken));
+        assert!(next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        assert_eq!(sender.try_send(1), Ok(()));
+        assert_eq!(woken.0.load(Ordering::SeqCst), 0);
+    }
+    assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+    assert_eq!(poll(next), Poll::Ready(Ok(1)));
+    // With nobody else waiting, it is there for whoever comes.
+    {
+        let mut dropped = pin!(receiver.recv_async());
+        assert!(poll(dropped.as_mut()).is_pending());
+        assert_eq!(sender.try_send(2), Ok(()));
+    }
+    assert_eq!(receiver.try_recv(), Ok(2));
+}
+
+#[test]
+fn a_send_with_a_limit_gives_its_message_back() {
+    let (sender, receiver) = channel::rendezvous();
+    let result = sender.send_timeout(1, Duration::from_millis(1));
+    assert_eq!(result, Err(SendTimeoutError::Timeout(1)));
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+}
+
+#[test]
+fn close_gives_waiting_senders_their_messages_back() {
+    let (sender, receiver) = channel::rendezvous();
+    let woken = Arc::<Woken>::default();
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut send = pin!(sender.send_async(1));
+    assert!(send.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    drop(receiver);
+    assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+    let Poll::Ready(Err(error)) = poll(send) else { panic!("still waiting") };
+    assert_eq!(error.into_inner(), 1);
+}
+
+#[test]
+fn many_threads_meet_and_every_message_arrives_once() {
+    let (sender, receiver) = channel::rendezvous();
+    let senders: Vec<_> = (0..3)
+        .map(|first| {
+            let sender = sender.clone();
+            thread::spawn(move || (0..50).for_each(|n| sender.send(first * 50 + n).unwrap()))
+        })
+        .collect();
+    drop(sender);
+    let receivers: Vec<_> = (0..3)
+        .map(|_| {
+            let receiver = receiver.clone();
+            thread::spawn(move || receiver.iter().collect::<Vec<u32>>())
+        })
+        .collect();
+    senders.into_iter().for_each(|thread| thread.join().unwrap());
+    let mut all: Vec<_> = receivers.into_iter().flat_map(|thread| thread.join().unwrap()).collect();
+    all.sort_unstable();
+    assert_eq!(all, (0..150).collect::<Vec<_>>());
+}
