@@ -1,17 +1,18 @@
 //! The options of a runtime, checked once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use moirai_sync::__prim as prim;
 
 use crate::blocking::{self, BlockingPool};
 use crate::error::BuildError;
 use crate::sched::driver::TimeDriver;
-use crate::sched::pool::{Config, Pool};
+use crate::sched::pool::{Config, Pool, Watching};
 use crate::sched::strategy::StealStrategy;
-use crate::sched::worker;
+use crate::sched::{watcher, worker};
 use crate::slab::TaskPool;
-use crate::trace::Metering;
+use crate::trace::{Metering, OnStall, Stall};
 
 /// Options of a runtime; from [`Runtime::builder`](crate::Runtime::builder).
 ///
@@ -31,6 +32,7 @@ use crate::trace::Metering;
 #[must_use = "a builder builds nothing until `build` is called"]
 pub struct Builder {
     worker_threads: Option<usize>,
+    spare_threads: usize,
     blocking_threads: usize,
     blocking_queue_depth: usize,
     thread_stack_bytes: Option<usize>,
@@ -38,6 +40,8 @@ pub struct Builder {
     task_pool_kept_bytes: usize,
     steal: StealStrategy,
     task_metering: Metering,
+    stall_after: Duration,
+    on_stall: Option<OnStall>,
     name: String,
 }
 
@@ -45,6 +49,7 @@ impl Builder {
     pub(crate) fn new() -> Self {
         Self {
             worker_threads: None,
+            spare_threads: SPARE_THREADS_DEFAULT,
             blocking_threads: BLOCKING_THREADS_DEFAULT,
             blocking_queue_depth: BLOCKING_QUEUE_DEPTH_DEFAULT,
             thread_stack_bytes: None,
@@ -52,6 +57,8 @@ impl Builder {
             task_pool_kept_bytes: TASK_POOL_KEPT_BYTES_DEFAULT,
             steal: StealStrategy::default(),
             task_metering: Metering::Off,
+            stall_after: STALL_AFTER_DEFAULT,
+            on_stall: None,
             name: "moirai".into(),
         }
     }
@@ -60,6 +67,41 @@ impl Builder {
     /// respects affinity masks and cgroup quotas.
     pub fn worker_threads(mut self, count: usize) -> Self {
         self.worker_threads = Some(count);
+        self
+    }
+
+    /// How many threads may be started beyond the workers, to stand in for those that block or do
+    /// not come back; without this, 256. A blocked thread takes no core, but a stack. Where all of
+    /// them are blocked, tasks wait until one is not, and the stall is
+    /// [reported](Self::on_stall).
+    pub fn spare_threads(mut self, count: usize) -> Self {
+        self.spare_threads = count;
+        self
+    }
+
+    /// How long a task may keep its worker, before another thread runs the tasks that wait behind
+    /// it; without this, 5 ms. A call of this library that blocks tells the runtime so, and needs no
+    /// such time; what else may block is better done in
+    /// [`block_in_place`](crate::block_in_place) or
+    /// [`spawn_blocking`](crate::Handle::spawn_blocking).
+    pub fn stall_after(mut self, duration: Duration) -> Self {
+        self.stall_after = duration;
+        self
+    }
+
+    /// Has `f` called when something keeps the runtime from running its tasks: see [`Stall`]. It is
+    /// called on a thread that watches over all workers, and so must neither block nor take long; a
+    /// panic in it is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let builder = moirai_runtime::Runtime::builder().on_stall(|stall| eprintln!("{stall}"));
+    /// # builder.build()?;
+    /// # Ok::<(), moirai_runtime::BuildError>(())
+    /// ```
+    pub fn on_stall(mut self, f: impl Fn(&Stall) + Send + Sync + 'static) -> Self {
+        self.on_stall = Some(OnStall::new(f));
         self
     }
 
@@ -145,6 +187,7 @@ impl Builder {
     pub(crate) fn into_pool(self) -> Result<Arc<Pool>, BuildError> {
         let Self {
             worker_threads,
+            spare_threads,
             blocking_threads,
             blocking_queue_depth,
             thread_stack_bytes,
@@ -152,10 +195,13 @@ impl Builder {
             task_pool_kept_bytes,
             steal,
             task_metering,
+            stall_after,
+            on_stall,
             name,
         } = self;
         let worker_threads = worker_threads.unwrap_or_else(default_worker_threads);
         check("worker_threads", worker_threads, 1, WORKER_THREADS_MAX)?;
+        check("spare_threads", spare_threads, 0, SPARE_THREADS_MAX)?;
         check("blocking_threads", blocking_threads, 1, BLOCKING_THREADS_MAX)?;
         check("blocking_queue_depth", blocking_queue_depth, 1, BLOCKING_QUEUE_DEPTH_MAX)?;
         for (option, bytes) in [
@@ -172,12 +218,14 @@ impl Builder {
         });
         let config = Config {
             worker_threads,
+            spare_threads,
             name,
             stack_bytes: thread_stack_bytes,
             task_chunks_kept: task_pool_kept_bytes / TaskPool::CHUNK_BYTES,
             steal,
             task_metering,
             start: worker::start,
+            watching: Some(Watching { start: watcher::start, stall_after, on_stall }),
         };
         Ok(Pool::new(config, TimeDriver::new(), blocking))
     }
@@ -197,6 +245,11 @@ fn default_worker_threads() -> usize {
 
 /// Far more workers than any machine has cores; each costs a thread and a ring.
 const WORKER_THREADS_MAX: usize = 1024;
+/// One word of the scheduler counts them all, with the workers, in 16 bits.
+const SPARE_THREADS_MAX: usize = 32_768;
+const SPARE_THREADS_DEFAULT: usize = 256;
+/// Far longer than a poll should take, far shorter than what a user notices.
+const STALL_AFTER_DEFAULT: Duration = Duration::from_millis(5);
 /// Blocking threads mostly sleep; beyond this a process rarely gets them from the system.
 const BLOCKING_THREADS_MAX: usize = 32_768;
 const BLOCKING_THREADS_DEFAULT: usize = 512;

@@ -56,8 +56,9 @@ pub use moirai_sync::{
     Panicked, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult, result_channel,
 };
 pub use runtime::{
-    Handle, Runtime, block_on, sleep, spawn, spawn_async, spawn_blocking, spawn_parallel,
+    Handle, Runtime, block_in_place, block_on, sleep, spawn, spawn_async, spawn_blocking,
+    spawn_parallel,
 };
 pub use slab::TaskPool;
 pub use task::{CancelOnDrop, TaskHandle, TaskId};
-pub use trace::{Metering, TaskMetrics, WorkerMetrics};
+pub use trace::{Activity, Metering, Relief, Stall, TaskMetrics, WorkerMetrics};

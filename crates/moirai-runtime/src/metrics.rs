@@ -30,6 +30,8 @@ pub struct RuntimeMetrics {
     pub idle: usize,
     /// Workers that look for work at this moment.
     pub searching: usize,
+    /// Times that a future did not return for [`stall_after`](crate::Builder::stall_after).
+    pub stalls: u64,
     /// Threads of `spawn_blocking` at this moment.
     pub blocking_threads: usize,
     /// Jobs of `spawn_blocking` that wait for a thread.
@@ -52,11 +54,12 @@ pub(crate) fn of(pool: &Pool) -> RuntimeMetrics {
         workers: pool
             .remotes()
             .enumerate()
-            .map(|(id, remote)| remote.counters.read(id, remote.queue.ring.len()))
+            .map(|(id, remote)| remote.own.counters.read(id, remote.queue.ring.len()))
             .collect(),
         worker_threads: pool.config().worker_threads,
         idle: pool.idle.free(),
         searching: pool.idle.searchers(),
+        stalls: pool.watch.stalls(),
         blocking_threads: blocking.threads,
         blocking_queued: blocking.queued,
         task_pool: pool.slab.report(),

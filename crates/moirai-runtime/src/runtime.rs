@@ -85,6 +85,7 @@ impl Runtime {
     }
 
     /// See [`Handle::spawn`].
+    #[track_caller]
     pub fn spawn<F>(&self, future: F) -> TaskHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -94,6 +95,7 @@ impl Runtime {
     }
 
     /// The same as [`spawn`](Self::spawn).
+    #[track_caller]
     pub fn spawn_async<F>(&self, future: F) -> TaskHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -103,6 +105,7 @@ impl Runtime {
     }
 
     /// See [`Handle::spawn_parallel`].
+    #[track_caller]
     pub fn spawn_parallel<F, T>(&self, f: F) -> TaskHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -112,6 +115,7 @@ impl Runtime {
     }
 
     /// See [`Handle::spawn_blocking`].
+    #[track_caller]
     pub fn spawn_blocking<F, T>(&self, f: F) -> TaskHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -254,6 +258,7 @@ impl Handle {
     /// let handle = moirai_runtime::Handle::current().spawn(async { 40 + 2 });
     /// assert_eq!(handle.join().unwrap(), 42);
     /// ```
+    #[track_caller]
     pub fn spawn<F>(&self, future: F) -> TaskHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -263,6 +268,7 @@ impl Handle {
     }
 
     /// The same as [`spawn`](Self::spawn).
+    #[track_caller]
     pub fn spawn_async<F>(&self, future: F) -> TaskHandle<F::Output>
     where
         F: Future + Send + 'static,
@@ -280,6 +286,7 @@ impl Handle {
     /// let handle = moirai_runtime::Handle::current().spawn_parallel(|| (1..=10).product::<u64>());
     /// assert_eq!(handle.join().unwrap(), 3_628_800);
     /// ```
+    #[track_caller]
     pub fn spawn_parallel<F, T>(&self, f: F) -> TaskHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -301,6 +308,7 @@ impl Handle {
     /// let handle = moirai_runtime::Handle::current().spawn_blocking(|| std::fs::read("Cargo.toml"));
     /// assert!(handle.join().unwrap().is_ok());
     /// ```
+    #[track_caller]
     pub fn spawn_blocking<F, T>(&self, f: F) -> TaskHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,
@@ -353,6 +361,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 /// ```
 /// assert_eq!(moirai_runtime::spawn(async { 40 + 2 }).join().unwrap(), 42);
 /// ```
+#[track_caller]
 pub fn spawn<F>(future: F) -> TaskHandle<F::Output>
 where
     F: Future + Send + 'static,
@@ -368,6 +377,7 @@ where
 /// ```
 /// assert_eq!(moirai_runtime::spawn_async(async { 40 + 2 }).join().unwrap(), 42);
 /// ```
+#[track_caller]
 pub fn spawn_async<F>(future: F) -> TaskHandle<F::Output>
 where
     F: Future + Send + 'static,
@@ -383,6 +393,7 @@ where
 /// ```
 /// assert_eq!(moirai_runtime::spawn_parallel(|| 40 + 2).join().unwrap(), 42);
 /// ```
+#[track_caller]
 pub fn spawn_parallel<F, T>(f: F) -> TaskHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -398,12 +409,34 @@ where
 /// ```
 /// assert!(moirai_runtime::spawn_blocking(|| std::fs::read("Cargo.toml")).join().is_ok());
 /// ```
+#[track_caller]
 pub fn spawn_blocking<F, T>(f: F) -> TaskHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
     Handle::current().spawn_blocking(f)
+}
+
+/// Runs `f`, which may block its thread, without keeping a worker from its tasks: others run them
+/// meanwhile. For calls that the runtime knows nothing of (files, locks, foreign code); what this
+/// library waits for, it announces itself. On a thread that is no worker it only calls `f`.
+///
+/// Unlike [`spawn_blocking`], it needs no second thread to run `f`, and `f` may borrow; but the
+/// task's own other branches (of a `select` or a `join`) wait for it.
+///
+/// # Examples
+///
+/// ```
+/// let handle = moirai_runtime::spawn(async {
+///     let name = String::from("Cargo.toml");
+///     moirai_runtime::block_in_place(|| std::fs::read(&name)).map(|bytes| bytes.len())
+/// });
+/// assert!(handle.join().unwrap().is_ok());
+/// ```
+pub fn block_in_place<R>(f: impl FnOnce() -> R) -> R {
+    let _blocking = strand::blocking();
+    f()
 }
 
 /// Waits for `duration` without blocking the thread; see [`time::sleep`](crate::time::sleep).

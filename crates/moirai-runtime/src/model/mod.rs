@@ -6,6 +6,7 @@
 mod deque;
 mod injector;
 mod park;
+mod permit;
 mod slab;
 mod slot;
 mod task;
@@ -29,12 +30,14 @@ fn pool(start: Start) -> Arc<Pool> {
     });
     let config = Config {
         worker_threads: 1,
+        spare_threads: 256,
         name: String::new(),
         stack_bytes: None,
         task_chunks_kept: 1,
         steal: StealStrategy::default(),
         task_metering: Metering::Off,
         start,
+        watching: None,
     };
     Pool::new(config, TimeDriver::new(), blocking)
 }

@@ -76,12 +76,14 @@ fn pool_with(driver: Arc<dyn Driver>, worker_threads: usize) -> Arc<Pool> {
     });
     let config = pool::Config {
         worker_threads,
+        spare_threads: 256,
         name: String::new(),
         stack_bytes: None,
         task_chunks_kept: 1,
         steal: StealStrategy::default(),
         task_metering: Metering::Off,
         start: worker::start,
+        watching: None,
     };
     let pool = Pool::new(config, driver, blocking);
     pool.start().unwrap();

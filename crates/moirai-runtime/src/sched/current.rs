@@ -17,8 +17,8 @@ use moirai_sync::__prim::thread_local;
 
 use super::local::{LocalQueue, Pushed};
 use super::pool::Pool;
+use super::remote::Remote;
 use super::work::{Chain, Work};
-use crate::trace::Counters;
 
 /// Where the calling thread stands.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ pub(crate) struct Context<'a> {
     pub(crate) pool: &'a Pool,
     /// The queue, on a worker's thread.
     pub(crate) local: Option<LocalQueue>,
-    /// The worker's.
-    counters: Option<&'a Counters>,
+    /// The worker's shared half.
+    remote: Option<&'a Remote>,
     pub(crate) busy: Cell<Busy>,
     /// How many joined tasks run inside each other on this stack.
     pub(crate) inline_depth: Cell<u32>,
@@ -60,18 +60,17 @@ pub(crate) enum Place {
 impl<'a> Context<'a> {
     #[inline]
     pub(crate) fn new(pool: &'a Pool, local: Option<LocalQueue>) -> Self {
-        Self {
-            pool,
-            local,
-            counters: None,
-            busy: Cell::new(Busy::Task),
-            inline_depth: Cell::new(0),
-        }
+        Self { pool, local, remote: None, busy: Cell::new(Busy::Task), inline_depth: Cell::new(0) }
     }
 
     /// The context of a worker's thread.
-    pub(crate) fn of_worker(pool: &'a Pool, local: LocalQueue, counters: &'a Counters) -> Self {
-        Self { counters: Some(counters), ..Self::new(pool, Some(local)) }
+    pub(crate) fn of_worker(pool: &'a Pool, local: LocalQueue, remote: &'a Remote) -> Self {
+        Self { remote: Some(remote), ..Self::new(pool, Some(local)) }
+    }
+
+    /// The worker's shared half, on a worker's thread.
+    pub(crate) fn remote(&self) -> Option<&'a Remote> {
+        self.remote
     }
 
     /// Queues `work` of this context's pool.
@@ -93,8 +92,8 @@ impl<'a> Context<'a> {
 
     #[cold]
     fn overflow(&self, overflow: Chain) {
-        if let Some(counters) = self.counters {
-            counters.overflowed.add(overflow.len() as u64);
+        if let Some(remote) = self.remote {
+            remote.own.counters.overflowed.add(overflow.len() as u64);
         }
         self.pool.inject_chain(overflow);
     }

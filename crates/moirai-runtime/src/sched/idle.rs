@@ -188,6 +188,17 @@ impl Idle {
         Word::of(self.word.load(Ordering::Relaxed)).searching as usize
     }
 
+    /// Whether somebody sleeps who may be woken.
+    pub(crate) fn has_sleeper(&self) -> bool {
+        !self.sleepers.lock().ids.is_empty()
+    }
+
+    /// Whether nobody sleeps and nobody may be started: who is there runs, searches or blocks.
+    pub(crate) fn has_nobody(&self) -> bool {
+        let sleepers = self.sleepers.lock();
+        sleepers.ids.is_empty() && sleepers.startable == 0 && self.searchers() == 0
+    }
+
     /// Whether a searcher is the only one; a hint.
     pub(crate) fn is_only_searcher(&self) -> bool {
         self.searchers() == 1

@@ -12,11 +12,12 @@
 //!
 //! **Wake rule.** Whoever publishes work wakes one sleeper, unless somebody searches already. The
 //! last searcher to find work looks whether there is more, and wakes the next. At most half of the
-//! running workers search. A sleeping runtime uses no CPU. **One sleeper watches the clock**: a
-//! worker that leaves the driver to run a task wakes another to take its place.
+//! running workers search. A sleeping runtime uses no CPU. **Somebody watches the clock**: a worker
+//! that sleeps, a worker between two tasks, or the watcher.
 //!
 //! **Permits.** `idle` says who may run. A worker about to block gives its permit to another
-//! thread; the [`Worker`](worker) itself never changes threads.
+//! thread; the [`Worker`](worker) itself never changes threads. From one that does not come back, the
+//! [watcher] takes it.
 //!
 //! | file | knows |
 //! |---|---|
@@ -25,25 +26,35 @@
 //! | `strategy` | how much a thief takes |
 //! | `slot` | a worker's next task |
 //! | `local` | a worker's ring and its next-task slot |
+//! | `permit` | whether one worker may run |
+//! | `remote` | what others see of a worker |
 //! | `idle` | permits, searchers, sleepers |
 //! | `driver` | the clock |
+//! | `cpu_clock` | how much processor time a thread has used |
+//! | `watch` | whether the watcher sleeps |
 //! | `pool` | what the workers share; starts threads through a function it is given |
 //! | `current` | which pool and ring the calling thread belongs to; `schedule` |
 //! | `worker` | the loop: find, run, sleep |
+//! | `watcher` | who does not come back |
 //!
 //! It never names a task, a job or a coroutine. Rejected: one shared queue (contended from two
 //! cores on); a dedicated timer thread (a context switch per timer); moving the worker's state to
 //! another thread when it blocks (its address would change under everybody who holds it); letting a
 //! thief watch how fast a ring empties before it steals (no difference on waves of tiny tasks).
 
+pub(crate) mod cpu_clock;
 pub(crate) mod current;
 pub(crate) mod deque;
 pub(crate) mod driver;
 pub(crate) mod idle;
 pub(crate) mod injector;
 pub(crate) mod local;
+pub(crate) mod permit;
 pub(crate) mod pool;
+pub(crate) mod remote;
 pub(crate) mod slot;
 pub(crate) mod strategy;
+pub(crate) mod watch;
+pub(crate) mod watcher;
 pub(crate) mod work;
 pub(crate) mod worker;

@@ -17,24 +17,25 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use moirai_sync::__prim::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use moirai_sync::__prim::thread::JoinHandle;
-use moirai_sync::__prim::{self as prim, Mutex, Parker, thread};
-use moirai_sync::CachePadded;
+use moirai_sync::__prim::{self as prim, Mutex, thread};
 use moirai_sync::strand::{self, Clock, Hooks};
 
 use crate::blocking::BlockingPool;
 use crate::fork;
 use crate::slab::{self, Home, Slab};
-use crate::trace::{Counters, Metering};
+use crate::trace::{Metering, OnStall};
 
 use super::driver::Driver;
 use super::idle::{Bed, Grant, Idle};
 use super::injector::Injector;
-use super::local::{LocalQueue, Shared};
+use super::local::LocalQueue;
+use super::remote::Remote;
 use super::strategy::StealStrategy;
+use super::watch::{Off, Watch};
 use super::work::{Chain, Work};
 
 pub(crate) struct Pool {
@@ -43,6 +44,7 @@ pub(crate) struct Pool {
     pub(crate) driver: Arc<dyn Driver>,
     pub(crate) slab: Slab,
     pub(crate) blocking: BlockingPool,
+    pub(crate) watch: Watch,
     /// By the driver's clock.
     pub(crate) began: Instant,
     config: Config,
@@ -62,6 +64,8 @@ pub(crate) struct Pool {
 
 pub(crate) struct Config {
     pub(crate) worker_threads: usize,
+    /// Threads beyond those, started when workers block.
+    pub(crate) spare_threads: usize,
     pub(crate) name: String,
     pub(crate) stack_bytes: Option<usize>,
     /// Chunks of task memory that are kept while no task is in them.
@@ -70,6 +74,16 @@ pub(crate) struct Config {
     pub(crate) task_metering: Metering,
     /// Starts the thread of a worker.
     pub(crate) start: Start,
+    /// Without it, what nobody announces may stall the pool.
+    pub(crate) watching: Option<Watching>,
+}
+
+/// How the workers are watched.
+pub(crate) struct Watching {
+    /// Starts the thread of the watcher.
+    pub(crate) start: fn(&Arc<Pool>) -> io::Result<JoinHandle<()>>,
+    pub(crate) stall_after: Duration,
+    pub(crate) on_stall: Option<OnStall>,
 }
 
 /// Starts the thread that becomes the worker `id` with the queue `local`, and counts as searching
@@ -85,19 +99,6 @@ pub(crate) enum Begin {
     Searching,
 }
 
-/// What others see of a worker.
-#[derive(Debug)]
-pub(crate) struct Remote {
-    pub(crate) counters: CachePadded<Counters>,
-    pub(crate) queue: Shared,
-    /// Set by the thread before it first sleeps.
-    pub(crate) parker: OnceLock<Arc<Parker>>,
-    /// A permit is given to this sleeper.
-    pub(crate) granted: AtomicBool,
-    /// It waits in the driver and not on its parker.
-    pub(crate) in_driver: AtomicBool,
-}
-
 impl Pool {
     /// A pool without threads; see [`start`](Self::start).
     pub(crate) fn new(
@@ -105,7 +106,7 @@ impl Pool {
         driver: Arc<dyn Driver>,
         blocking: BlockingPool,
     ) -> Arc<Self> {
-        let (workers, spares) = (config.worker_threads, SPARE_THREADS_MAX);
+        let (workers, spares) = (config.worker_threads, config.spare_threads);
         let task_chunks_kept = config.task_chunks_kept;
         let began = driver.now();
         fork::watch();
@@ -115,6 +116,7 @@ impl Pool {
             driver,
             slab: Slab::new(task_chunks_kept),
             blocking,
+            watch: Watch::new(),
             began,
             config,
             remotes: (0..workers + spares).map(|_| OnceLock::new()).collect(),
@@ -136,23 +138,22 @@ impl Pool {
         }
     }
 
-    /// Starts the workers, each with a permit.
+    /// Starts the workers, each with a permit, and the watcher.
     pub(crate) fn start(&self) -> Result<(), (usize, io::Error)> {
-        for id in 0..self.config.worker_threads {
+        let workers = self.config.worker_threads;
+        for id in 0..workers {
             self.start_thread(id, Begin::Running).map_err(|error| (id, error))?;
+        }
+        if let Some(watching) = &self.config.watching {
+            let watcher = (watching.start)(&self.arc()).map_err(|error| (workers, error))?;
+            self.threads.lock().push(watcher);
         }
         Ok(())
     }
 
     fn start_thread(&self, id: usize, begin: Begin) -> io::Result<()> {
         let local = LocalQueue::new();
-        let remote = Remote {
-            counters: CachePadded::new(Counters::new()),
-            queue: local.shared(),
-            parker: OnceLock::new(),
-            granted: AtomicBool::new(false),
-            in_driver: AtomicBool::new(false),
-        };
+        let remote = Remote::new(local.shared());
         // Ids are given out once, so the place is empty.
         let _: Result<(), Remote> = self.remotes[id].set(remote);
         // Relaxed: the OnceLock publishes the remote; the count only bounds the search.
@@ -262,20 +263,33 @@ impl Pool {
         !self.injector.is_empty() || self.remotes().any(|remote| remote.queue.ring.len() != 0)
     }
 
-    /// A running thread gives its permit back because it is about to block. Somebody else must
-    /// take over what it leaves: queued work, and the watch over the clock.
+    /// A running thread passes its permit on because it blocks. Somebody else must take over what
+    /// it leaves: queued work, and the watch over the clock.
     pub(crate) fn release_permit(&self) {
         self.idle.release();
         if self.needs_a_worker() {
             self.wake_one();
+        } else if self.is_clock_alone() {
+            self.watch.rouse(&*self.driver);
         }
     }
 
-    /// Whether work is queued, or nobody watches the clock. As for [`has_work`](Self::has_work), a
-    /// caller that has just changed `idle` misses nothing.
+    /// Whether work is queued, or nobody watches the clock and nobody ever will. As for
+    /// [`has_work`](Self::has_work), a caller that has just changed `idle` misses nothing.
     pub(crate) fn needs_a_worker(&self) -> bool {
+        self.has_work() || (self.config.watching.is_none() && self.is_clock_alone())
+    }
+
+    fn is_clock_alone(&self) -> bool {
         // SeqCst: the flag belongs to what `has_work`'s fence orders.
-        self.has_work() || !self.driver_manned.load(Ordering::SeqCst)
+        !self.driver_manned.load(Ordering::SeqCst)
+    }
+
+    /// A thread has been given a permit: somebody must watch it.
+    pub(crate) fn begin_to_run(&self) {
+        if self.config.watching.is_some() && self.watch.was_off() == Off::Yes {
+            self.watch.rouse(&*self.driver);
+        }
     }
 
     /// Whether the caller is the one to wait for the driver.
@@ -327,6 +341,7 @@ impl Pool {
         for id in self.idle.close() {
             self.remote(id).into_iter().for_each(|remote| self.rouse(remote));
         }
+        self.watch.rouse(&*self.driver);
         self.end(|| {
             shut_down(self.injector.close());
             shut_down(self.blocking.close());
@@ -378,7 +393,7 @@ impl Pool {
     /// Starts a thread that ends what is left; without one, as with too many, the tasks wait.
     fn relieve(&self) {
         let mut threads = self.threads.lock();
-        let limit = self.config.worker_threads + SPARE_THREADS_MAX + RELIEFS_MAX;
+        let limit = self.config.worker_threads + self.config.spare_threads + RELIEFS_MAX;
         if threads.len() < limit {
             let pool = self.arc();
             let builder = thread::Builder::new().name(format!("{}-shutdown", self.config.name));
@@ -436,10 +451,6 @@ impl fmt::Debug for Pool {
             .finish_non_exhaustive()
     }
 }
-
-/// Threads beyond the workers, started when workers block. At this bound, tasks wait for a blocked
-/// one to go on.
-pub(crate) const SPARE_THREADS_MAX: usize = 256;
 
 /// Threads that the end of a pool may start because drops of futures block.
 const RELIEFS_MAX: usize = 256;

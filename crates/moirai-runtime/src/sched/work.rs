@@ -115,6 +115,12 @@ impl Work {
         self.0.as_ptr()
     }
 
+    /// The table of its kind and type.
+    #[inline]
+    pub(crate) fn vtable_ptr(&self) -> NonNull<VTable> {
+        self.header().vtable_ptr()
+    }
+
     pub(crate) fn run(self) {
         // SAFETY: the header is allocated while there is work for it, and the work is given up.
         unsafe { (self.0.as_ref().vtable().run)(self.0) }

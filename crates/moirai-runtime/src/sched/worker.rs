@@ -13,14 +13,16 @@ use moirai_sync::__prim::thread::{self, JoinHandle};
 use moirai_sync::__prim::{Parked, Parker, spin_loop};
 use moirai_sync::strand::{self, Clock, Hooks};
 
+use super::cpu_clock::CpuClock;
 use super::current::{self, Busy, Context};
 use super::deque::{Missed, RING_CAPACITY};
 use super::idle::{Acquired, Bed, LastSearcher, Search};
 use super::local::LocalQueue;
-use super::pool::{Begin, Pool, Remote};
+use super::permit::GaveUp;
+use super::pool::{Begin, Pool};
+use super::remote::Remote;
 use super::work::Work;
 use crate::slab;
-use crate::trace::Counters;
 
 /// Starts a worker's thread; see [`Start`](super::pool::Start).
 pub(crate) fn start(
@@ -44,11 +46,13 @@ fn run(pool: Arc<Pool>, id: usize, local: LocalQueue, begin: Begin) {
     let Some(remote) = pool.remote(id) else { return };
     // The thread of an id is started once.
     let _: Result<(), Arc<Parker>> = remote.parker.set(Arc::clone(&parker));
-    let context = Context::of_worker(&pool, local, &remote.counters);
+    if let Some(clock) = CpuClock::of_this_thread() {
+        let _: Result<(), CpuClock> = remote.cpu.set(clock);
+    }
+    let context = Context::of_worker(&pool, local, remote);
     let seat = Seat {
         context: &context,
-        counters: &remote.counters,
-        permit: Cell::new(true),
+        remote,
         blocking_depth: Cell::new(0),
         interrupted: Cell::new(Busy::Task),
     };
@@ -62,6 +66,7 @@ fn run(pool: Arc<Pool>, id: usize, local: LocalQueue, begin: Begin) {
         random: Cell::new(id as u32 * 2 + 1),
         rest: Rest { average: Cell::new(SPIN_WORTH_MAX * 2) },
     };
+    seat.hold_permit();
     current::enter(&context, || strand::with_hooks(&seat, || worker.work()));
     // Nothing is pushed here any more: this thread has left the pool's context.
     while let Some(work) = worker.local().pop() {
@@ -73,12 +78,18 @@ fn run(pool: Arc<Pool>, id: usize, local: LocalQueue, begin: Begin) {
 /// What a thread needs to block without stopping the others.
 struct Seat<'a> {
     context: &'a Context<'a>,
-    counters: &'a Counters,
-    permit: Cell<bool>,
+    remote: &'a Remote,
     /// Blocking calls inside each other; the outermost gives the permit up.
     blocking_depth: Cell<u32>,
     /// What the outermost one has interrupted.
     interrupted: Cell<Busy>,
+}
+
+impl Seat<'_> {
+    fn hold_permit(&self) {
+        self.remote.own.permit.hold();
+        self.context.pool.begin_to_run();
+    }
 }
 
 impl Hooks for Seat<'_> {
@@ -88,14 +99,14 @@ impl Hooks for Seat<'_> {
         if depth == 0 {
             self.interrupted.set(self.context.busy.replace(Busy::Blocked));
             self.context.share_next();
-            if self.permit.replace(false) {
-                self.counters.blocked.add(1);
+            if self.remote.own.permit.give_up() == GaveUp::Held {
+                self.remote.own.counters.blocked.add(1);
                 self.context.pool.release_permit();
-                // What this task has just spawned may have been missed by a shutdown, and it may be
-                // what the call is about to wait for. (The release has the fence that pairs.)
-                if self.context.pool.is_closed() {
-                    self.context.pool.shut_down_idle();
-                }
+            }
+            // What this task has just spawned may have been missed by a shutdown, and it may be
+            // what the call is about to wait for.
+            if self.context.pool.is_closed() {
+                self.context.pool.shut_down_idle();
             }
         }
     }
@@ -108,9 +119,11 @@ impl Hooks for Seat<'_> {
             return;
         }
         self.context.busy.set(self.interrupted.get());
-        if !self.permit.get() {
-            // Without a permit the task goes on all the same, up to its next scheduling point.
-            self.permit.set(self.context.pool.idle.try_acquire() == Acquired::Yes);
+        // Without a permit the task goes on all the same, up to its next scheduling point.
+        if !self.remote.own.permit.is_held()
+            && self.context.pool.idle.try_acquire() == Acquired::Yes
+        {
+            self.hold_permit();
         }
     }
 
@@ -169,7 +182,7 @@ impl Worker<'_> {
 
     fn work(&self) {
         while !self.pool().is_closed() {
-            if !self.seat.permit.get() {
+            if !self.remote.own.permit.is_held() {
                 self.regain_permit();
             } else if let Some(work) = self.find() {
                 self.run(work);
@@ -182,16 +195,15 @@ impl Worker<'_> {
     }
 
     fn find(&self) -> Option<Work> {
-        if self.remote.counters.runs.get().is_multiple_of(FAIRNESS_INTERVAL)
+        if self.remote.own.counters.runs.get().is_multiple_of(FAIRNESS_INTERVAL)
             && let Some(work) = self.look_outside()
         {
             return Some(work);
         }
-        self.local()
-            .pop()
-            .or_else(|| self.take_injected(Share::Fair))
-            .or_else(|| self.steal())
-            .or_else(|| self.spin())
+        self.local().pop().or_else(|| {
+            self.remote.own.running.end();
+            self.take_injected(Share::Fair).or_else(|| self.steal()).or_else(|| self.spin())
+        })
     }
 
     /// Lets the driver wake tasks, and prefers the injector for once.
@@ -215,18 +227,24 @@ impl Worker<'_> {
     }
 
     fn run(&self, work: Work) {
-        if self.search.replace(Search::No) == Search::Yes
-            && self.pool().idle.end_search() == LastSearcher::Yes
-            && self.pool().needs_a_worker()
-        {
-            self.pool().wake_one();
-        }
-        self.remote.counters.runs.add(1);
+        self.end_search(self.search.replace(Search::No));
+        self.remote.own.counters.runs.add(1);
+        self.remote.own.running.begin(work.vtable_ptr());
         work.run();
         // A task may leave its guard behind, forgotten or in a thread-local: the next one does not
         // block inside of it.
         self.seat.blocking_depth.set(0);
         self.context.busy.set(Busy::Task);
+    }
+
+    /// The worker searches no more: the last one to stop looks whether there is more to find.
+    fn end_search(&self, search: Search) {
+        if search == Search::Yes
+            && self.pool().idle.end_search() == LastSearcher::Yes
+            && self.pool().needs_a_worker()
+        {
+            self.pool().wake_one();
+        }
     }
 
     /// Takes this worker's share of the injector: one to run, the rest into the ring.
@@ -240,7 +258,7 @@ impl Worker<'_> {
         };
         let (work, mut rest) = pool.injector.pop_batch(share)?;
         let moved = rest.len() != 0;
-        self.remote.counters.injected.add(1 + rest.len() as u64);
+        self.remote.own.counters.injected.add(1 + rest.len() as u64);
         while let Some(more) = rest.pop() {
             // The share is no more than the room.
             if let Err(overflow) = self.local().ring().push(more) {
@@ -271,7 +289,7 @@ impl Worker<'_> {
         for remote in victims.filter_map(|id| self.pool().remote(id)) {
             match remote.queue.ring.steal(self.local().ring(), share) {
                 Ok(work) => {
-                    let counters = &self.remote.counters;
+                    let counters = &self.remote.own.counters;
                     counters.thefts.add(1);
                     // The ring was empty before.
                     counters.stolen.add(1 + self.local().ring().len() as u64);
@@ -280,7 +298,7 @@ impl Worker<'_> {
                 Err(missed) => busy |= missed == Missed::Busy,
             }
         }
-        self.remote.counters.futile_searches.add(1);
+        self.remote.own.counters.futile_searches.add(1);
         // Whoever is in the middle of a theft may have no core. There is work, so this thread would
         // be woken at once if it slept.
         if busy {
@@ -326,26 +344,31 @@ impl Worker<'_> {
         others
             .filter_map(|id| self.pool().remote(id))
             .find(|remote| !remote.queue.next.is_empty())
-            .map(|remote| (remote, remote.counters.runs.get()))
+            .map(|remote| (remote, remote.own.counters.runs.get()))
     }
 
     /// Takes a worker's next task if it still runs what it ran then: it computes, and the next task
     /// would wait for it.
     fn take_next(&self, remote: &Remote, runs: u64) -> Option<Work> {
-        let work = if remote.counters.runs.get() == runs { remote.queue.next.take() } else { None };
+        let work =
+            if remote.own.counters.runs.get() == runs { remote.queue.next.take() } else { None };
         if work.is_some() {
-            self.remote.counters.thefts.add(1);
-            self.remote.counters.stolen.add(1);
+            self.remote.own.counters.thefts.add(1);
+            self.remote.own.counters.stolen.add(1);
         }
         work
     }
 
     /// Gives the permit back and sleeps until there is work.
     fn sleep(&self) {
-        self.remote.counters.parks.add(1);
-        let bed = self.pool().man_driver();
-        self.seat.permit.set(false);
         let search = self.search.replace(Search::No);
+        if self.remote.own.permit.give_up() == GaveUp::Nothing {
+            // The watcher has passed it on meanwhile.
+            self.end_search(search);
+            return;
+        }
+        self.remote.own.counters.parks.add(1);
+        let bed = self.pool().man_driver();
         self.pool().idle.sleep(self.id, bed, search);
         if self.pool().needs_a_worker() {
             self.pool().wake_one();
@@ -353,16 +376,18 @@ impl Worker<'_> {
         let start = Instant::now();
         self.slumber(bed);
         let rest = start.elapsed();
-        self.remote.counters.parked_ns.add(rest.as_nanos() as u64);
+        self.remote.own.counters.parked_ns.add(rest.as_nanos() as u64);
         self.rest.took(rest);
     }
 
     /// A thread that came back from blocking waits until a permit is free.
     fn regain_permit(&self) {
+        // It may have been taken, and is no longer missed.
+        let _: GaveUp = self.remote.own.permit.give_up();
         // What the task has woken since it came back is for others now.
         self.context.share_next();
         match self.pool().idle.sleep_without(self.id) {
-            Acquired::Yes => self.seat.permit.set(true),
+            Acquired::Yes => self.seat.hold_permit(),
             Acquired::No => self.slumber(Bed::Own),
         }
     }
@@ -372,7 +397,7 @@ impl Worker<'_> {
         loop {
             // Acquire: pairs with the Release store by whoever grants.
             if remote.granted.swap(false, Ordering::Acquire) {
-                self.seat.permit.set(true);
+                self.seat.hold_permit();
                 self.search.set(Search::Yes);
                 break;
             }
@@ -382,7 +407,7 @@ impl Worker<'_> {
             // The driver's wakers were called on this thread and filled its ring.
             if !self.local().ring().is_empty() && self.pool().idle.get_up(self.id) == Acquired::Yes
             {
-                self.seat.permit.set(true);
+                self.seat.hold_permit();
                 break;
             }
             match bed {
@@ -395,9 +420,10 @@ impl Worker<'_> {
         if bed == Bed::Driver {
             self.pool().leave_driver();
         }
-        // One task in the ring is for this worker. For more, another is woken, and to watch the
-        // clock, while this one computes.
-        if self.seat.permit.get() && (self.local().ring().len() > 1 || bed == Bed::Driver) {
+        // One task in the ring is for this worker. For more, another is woken; and to watch the
+        // clock while this one computes, unless there is a watcher.
+        let clock_is_left = bed == Bed::Driver && self.pool().config().watching.is_none();
+        if self.remote.own.permit.is_held() && (self.local().ring().len() > 1 || clock_is_left) {
             self.pool().wake_one();
         }
     }
@@ -426,7 +452,7 @@ impl Worker<'_> {
 
 /// Runs between two looks at the injector and the driver: a prime, so that it keeps no step with
 /// programs that work in round numbers.
-const FAIRNESS_INTERVAL: u64 = 61;
+pub(super) const FAIRNESS_INTERVAL: u64 = 61;
 
 /// How long a searcher looks on; about what it costs to wake a sleeping thread.
 const SPIN_MAX: Duration = Duration::from_micros(50);

@@ -7,6 +7,7 @@
 
 use std::any::Any;
 use std::mem::{ManuallyDrop, offset_of};
+use std::panic::Location;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -100,13 +101,13 @@ unsafe impl Send for TaskRef {}
 unsafe impl Sync for TaskRef {}
 
 /// Makes a cell, scheduled and enqueued, with two references: the handle's and the queue entry's.
+#[track_caller]
 pub(super) fn allocate<F, const KIND: u8>(pool: &Arc<Pool>, future: F) -> (TaskRef, Work)
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let metering = pool.config().task_metering;
-    let (layout, metered) = match metering {
+    let (layout, metered) = match pool.config().task_metering {
         Metering::Off => (&Cell::<F>::LAYOUT, Metered::No),
         _ => (const { &CellLayout::of::<MeteredCell<F>>() }, Metered::Yes),
     };
@@ -122,7 +123,7 @@ where
         (&raw mut (*cell).stage).write(UnsafeCell::new(stage));
         if metered == Metered::Yes {
             let side = fresh.cell.byte_add(Types::<F, KIND>::OPS.side).cast::<Side>();
-            side.write(Side::new(metering, pool));
+            side.write(Side::new(Location::caller(), pool));
         }
         (*cell).core.state.begin(fresh.generation, metered);
     }

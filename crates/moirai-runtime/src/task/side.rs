@@ -4,10 +4,12 @@
 //! counts of a poll are the runner's, so they need no exchange; wakers are called from anywhere and
 //! pay one.
 
+use std::panic::Location;
 use std::time::{Duration, Instant};
 
 use moirai_sync::__prim::atomic::{AtomicU64, Ordering};
 
+use crate::sched::current;
 use crate::sched::pool::Pool;
 use crate::trace::{Metering, TaskMetrics};
 
@@ -20,7 +22,7 @@ pub(super) struct Side {
     delayed_ns: AtomicU64,
     /// When it was queued, in nanoseconds since the pool began and one more; zero for unknown.
     queued: AtomicU64,
-    times: bool,
+    spawned_at: &'static Location<'static>,
 }
 
 /// A poll that has begun.
@@ -30,21 +32,17 @@ pub(super) struct Poll(Option<u64>);
 
 impl Side {
     /// Of a task that is about to be queued.
-    pub(super) fn new(metering: Metering, pool: &Pool) -> Self {
+    pub(super) fn new(spawned_at: &'static Location<'static>, pool: &Pool) -> Self {
         let side = Self {
             polls: AtomicU64::new(0),
             wakes: AtomicU64::new(0),
             busy_ns: AtomicU64::new(0),
             delayed_ns: AtomicU64::new(0),
             queued: AtomicU64::new(0),
-            times: metering == Metering::Times,
+            spawned_at,
         };
         side.queued(pool);
         side
-    }
-
-    fn now(&self, pool: &Pool) -> Option<u64> {
-        self.times.then(|| nanoseconds(pool.driver.now(), pool.began) + 1)
     }
 
     /// Relaxed, here and below: the state word orders one run after the other, and readers only
@@ -55,7 +53,7 @@ impl Side {
 
     /// A queue entry is about to be made.
     pub(super) fn queued(&self, pool: &Pool) {
-        if let Some(now) = self.now(pool) {
+        if let Some(now) = now(pool) {
             self.queued.store(now, Ordering::Relaxed);
         }
     }
@@ -68,7 +66,8 @@ impl Side {
     /// The runner begins a poll.
     pub(super) fn begin_poll(&self, pool: &Pool) -> Poll {
         Self::add(&self.polls, 1);
-        let now = self.now(pool);
+        show_to_watcher(Some(self.spawned_at), pool);
+        let now = now(pool);
         if let Some(now) = now {
             let queued = self.queued.load(Ordering::Relaxed);
             Self::add(&self.delayed_ns, now.saturating_sub(queued));
@@ -78,7 +77,8 @@ impl Side {
 
     /// The runner's poll has returned.
     pub(super) fn end_poll(&self, poll: Poll, pool: &Pool) {
-        if let (Poll(Some(begun)), Some(now)) = (poll, self.now(pool)) {
+        show_to_watcher(None, pool);
+        if let (Poll(Some(begun)), Some(now)) = (poll, now(pool)) {
             Self::add(&self.busy_ns, now.saturating_sub(begun));
         }
     }
@@ -90,6 +90,23 @@ impl Side {
             busy: Duration::from_nanos(self.busy_ns.load(Ordering::Relaxed)),
             delayed: Duration::from_nanos(self.delayed_ns.load(Ordering::Relaxed)),
         }
+    }
+}
+
+/// The time, where it is noted.
+fn now(pool: &Pool) -> Option<u64> {
+    let times = pool.config().task_metering == Metering::Times;
+    times.then(|| nanoseconds(pool.driver.now(), pool.began) + 1)
+}
+
+/// Where the task that this worker runs was spawned, if anybody is told of stalls.
+fn show_to_watcher(spawned_at: Option<&'static Location<'static>>, pool: &Pool) {
+    if pool.config().watching.as_ref().is_some_and(|watching| watching.on_stall.is_some()) {
+        current::with(|context| match context.remote() {
+            // The watcher knows the outermost task of a stack.
+            Some(remote) if context.inline_depth.get() == 0 => remote.own.running.at(spawned_at),
+            _ => {}
+        });
     }
 }
 

@@ -40,6 +40,7 @@ impl TaskPool {
 }
 
 /// A future on the workers.
+#[track_caller]
 pub(crate) fn spawn_future<F>(pool: &Arc<Pool>, future: F) -> TaskHandle<F::Output>
 where
     F: Future + Send + 'static,
@@ -59,6 +60,7 @@ const fn is_boxed<F>() -> bool {
 }
 
 /// A closure on the workers.
+#[track_caller]
 pub(crate) fn spawn_parallel<F, T>(pool: &Arc<Pool>, f: F) -> TaskHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -68,6 +70,7 @@ where
 }
 
 /// A closure on the blocking pool.
+#[track_caller]
 pub(crate) fn spawn_blocking<F, T>(pool: &Arc<Pool>, f: F) -> TaskHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -76,6 +79,7 @@ where
     spawn::<_, BLOCKING>(pool, Closure(Some(f)))
 }
 
+#[track_caller]
 fn spawn<F, const KIND: u8>(pool: &Arc<Pool>, future: F) -> TaskHandle<F::Output>
 where
     F: Future + Send + 'static,

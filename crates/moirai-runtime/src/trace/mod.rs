@@ -9,7 +9,10 @@
 mod counters;
 mod metering;
 mod snapshot;
+mod stall;
 
 pub(crate) use counters::Counters;
 pub use metering::{Metering, TaskMetrics};
 pub use snapshot::WorkerMetrics;
+pub(crate) use stall::OnStall;
+pub use stall::{Activity, Relief, Stall};

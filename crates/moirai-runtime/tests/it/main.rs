@@ -18,6 +18,7 @@ mod progress;
 mod random;
 mod reenter;
 mod shutdown;
+mod stall;
 mod steal;
 mod time;
 mod waker;

@@ -226,8 +226,13 @@ fn wakes_from_many_threads_are_counted_exactly() {
 #[test]
 fn a_task_knows_how_long_it_ran_and_how_long_it_waited() {
     watch(|| {
-        let runtime =
-            Runtime::builder().worker_threads(1).task_metering(Metering::Times).build().unwrap();
+        let runtime = Runtime::builder()
+            .worker_threads(1)
+            .task_metering(Metering::Times)
+            // Nobody else runs what waits behind the task that computes.
+            .stall_after(Duration::MAX)
+            .build()
+            .unwrap();
         let computing = Duration::from_millis(20);
         let queued = Arc::new(AtomicBool::new(false));
         let first = runtime.spawn_parallel({

@@ -1,0 +1,96 @@
+//! What others see of a worker.
+
+#![allow(unsafe_code, reason = "reads tables that live for ever through atomic pointers")]
+
+use std::panic::Location;
+use std::ptr::{self, NonNull};
+use std::sync::{Arc, OnceLock};
+
+use moirai_sync::__prim::Parker;
+use moirai_sync::__prim::atomic::{AtomicBool, AtomicPtr, Ordering};
+use moirai_sync::CachePadded;
+
+use super::cpu_clock::CpuClock;
+use super::local::Shared;
+use super::permit::Permit;
+use super::work::VTable;
+use crate::trace::Counters;
+
+/// The shared half of a worker.
+#[derive(Debug)]
+pub(crate) struct Remote {
+    /// What the worker writes at every run and others rarely read.
+    pub(crate) own: CachePadded<Own>,
+    pub(crate) queue: Shared,
+    /// Set by the thread before it first sleeps.
+    pub(crate) parker: OnceLock<Arc<Parker>>,
+    /// Set by the thread before it runs anything.
+    pub(crate) cpu: OnceLock<CpuClock>,
+    /// A permit is given to this sleeper.
+    pub(crate) granted: AtomicBool,
+    /// It waits in the driver and not on its parker.
+    pub(crate) in_driver: AtomicBool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Own {
+    pub(crate) counters: Counters,
+    pub(crate) permit: Permit,
+    pub(crate) running: Running,
+}
+
+/// What a worker runs: for the watcher, who looks twice at the count of runs and reads this in
+/// between. Both pointers lead to what lives for ever, for the task itself may be gone by then.
+#[derive(Debug)]
+pub(crate) struct Running {
+    /// Null while it looks for work.
+    vtable: AtomicPtr<VTable>,
+    /// Where the task was spawned, if that was noted.
+    spawned_at: AtomicPtr<Location<'static>>,
+}
+
+impl Remote {
+    pub(crate) fn new(queue: Shared) -> Self {
+        let running = Running {
+            vtable: AtomicPtr::new(ptr::null_mut()),
+            spawned_at: AtomicPtr::new(ptr::null_mut()),
+        };
+        let own = Own { counters: Counters::new(), permit: Permit::none(), running };
+        Self {
+            own: CachePadded::new(own),
+            queue,
+            parker: OnceLock::new(),
+            cpu: OnceLock::new(),
+            granted: AtomicBool::new(false),
+            in_driver: AtomicBool::new(false),
+        }
+    }
+}
+
+impl Running {
+    /// The worker begins to run work with this table. Relaxed, here and below: it orders nothing.
+    #[inline]
+    pub(crate) fn begin(&self, vtable: NonNull<VTable>) {
+        self.vtable.store(vtable.as_ptr(), Ordering::Relaxed);
+    }
+
+    /// The worker has nothing to run.
+    #[inline]
+    pub(crate) fn end(&self) {
+        self.vtable.store(ptr::null_mut(), Ordering::Relaxed);
+    }
+
+    /// What runs, and where it was spawned if that was noted.
+    pub(crate) fn read(&self) -> Option<(&'static VTable, Option<&'static Location<'static>>)> {
+        let vtable = self.vtable.load(Ordering::Relaxed);
+        let spawned_at = self.spawned_at.load(Ordering::Relaxed);
+        // SAFETY: null, or the table of a header: those live for ever. Likewise the location.
+        unsafe { Some((vtable.as_ref()?, spawned_at.as_ref())) }
+    }
+
+    /// Notes where the running task was spawned; nothing once it has returned.
+    pub(crate) fn at(&self, spawned_at: Option<&'static Location<'static>>) {
+        let location = spawned_at.map_or(ptr::null_mut(), |at| ptr::from_ref(at).cast_mut());
+        self.spawned_at.store(location, Ordering::Relaxed);
+    }
+}

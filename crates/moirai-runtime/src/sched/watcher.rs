@@ -1,0 +1,324 @@
+//! Sees to it that a task which does not come back keeps nothing from running but itself.
+//!
+//! ```text
+//!        a permit is given                nobody runs for a while
+//!   OFF ──────────────────► TICKING ───────────────────────────────► OFF
+//!                            │   ▲
+//!                            └───┘ tick: look at every worker; wait, in the driver if no worker
+//!                                        is there and none comes by
+//! ```
+//!
+//! A worker counts its runs, and that is all it does for the watcher. One that has not begun another
+//! between two ticks is in one task all the time. Then, in this order:
+//!
+//! 1. what lies in its next-task slot goes to others at once;
+//! 2. after [`stall_after`](crate::Builder::stall_after), a future that does not return is reported
+//!    with what its thread does: the processor time it uses tells waiting from computing;
+//! 3. if tasks wait, its permit goes to another thread. If it computes, that makes one more thread
+//!    than there are permits, so it is done at most as many times as there are permits.
+//!
+//! The watcher also waits for the clock where no worker does, and says so when every thread that
+//! the runtime may start is blocked.
+//!
+//! It runs no task, and reads no task: only the tables of their types, which live for ever.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use moirai_sync::__prim::thread::{self, JoinHandle};
+use moirai_sync::__prim::{Parked, Parker};
+
+use super::idle::Bed;
+use super::permit::GaveUp;
+use super::pool::{Pool, Watching};
+use super::remote::Remote;
+use super::watch::Off;
+use super::work::Kind;
+use super::worker::FAIRNESS_INTERVAL;
+use crate::trace::{Activity, Relief, Stall};
+
+/// Starts the watcher's thread; see [`Watching`].
+pub(crate) fn start(pool: &Arc<Pool>) -> io::Result<JoinHandle<()>> {
+    let builder = thread::Builder::new().name(format!("{}-watcher", pool.config().name));
+    let pool = Arc::clone(pool);
+    builder.spawn(move || {
+        if let Some(watching) = &pool.config().watching {
+            Watcher::new(&pool, watching).watch();
+        }
+    })
+}
+
+pub(crate) struct Watcher<'a> {
+    pool: &'a Pool,
+    watching: &'a Watching,
+    parker: Arc<Parker>,
+    /// By worker.
+    seen: Vec<Seen>,
+    /// How long all threads have been blocked while tasks wait.
+    blocked: Duration,
+    blocked_reported: bool,
+    idle_ticks: u32,
+}
+
+/// What the last tick saw of one worker.
+#[derive(Clone, Copy, Debug, Default)]
+struct Seen {
+    runs: u64,
+    /// How long it has been in the same task.
+    age: Duration,
+    /// When its processor time was first read in this task: its age, and the time.
+    cpu: Option<(Duration, Duration)>,
+    reported: bool,
+    /// Its permit was lent although it computes.
+    computes: bool,
+}
+
+/// What to do after a tick.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Next {
+    pub(crate) wait: Wait,
+    /// Whether some worker looks at the driver anyway.
+    pub(crate) driver: DriverIs,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// As long as nothing happens.
+    Longer,
+    /// It will be time to act for some worker.
+    For(Duration),
+    /// Until somebody runs.
+    Off,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DriverIs {
+    Served,
+    Neglected,
+}
+
+impl<'a> Watcher<'a> {
+    pub(crate) fn new(pool: &'a Pool, watching: &'a Watching) -> Self {
+        Self {
+            pool,
+            watching,
+            parker: Arc::new(Parker::new()),
+            seen: Vec::new(),
+            blocked: Duration::ZERO,
+            blocked_reported: false,
+            idle_ticks: 0,
+        }
+    }
+
+    fn watch(&mut self) {
+        self.pool.watch.appear(&self.parker);
+        let mut interval = TICK_MIN;
+        let mut driver = DriverIs::Served;
+        while !self.pool.is_closed() {
+            let start = Instant::now();
+            self.wait(Some(interval), driver);
+            // A process that was stopped for a while has not stalled.
+            let next = self.tick(start.elapsed().min(interval * 2));
+            driver = next.driver;
+            interval = match next.wait {
+                Wait::Longer => (interval * 2).min(TICK_MAX),
+                Wait::For(left) => left.clamp(TICK_MIN, TICK_MAX),
+                Wait::Off => {
+                    self.go_off();
+                    TICK_MIN
+                }
+            };
+        }
+    }
+
+    /// Waits until a worker runs.
+    fn go_off(&mut self) {
+        self.pool.watch.go_off();
+        // A rousing that came before may have ended the last wait: so both reasons are looked at.
+        let nobody_runs = self.pool.idle.free() == self.pool.config().worker_threads;
+        if nobody_runs && !self.pool.is_closed() {
+            self.wait(None, DriverIs::Neglected);
+        }
+        self.pool.watch.come_back();
+        self.idle_ticks = 0;
+    }
+
+    fn wait(&self, interval: Option<Duration>, driver: DriverIs) {
+        let bed = match driver {
+            DriverIs::Neglected => self.pool.man_driver(),
+            DriverIs::Served => Bed::Own,
+        };
+        match bed {
+            Bed::Own => {
+                let _: Parked = self.parker.park(interval.map(|left| Instant::now() + left));
+            }
+            Bed::Driver => {
+                self.wait_in_driver(interval.map(|left| self.pool.driver.now() + left));
+                self.pool.leave_driver();
+                // A worker that has lain down meanwhile takes the place: it runs what the driver
+                // wakes without waking anybody.
+                if self.pool.idle.has_sleeper() {
+                    self.pool.wake_one();
+                }
+            }
+        }
+    }
+
+    fn wait_in_driver(&self, deadline: Option<Instant>) {
+        self.pool.watch.enter_driver();
+        // A rousing that came before has not ended this wait. One that has a limit may go on.
+        let roused = deadline.is_none() && self.pool.watch.is_off() == Off::No;
+        if !roused && !self.pool.is_closed() {
+            self.pool.driver.wait(deadline);
+        }
+        self.pool.watch.leave_driver();
+    }
+
+    /// Looks at every worker; `elapsed` has passed since the last time.
+    pub(crate) fn tick(&mut self, elapsed: Duration) -> Next {
+        let pool = self.pool;
+        self.seen.resize(pool.started(), Seen::default());
+        let mut round = Round { active: false, served: false, due: None };
+        for (id, remote) in pool.remotes().enumerate() {
+            self.look_at(id, remote, elapsed, &mut round);
+        }
+        self.look_at_threads(elapsed, &mut round);
+        self.idle_ticks = if round.active { 0 } else { self.idle_ticks + 1 };
+        let wait = match round.due {
+            Some(left) => Wait::For(left),
+            None if self.idle_ticks >= IDLE_TICKS_MAX => Wait::Off,
+            None => Wait::Longer,
+        };
+        let driver = if round.served { DriverIs::Served } else { DriverIs::Neglected };
+        Next { wait, driver }
+    }
+
+    fn look_at(&mut self, id: usize, remote: &Remote, elapsed: Duration, round: &mut Round) {
+        let own = &remote.own;
+        let Some(seen) = self.seen.get_mut(id) else { return };
+        let runs = own.counters.runs.get();
+        let running = own.running.read();
+        let begun = runs.wrapping_sub(seen.runs);
+        let has_permit = own.permit.is_held();
+        round.active |= has_permit;
+        round.served |= has_permit && (begun >= FAIRNESS_INTERVAL || running.is_none());
+        // Without a permit it has said that it blocks, or waits for one.
+        if begun != 0 || running.is_none() || !(has_permit || own.permit.is_taken()) {
+            *seen = Seen { runs, ..Seen::default() };
+            return;
+        }
+        round.active = true;
+        seen.age += elapsed;
+        // Nobody is woken for what lies there: its owner was to come to it at once.
+        if let Some(work) = remote.queue.next.take() {
+            self.pool.inject(work);
+        }
+        let Some((cpu_age, cpu)) = seen.cpu else {
+            let used = remote.cpu.get().and_then(|clock| clock.used());
+            seen.cpu = Some((seen.age, used.unwrap_or_default()));
+            round.due_in(self.watching.stall_after.saturating_sub(seen.age));
+            return;
+        };
+        if seen.age < self.watching.stall_after {
+            round.due_in(self.watching.stall_after.saturating_sub(seen.age));
+            return;
+        }
+        let activity = match remote.cpu.get().and_then(|clock| clock.used()) {
+            Some(used) if used.saturating_sub(cpu) * 2 >= seen.age - cpu_age => Activity::Spinning,
+            Some(_) => Activity::Blocked,
+            None => Activity::Unknown,
+        };
+        let (age, reported) = (seen.age, std::mem::replace(&mut seen.reported, true));
+        let relief = self.relieve(id, remote, activity);
+        match running {
+            // A closure on the workers computes, and may.
+            Some((vtable, spawned_at)) if !reported && vtable.kind == Kind::Future => {
+                self.pool.watch.count_stall();
+                let task = (vtable.describe)();
+                self.report(|| Stall::Task { task, spawned_at, activity, lasted: age, relief });
+            }
+            _ => {}
+        }
+    }
+
+    /// Lends the permit of a worker that is stuck, if tasks wait for it.
+    fn relieve(&mut self, id: usize, remote: &Remote, activity: Activity) -> Relief {
+        if remote.own.permit.is_taken() {
+            return Relief::Lent;
+        }
+        // One that nobody holds would do as well.
+        if self.pool.idle.free() != 0 || !self.pool.has_work() {
+            return Relief::NotNeeded;
+        }
+        let computes = activity != Activity::Blocked;
+        if computes && self.computing() >= self.pool.config().worker_threads {
+            return Relief::Refused;
+        }
+        match remote.own.permit.take() {
+            // It has just come back.
+            GaveUp::Nothing => Relief::NotNeeded,
+            GaveUp::Held => {
+                if let Some(seen) = self.seen.get_mut(id) {
+                    seen.computes = computes;
+                }
+                self.pool.release_permit();
+                Relief::Lent
+            }
+        }
+    }
+
+    /// How many threads compute without a permit.
+    fn computing(&self) -> usize {
+        self.seen.iter().filter(|seen| seen.computes).count()
+    }
+
+    /// Whether tasks wait although permits are free, because no thread is.
+    fn look_at_threads(&mut self, elapsed: Duration, round: &mut Round) {
+        let pool = self.pool;
+        let short = pool.idle.free() != 0 && pool.idle.has_nobody() && pool.has_work();
+        if !short {
+            self.blocked = Duration::ZERO;
+            self.blocked_reported = false;
+            return;
+        }
+        round.active = true;
+        self.blocked += elapsed;
+        if self.blocked >= self.watching.stall_after && !self.blocked_reported {
+            self.blocked_reported = true;
+            let (threads, lasted) = (pool.started(), self.blocked);
+            self.report(|| Stall::Threads { threads, lasted });
+        }
+    }
+
+    fn report(&self, stall: impl FnOnce() -> Stall) {
+        if let Some(on_stall) = &self.watching.on_stall {
+            on_stall.tell(&stall());
+        }
+    }
+}
+
+/// What one tick has found.
+struct Round {
+    /// Somebody runs.
+    active: bool,
+    /// Somebody looks at the driver now and then.
+    served: bool,
+    due: Option<Duration>,
+}
+
+impl Round {
+    fn due_in(&mut self, left: Duration) {
+        self.due = Some(self.due.map_or(left, |due| due.min(left)));
+    }
+}
+
+/// Between two ticks, at first; a stall is seen no sooner.
+const TICK_MIN: Duration = Duration::from_micros(500);
+
+/// As long as nothing is stuck.
+const TICK_MAX: Duration = Duration::from_millis(4);
+
+/// So many ticks without anybody who runs, and it goes off: less than a program does that wakes
+/// often, so that it is not woken each time.
+const IDLE_TICKS_MAX: u32 = 3;

@@ -1,0 +1,386 @@
+//! A task that does not come back, and told nobody: the others go on, and it is named.
+
+use std::panic::panic_any;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use moirai_runtime::{
+    Activity, Builder, Metering, Relief, Runtime, Stall, block_in_place, sleep, spawn,
+};
+use moirai_sync::channel;
+
+use crate::{AtDrop, runtime, watch, works_on};
+
+/// A runtime and what it reports.
+fn reporting(builder: Builder) -> (Runtime, Receiver<Stall>) {
+    let (report, stalls) = mpsc::channel();
+    let runtime = builder
+        .stall_after(Duration::from_millis(2))
+        .on_stall(move |stall| drop(report.send(stall.clone())))
+        .build()
+        .unwrap();
+    (runtime, stalls)
+}
+
+fn one_worker() -> Builder {
+    Runtime::builder().worker_threads(1)
+}
+
+/// Fails without the watcher: every worker waits, and nobody runs what they wait for.
+#[test]
+fn tasks_that_block_in_foreign_calls_do_not_stop_what_they_wait_for() {
+    for workers in [1, 2, 4] {
+        watch(move || {
+            let runtime = runtime(workers);
+            let (senders, tasks): (Vec<_>, Vec<_>) = (0..workers * 3)
+                .map(|i| {
+                    let (sender, receiver) = mpsc::channel();
+                    (sender, runtime.spawn(async move { receiver.recv().unwrap() + i }))
+                })
+                .unzip();
+            let last = runtime.spawn(async move {
+                senders.iter().for_each(|sender| sender.send(100).unwrap());
+            });
+            last.join().unwrap();
+            for (i, task) in tasks.into_iter().enumerate() {
+                assert_eq!(task.join().unwrap(), 100 + i);
+            }
+            works_on(&runtime);
+        });
+    }
+}
+
+/// Fails if the watcher leaves alone what lies in a next-task slot.
+#[test]
+fn what_a_task_woke_before_it_blocked_runs_elsewhere() {
+    for workers in [1, 2] {
+        watch(move || {
+            let runtime = runtime(workers);
+            let task = runtime.spawn(async {
+                let (sender, receiver) = mpsc::channel();
+                spawn(async move { sender.send(7) }).detach();
+                receiver.recv().unwrap()
+            });
+            assert_eq!(task.join().unwrap(), 7);
+        });
+    }
+}
+
+#[test]
+fn tasks_that_spin_do_not_stop_what_they_wait_for() {
+    for workers in [1, 2, 4] {
+        watch(move || {
+            let runtime = runtime(workers);
+            let stop = Arc::new(AtomicBool::new(false));
+            let tasks: Vec<_> = (0..workers)
+                .map(|_| {
+                    let stop = Arc::clone(&stop);
+                    runtime.spawn(async move {
+                        while !stop.load(Ordering::Relaxed) {
+                            std::hint::spin_loop();
+                        }
+                    })
+                })
+                .collect();
+            runtime.spawn(async move { stop.store(true, Ordering::Relaxed) }).join().unwrap();
+            tasks.into_iter().for_each(|task| task.join().unwrap());
+            works_on(&runtime);
+        });
+    }
+}
+
+/// Nothing is queued, so no permit is lent. Fails if the watcher does not wait in the driver.
+#[test]
+fn timers_of_other_threads_fire_while_every_worker_blocks() {
+    watch(|| {
+        let runtime = runtime(1);
+        let (sender, receiver) = mpsc::channel();
+        let task = runtime.spawn(async move { receiver.recv().unwrap() });
+        for _ in 0..3 {
+            runtime.block_on(sleep(Duration::from_millis(3)));
+        }
+        sender.send(()).unwrap();
+        task.join().unwrap();
+    });
+}
+
+#[test]
+fn timers_fire_while_every_worker_blocks() {
+    for workers in [1, 2] {
+        watch(move || {
+            let runtime = runtime(workers);
+            let tasks: Vec<_> = (0..workers)
+                .map(|_| {
+                    runtime.spawn(async {
+                        let (sender, receiver) = mpsc::channel();
+                        spawn(async move {
+                            for _ in 0..3 {
+                                sleep(Duration::from_millis(1)).await;
+                            }
+                            sender.send(()).unwrap();
+                        })
+                        .detach();
+                        receiver.recv().unwrap();
+                    })
+                })
+                .collect();
+            tasks.into_iter().for_each(|task| task.join().unwrap());
+        });
+    }
+}
+
+#[test]
+fn a_blocked_task_is_reported_with_its_type_and_where_it_was_spawned() {
+    watch(|| {
+        let (runtime, stalls) = reporting(one_worker().task_metering(Metering::Counts));
+        let (sender, receiver) = mpsc::channel();
+        let line = line!() + 1;
+        let task = runtime.spawn(async move { receiver.recv().unwrap() });
+        let Stall::Task { task: name, spawned_at, activity, lasted, relief, .. } =
+            stalls.recv().unwrap()
+        else {
+            panic!("a task was blocked");
+        };
+        let spawned_at = spawned_at.unwrap();
+        assert!(name.contains("a_blocked_task_is_reported"), "{name}");
+        assert!(spawned_at.file().ends_with("stall.rs"), "{spawned_at}");
+        assert_eq!(spawned_at.line(), line);
+        assert!(lasted >= Duration::from_millis(2), "{lasted:?}");
+        assert_eq!(relief, Relief::NotNeeded);
+        if cfg!(target_os = "linux") {
+            assert_eq!(activity, Activity::Blocked);
+        }
+        assert_eq!(runtime.handle().metrics().stalls, 1);
+        sender.send(()).unwrap();
+        task.join().unwrap();
+        assert!(stalls.try_recv().is_err(), "once for each poll");
+    });
+}
+
+#[test]
+fn a_task_that_computes_is_told_from_one_that_waits() {
+    watch(|| {
+        let (runtime, stalls) = reporting(one_worker());
+        let stop = Arc::new(AtomicBool::new(false));
+        let task = runtime.spawn({
+            let stop = Arc::clone(&stop);
+            async move { while !stop.load(Ordering::Relaxed) {} }
+        });
+        let Stall::Task { activity, spawned_at, .. } = stalls.recv().unwrap() else {
+            panic!("a task was blocked");
+        };
+        // A machine that gives the thread no time makes it look blocked.
+        assert!(matches!(activity, Activity::Spinning | Activity::Blocked | Activity::Unknown));
+        assert!(spawned_at.is_none(), "nobody asked to note it");
+        stop.store(true, Ordering::Relaxed);
+        task.join().unwrap();
+    });
+}
+
+/// A closure on the workers may take its time, and a job on the blocking pool its own thread.
+#[test]
+fn only_futures_are_reported() {
+    watch(|| {
+        let (runtime, stalls) = reporting(one_worker());
+        let (sender, receiver) = mpsc::channel::<()>();
+        let closure = runtime.spawn_parallel(move || receiver.recv());
+        // It waits behind the closure, so the watcher has acted when it runs.
+        runtime.spawn(async {}).join().unwrap();
+        drop(sender);
+        closure.join().unwrap().unwrap_err();
+        let job = runtime.spawn_blocking(|| std::thread::sleep(Duration::from_millis(10)));
+        job.join().unwrap();
+        assert_eq!(runtime.handle().metrics().stalls, 0);
+        assert!(stalls.try_recv().is_err());
+    });
+}
+
+/// One thread more than there are permits computes, and no two: else a thousand long tasks would
+/// make a thousand threads.
+#[test]
+fn as_many_more_threads_compute_as_there_are_permits() {
+    watch(|| {
+        let (runtime, stalls) = reporting(one_worker());
+        let (started, stop) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicBool::new(false)));
+        let tasks: Vec<_> = (0..8)
+            .map(|_| {
+                let (started, stop) = (Arc::clone(&started), Arc::clone(&stop));
+                runtime.spawn(async move {
+                    started.fetch_add(1, Ordering::Relaxed);
+                    while !stop.load(Ordering::Relaxed) {}
+                })
+            })
+            .collect();
+        let mut refused = 0;
+        for stall in stalls.iter() {
+            if matches!(stall, Stall::Task { relief: Relief::Refused, .. }) {
+                refused += 1;
+                break;
+            }
+            // A thread without time looks as if it waited, and then its permit is lent.
+            assert!(started.load(Ordering::Relaxed) <= 8);
+        }
+        assert_eq!(refused, 1);
+        stop.store(true, Ordering::Relaxed);
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        works_on(&runtime);
+    });
+}
+
+/// At the bound, and one above it.
+#[test]
+fn tasks_that_block_on_every_thread_there_may_be_are_reported() {
+    for spares in [0, 1, 3] {
+        watch(move || {
+            let (runtime, stalls) = reporting(one_worker().spare_threads(spares));
+            let (sender, receiver) = channel::bounded::<()>(1);
+            let blocked: Vec<_> = (0..=spares)
+                .map(|_| {
+                    let receiver = receiver.clone();
+                    runtime.spawn(async move { receiver.recv() })
+                })
+                .collect();
+            let mut waiting = runtime.spawn(async { 7 });
+            let threads = stalls.iter().find_map(|stall| match stall {
+                Stall::Threads { threads, .. } => Some(threads),
+                _ => None,
+            });
+            assert_eq!(threads, Some(1 + spares));
+            assert!(waiting.try_join().is_none());
+            drop(sender);
+            blocked.into_iter().for_each(|task| assert!(task.join().unwrap().is_err()));
+            assert_eq!(waiting.join().unwrap(), 7);
+            works_on(&runtime);
+        });
+    }
+}
+
+#[test]
+fn below_the_bound_nobody_waits_for_a_blocked_task() {
+    watch(|| {
+        let runtime = one_worker().spare_threads(3).build().unwrap();
+        let (sender, receiver) = channel::bounded::<()>(1);
+        let blocked: Vec<_> = (0..3)
+            .map(|_| {
+                let receiver = receiver.clone();
+                runtime.spawn(async move { receiver.recv() })
+            })
+            .collect();
+        runtime.spawn(async move { drop(sender) }).join().unwrap();
+        blocked.into_iter().for_each(|task| assert!(task.join().unwrap().is_err()));
+    });
+}
+
+/// Also one whose payload panics when it is dropped.
+#[test]
+fn a_panic_of_the_callback_ends_nothing() {
+    watch(|| {
+        let calls = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&calls);
+        let runtime = one_worker()
+            .stall_after(Duration::from_millis(1))
+            .on_stall(move |_| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                panic_any(AtDrop::new(|| panic!("again")));
+            })
+            .build()
+            .unwrap();
+        for expected in 1..=2 {
+            let (sender, receiver) = mpsc::channel();
+            let task = runtime.spawn(async move { receiver.recv().unwrap() });
+            while calls.load(Ordering::Relaxed) != expected {
+                std::thread::yield_now();
+            }
+            sender.send(()).unwrap();
+            task.join().unwrap();
+        }
+        works_on(&runtime);
+    });
+}
+
+/// The callback is called on a thread of the runtime, and may end it.
+#[test]
+fn a_callback_may_drop_the_runtime() {
+    watch(|| {
+        let kept = Arc::new(Mutex::new(None::<Runtime>));
+        let (told, stalled) = mpsc::channel();
+        let taken = Arc::clone(&kept);
+        let runtime = one_worker()
+            .stall_after(Duration::from_millis(1))
+            .on_stall(move |_| {
+                let runtime = taken.lock().unwrap().take();
+                told.send("stalled").unwrap();
+                drop(runtime);
+                told.send("ended").unwrap();
+            })
+            .build()
+            .unwrap();
+        let (sender, receiver) = mpsc::channel::<()>();
+        let mut place = kept.lock().unwrap();
+        let task = runtime.spawn(async move { receiver.recv() });
+        *place = Some(runtime);
+        drop(place);
+        assert_eq!(stalled.recv(), Ok("stalled"));
+        // The end of the runtime waits for the worker, which waits for this.
+        drop(sender);
+        assert_eq!(stalled.recv(), Ok("ended"));
+        drop(task);
+    });
+}
+
+#[test]
+fn block_in_place_lets_the_others_go_on_at_once() {
+    watch(|| {
+        // Far longer than the watchdog: it is not the watcher who sees to it.
+        let runtime = one_worker().stall_after(Duration::MAX).build().unwrap();
+        let task = runtime.spawn(async {
+            let (sender, receiver) = mpsc::channel();
+            let other = spawn(async move { sender.send(3).unwrap() });
+            let received = block_in_place(|| receiver.recv().unwrap());
+            other.await.unwrap();
+            received
+        });
+        assert_eq!(task.join().unwrap(), 3);
+    });
+    assert_eq!(block_in_place(|| 4), 4, "on any thread");
+}
+
+/// What has come back from a stall, without a permit by then, goes on.
+#[test]
+fn tasks_that_stall_again_and_again_lose_no_permit() {
+    watch(|| {
+        let runtime = Runtime::builder()
+            .worker_threads(2)
+            .stall_after(Duration::from_millis(1))
+            .build()
+            .unwrap();
+        let tasks: Vec<_> = (0..12)
+            .map(|i| {
+                runtime.spawn(async move {
+                    for turn in 0..4 {
+                        std::thread::sleep(Duration::from_millis(1 + (i + turn) % 5));
+                        sleep(Duration::from_micros(100 * (i % 3))).await;
+                    }
+                })
+            })
+            .collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        // As many as there are permits compute at once.
+        let started = Arc::new(AtomicU32::new(0));
+        let tasks: Vec<_> = (0..2)
+            .map(|_| {
+                let started = Arc::clone(&started);
+                runtime.spawn_parallel(move || {
+                    started.fetch_add(1, Ordering::Relaxed);
+                    while started.load(Ordering::Relaxed) != 2 {}
+                })
+            })
+            .collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        while runtime.handle().metrics().idle != 2 {
+            std::thread::yield_now();
+        }
+    });
+}
