@@ -41,6 +41,7 @@ mod oneshot;
 mod parker;
 mod prim;
 mod queue;
+pub mod select;
 pub mod strand;
 mod timer;
 mod waitlist;

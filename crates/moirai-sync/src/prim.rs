@@ -201,6 +201,55 @@ impl Counter {
     }
 }
 
+/// A number in `0..n`, or 0 for an `n` of 0; for fairness, not for secrets. In a model it is the
+/// model's to draw, so that a schedule can be replayed; loom, which explores, always gets 0.
+#[inline]
+pub fn random_below(n: u64) -> u64 {
+    // The high half of the product: no division, and a bias of n / 2^64.
+    ((u128::from(random()) * u128::from(n)) >> 64) as u64
+}
+
+#[cfg(not(any(moirai_loom, moirai_shuttle)))]
+#[inline]
+fn random() -> u64 {
+    use std::cell::Cell;
+    use std::hash::{BuildHasher, RandomState};
+
+    thread_local! {
+        static STATE: Cell<u64> = const { Cell::new(0) };
+    }
+    #[cold]
+    fn seed() -> u64 {
+        RandomState::new().hash_one(0) | 1
+    }
+    // Marsaglia's xorshift64, times Vigna's multiplier (xorshift64*). Where the thread-locals are
+    // gone, each number is a seed.
+    STATE
+        .try_with(|state| {
+            let mut x = state.get();
+            if x == 0 {
+                x = seed();
+            }
+            x ^= x >> 12;
+            x ^= x << 25;
+            x ^= x >> 27;
+            state.set(x);
+            x.wrapping_mul(0x2545_F491_4F6C_DD1D)
+        })
+        .unwrap_or_else(|_| seed())
+}
+
+#[cfg(moirai_loom)]
+fn random() -> u64 {
+    0
+}
+
+#[cfg(moirai_shuttle)]
+fn random() -> u64 {
+    use shuttle::rand::{Rng, thread_rng};
+    thread_rng().r#gen()
+}
+
 /// How many cores the process may use, as its affinity mask and cgroup quota say; 1 where the
 /// system does not tell. Always std's: a model has no cores.
 pub fn available_parallelism() -> usize {

@@ -31,13 +31,19 @@
 //! | `state` store in `pop` | Release | the owner's Acquire loads: the notifier has done with the node |
 //! | `count` | Relaxed | ordered by the fences above, else by the lock |
 //!
-//! **Who may touch what.** `waker` and `links`: whoever holds the list's lock. `state`: written
+//! **Who may touch what.** `target` and `links`: whoever holds the list's lock. `state`: written
 //! under the lock while queued, read by the owner at any time; setting it to NOTIFIED is the last
 //! thing a notifier does to a node, for from then on the owner may free it without the lock.
 //! Wakers are cloned, dropped and called outside of the lock. This file knows no queue and no
 //! message.
+//!
+//! **A select** waits in several lists with one waker, which its [`Group`]'s claim holds: a notifier
+//! that takes its node out and loses the claim has told nobody, and goes on to the next waiter.
 
 #![allow(unsafe_code, reason = "intrusive nodes; model: src/model/waitlist.rs")]
+
+mod claim;
+mod group;
 
 use std::fmt;
 use std::marker::PhantomPinned;
@@ -48,6 +54,9 @@ use std::task::Waker;
 use crate::prim::atomic::{AtomicU32, Ordering, fence};
 use crate::prim::{Mutex, UnsafeCell};
 use crate::wake::wake;
+
+use claim::{Claim, Won};
+pub(crate) use group::Group;
 
 const IDLE: u32 = 0;
 const QUEUED: u32 = 1;
@@ -76,7 +85,7 @@ pub(crate) struct Waiter<'a> {
 
 struct Node {
     state: AtomicU32,
-    waker: UnsafeCell<Option<Waker>>,
+    target: UnsafeCell<Target>,
     links: UnsafeCell<Links>,
     /// Neighbours point here.
     _pin: PhantomPinned,
@@ -87,8 +96,16 @@ struct Links {
     next: *const Node,
 }
 
-// SAFETY: `state` is atomic; `waker` (Send + Sync) and `links` are reached only under the lock of
-// `list`, which outlives the node, or by the owner once no list holds the node.
+/// Whom a notification of a node is for.
+enum Target {
+    Nobody,
+    Waker(Waker),
+    /// One case of a select, whose claim outlives the node's time in the queue.
+    Case(*const Claim, u32),
+}
+
+// SAFETY: `state` is atomic; `target` (of Send + Sync types) and `links` are reached only under the
+// lock of `list`, which outlives the node, or by the owner once no list holds the node.
 unsafe impl Send for Waiter<'_> {}
 // SAFETY: as above; a shared waiter offers only `register` and `finish`, which take the lock.
 unsafe impl Sync for Waiter<'_> {}
@@ -180,19 +197,33 @@ impl WaitList {
         wakers.into_iter().for_each(wake);
     }
 
-    /// Takes the oldest waiter out, notified, and returns its waker. `queue` is this list's, locked.
+    /// Takes the oldest waiter out, notified, and returns its waker; selects that are taken or busy
+    /// leave the queue as well and are told nothing. `queue` is this list's, locked.
     fn pop(&self, queue: &mut Queue) -> Option<Option<Waker>> {
-        // SAFETY: the caller holds the lock of the list that the queue belongs to.
-        let node = unsafe { queue.pop() }?;
-        self.lower_count();
-        // SAFETY: a queued node is alive: its drop takes this lock to leave the queue.
-        let node = unsafe { &*node };
-        // SAFETY: `waker` is reached under the lock only.
-        let waker = node.waker.with_mut(|waker| unsafe { (*waker).take() });
-        // Release: pairs with the Acquire loads of the owner, which may free the node without the
-        // lock as soon as it reads this. The last access to the node.
-        node.state.store(NOTIFIED, Ordering::Release);
-        Some(waker)
+        loop {
+            // SAFETY: the caller holds the lock of the list that the queue belongs to.
+            let node = unsafe { queue.pop() }?;
+            self.lower_count();
+            // SAFETY: a queued node is alive: its drop takes this lock to leave the queue.
+            let node = unsafe { &*node };
+            // SAFETY: `target` is reached under the lock only.
+            let target = node.target.with_mut(|target| unsafe { (*target).take() });
+            let (state, told) = match target {
+                Target::Nobody => (NOTIFIED, Some(None)),
+                Target::Waker(waker) => (NOTIFIED, Some(Some(waker))),
+                // SAFETY: the claim's group takes this lock to get the node out before it ends.
+                Target::Case(claim, case) => match unsafe { (*claim).win(case) } {
+                    Won::Yes(waker) => (NOTIFIED, Some(waker)),
+                    Won::No => (IDLE, None),
+                },
+            };
+            // Release: pairs with the Acquire loads of the owner, which may free the node, and the
+            // claim, without the lock as soon as it reads this. The last access to either.
+            node.state.store(state, Ordering::Release);
+            if told.is_some() {
+                return told;
+            }
+        }
     }
 
     fn lower_count(&self) {
@@ -204,6 +235,12 @@ impl WaitList {
     fn raise_count(&self) {
         let count = self.count.load(Ordering::Relaxed);
         self.count.store(count + 1, Ordering::Relaxed);
+    }
+}
+
+impl Target {
+    fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::Nobody)
     }
 }
 
@@ -269,7 +306,7 @@ impl<'a> Waiter<'a> {
     pub(crate) fn new(list: &'a WaitList) -> Self {
         let node = Node {
             state: AtomicU32::new(IDLE),
-            waker: UnsafeCell::new(None),
+            target: UnsafeCell::new(Target::Nobody),
             links: UnsafeCell::new(Links { prev: ptr::null(), next: ptr::null() }),
             _pin: PhantomPinned,
         };
@@ -281,28 +318,29 @@ impl<'a> Waiter<'a> {
     ///
     /// A notified waiter that found nothing goes back to the head: it has waited longest.
     pub(crate) fn register(self: Pin<&Self>, waker: &Waker) {
-        let waker = waker.clone();
-        let replaced = {
-            let mut queue = self.list.queue.lock();
-            // Relaxed: under the lock nobody else writes a queued node's state.
-            let end = match self.node.state.load(Ordering::Relaxed) {
-                QUEUED => None,
-                NOTIFIED => Some(End::Head),
-                _ => Some(End::Tail),
-            };
-            if let Some(end) = end {
-                // SAFETY: we hold the lock; the node is pinned, in no queue (its state says so),
-                // and `drop` takes it out before the memory goes.
-                unsafe { queue.push(&raw const self.node, end) };
-                self.list.raise_count();
-                self.node.state.store(QUEUED, Ordering::Relaxed);
-            }
-            // SAFETY: `waker` is reached under the lock only.
-            self.node.waker.with_mut(|place| unsafe { (*place).replace(waker) })
-        };
-        drop(replaced);
+        drop(self.join(Target::Waker(waker.clone())));
         // SeqCst fence: pairs with the one in `notify_one`, `notify_all`.
         fence(Ordering::SeqCst);
+    }
+
+    /// Joins the list, or stays in it, and returns whom a notification was for until now.
+    fn join(self: Pin<&Self>, target: Target) -> Target {
+        let mut queue = self.list.queue.lock();
+        // Relaxed: under the lock nobody else writes a queued node's state.
+        let end = match self.node.state.load(Ordering::Relaxed) {
+            QUEUED => None,
+            NOTIFIED => Some(End::Head),
+            _ => Some(End::Tail),
+        };
+        if let Some(end) = end {
+            // SAFETY: we hold the lock; the node is pinned, in no queue (its state says so), and
+            // `drop` takes it out before the memory goes.
+            unsafe { queue.push(&raw const self.node, end) };
+            self.list.raise_count();
+            self.node.state.store(QUEUED, Ordering::Relaxed);
+        }
+        // SAFETY: `target` is reached under the lock only.
+        self.node.target.with_mut(|place| unsafe { std::mem::replace(&mut *place, target) })
     }
 
     /// Leaves the list, because what was waited for is taken. A baton is used up by this; if there
@@ -314,12 +352,21 @@ impl<'a> Waiter<'a> {
         }
     }
 
+    /// Returns once whoever took this waiter out of the list has done with it.
+    fn settle(&self) {
+        // Acquire: pairs with the Release in `pop`.
+        if self.node.state.load(Ordering::Acquire) == QUEUED {
+            // A notifier sets the state under the lock.
+            drop(self.list.queue.lock());
+        }
+    }
+
     /// Leaves the list; returns the state before.
     fn leave(&self) -> u32 {
         // Acquire: pairs with the Release in `pop`: its accesses come before ours. A node that
         // is not queued is ours alone.
         let mut state = self.node.state.load(Ordering::Acquire);
-        let mut waker = None;
+        let mut target = Target::Nobody;
         if state == QUEUED {
             let mut queue = self.list.queue.lock();
             state = self.node.state.load(Ordering::Relaxed);
@@ -327,12 +374,12 @@ impl<'a> Waiter<'a> {
                 // SAFETY: we hold the lock, and a node in state QUEUED is in its list's queue.
                 unsafe { queue.unlink(&raw const self.node) };
                 self.list.lower_count();
-                // SAFETY: `waker` is reached under the lock only.
-                waker = self.node.waker.with_mut(|waker| unsafe { (*waker).take() });
+                // SAFETY: `target` is reached under the lock only.
+                target = self.node.target.with_mut(|target| unsafe { (*target).take() });
             }
         }
         self.node.state.store(IDLE, Ordering::Relaxed);
-        drop(waker);
+        drop(target);
         state
     }
 }

@@ -33,6 +33,7 @@
 //! | call something that blocks | [`spawn_blocking`] |
 //! | get a result, now, later or with a limit | [`TaskHandle`] |
 //! | pass messages between any of them and plain threads | [`channel`] |
+//! | wait for several channels at once | [`mod@select`] |
 //! | pass one result by hand | [`result_channel`] |
 //! | chain stages with bounded memory between them | [`mod@pipeline`] |
 //! | choose how many threads there are | [`Runtime::builder`] |
@@ -52,7 +53,7 @@ pub use moirai_runtime::{
 };
 pub use moirai_sync::{
     Panicked, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult, channel,
-    result_channel,
+    result_channel, select, select_biased, select_if, select_priority, select_weighted,
 };
 
 /// ```

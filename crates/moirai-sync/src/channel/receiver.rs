@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use crate::strand;
-use crate::waitlist::Waiter;
+use crate::waitlist::{WaitList, Waiter};
 
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::shared::{LastHandle, Shared};
@@ -180,6 +180,16 @@ impl<T> Receiver<T> {
     /// Whether both handles belong to one channel.
     pub fn same_channel(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// Where a select waits for a message.
+    pub(crate) fn waiting(&self) -> &WaitList {
+        &self.shared.receivers_waiting
+    }
+
+    /// Whether a receive would not wait.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.shared.has_message() || self.shared.is_closed()
     }
 }
 

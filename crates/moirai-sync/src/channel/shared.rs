@@ -120,7 +120,7 @@ impl<T> Shared<T> {
     }
 
     /// Whether a receive would find a message.
-    fn has_message(&self) -> bool {
+    pub(crate) fn has_message(&self) -> bool {
         match &self.flavour {
             Flavour::Queue(queue) => !queue.is_empty(),
             Flavour::Rendezvous(rendezvous) => rendezvous.has_message(),

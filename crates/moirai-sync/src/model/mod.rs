@@ -4,6 +4,7 @@
 //! assertion on a stale value.
 
 mod channel;
+mod group;
 mod list;
 mod oneshot;
 mod parker;

@@ -4,4 +4,5 @@ mod cancel;
 mod close;
 mod order;
 mod rendezvous;
+mod select;
 mod waiting;

@@ -1,0 +1,183 @@
+//! In which order a select tries its arms.
+//!
+//! An order is drawn while it is tried: the draw for the second place is made only if the first arm
+//! was not ready. A fair order is a random permutation, so among the arms that are ready each is
+//! first equally often, whichever they are. (A random start alone would not do: an arm behind arms
+//! that are never ready gets their turns.)
+
+use crate::prim;
+
+/// Tries the arms of a select, in its order.
+pub trait Order<const N: usize> {
+    /// Calls `attempt` with cases until it gives a result.
+    fn first<R>(&self, attempt: impl FnMut(usize) -> Option<R>) -> Option<R>;
+}
+
+/// Each of the ready arms is taken equally often.
+#[derive(Clone, Copy, Debug)]
+pub struct Fair;
+
+/// The first of the ready arms is taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Biased;
+
+/// Each of the ready arms is taken as often as its weight says.
+#[derive(Clone, Copy, Debug)]
+pub struct Weighted<const N: usize>(pub [u32; N]);
+
+/// The ready arm of the highest priority is taken; of equal ones, the first.
+#[derive(Clone, Copy, Debug)]
+pub struct Priority<const N: usize>(pub [i32; N]);
+
+impl<const N: usize> Order<N> for Fair {
+    #[inline]
+    fn first<R>(&self, attempt: impl FnMut(usize) -> Option<R>) -> Option<R> {
+        first_of_shuffled(&mut identity::<N>(), attempt)
+    }
+}
+
+impl<const N: usize> Order<N> for Biased {
+    #[inline]
+    fn first<R>(&self, attempt: impl FnMut(usize) -> Option<R>) -> Option<R> {
+        (0..N).find_map(attempt)
+    }
+}
+
+impl<const N: usize> Order<N> for Weighted<N> {
+    fn first<R>(&self, mut attempt: impl FnMut(usize) -> Option<R>) -> Option<R> {
+        let mut cases = identity::<N>();
+        let weight = |case: u32| u64::from(self.0[case as usize]);
+        let mut total: u64 = cases.iter().map(|&case| weight(case)).sum();
+        for place in 0..N {
+            let mut draw = prim::random_below(total);
+            // Where only weights of 0 are left, the next one.
+            let mut chosen = place;
+            while draw >= weight(cases[chosen]) && chosen + 1 < N {
+                draw -= weight(cases[chosen]);
+                chosen += 1;
+            }
+            if total == 0 {
+                chosen = place;
+            }
+            cases.swap(place, chosen);
+            total -= weight(cases[place]);
+            let result = attempt(cases[place] as usize);
+            if result.is_some() {
+                return result;
+            }
+        }
+        None
+    }
+}
+
+impl<const N: usize> Order<N> for Priority<N> {
+    fn first<R>(&self, mut attempt: impl FnMut(usize) -> Option<R>) -> Option<R> {
+        let mut cases = identity::<N>();
+        // Stable, so that equal ones stay in the order they are written in.
+        cases.sort_by_key(|&case| std::cmp::Reverse(self.0[case as usize]));
+        cases.into_iter().find_map(|case| attempt(case as usize))
+    }
+}
+
+/// Tries `cases`, which may be in any order, in a random one.
+#[inline]
+pub(super) fn first_of_shuffled<R>(
+    cases: &mut [u32],
+    mut attempt: impl FnMut(usize) -> Option<R>,
+) -> Option<R> {
+    for place in 0..cases.len() {
+        let left = (cases.len() - place) as u64;
+        cases.swap(place, place + prim::random_below(left) as usize);
+        let result = attempt(cases[place] as usize);
+        if result.is_some() {
+            return result;
+        }
+    }
+    None
+}
+
+fn identity<const N: usize>() -> [u32; N] {
+    std::array::from_fn(|case| case as u32)
+}
+
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
+mod tests {
+    use super::*;
+
+    const ROUNDS: u32 = 100_000;
+
+    /// How often each case was the first of those in `ready`.
+    fn firsts<const N: usize>(order: &impl Order<N>, ready: [bool; N]) -> [u32; N] {
+        let mut counts = [0; N];
+        for _ in 0..ROUNDS {
+            if let Some(case) = order.first(|case| ready[case].then_some(case)) {
+                counts[case] += 1;
+            }
+        }
+        counts
+    }
+
+    fn assert_share(count: u32, share: f64) {
+        let expected = f64::from(ROUNDS) * share;
+        let off = (f64::from(count) - expected).abs();
+        // Six standard deviations: once in 500 million.
+        let limit = 6.0 * (expected * (1.0 - share)).sqrt();
+        assert!(off <= limit, "{count} instead of {expected}");
+    }
+
+    #[test]
+    fn a_fair_order_favours_nobody_behind_arms_that_are_not_ready() {
+        let [a, b, c, d] = firsts(&Fair, [true, false, false, true]);
+        assert_eq!((b, c), (0, 0));
+        assert_share(a, 0.5);
+        assert_share(d, 0.5);
+        firsts(&Fair, [true; 5]).into_iter().for_each(|count| assert_share(count, 0.2));
+    }
+
+    #[test]
+    fn a_biased_order_takes_the_first_only() {
+        assert_eq!(firsts(&Biased, [false, true, true]), [0, ROUNDS, 0]);
+    }
+
+    #[test]
+    fn weights_count_among_the_ready_ones() {
+        let [a, b, c] = firsts(&Weighted([3, 5, 1]), [true, false, true]);
+        assert_eq!(b, 0);
+        assert_share(a, 0.75);
+        assert_share(c, 0.25);
+    }
+
+    #[test]
+    fn a_weight_of_zero_waits_for_all_others() {
+        assert_eq!(firsts(&Weighted([0, 1, 0]), [true; 3]), [0, ROUNDS, 0]);
+        assert_eq!(firsts(&Weighted([0, 1, 0]), [true, false, true]), [ROUNDS, 0, 0]);
+        assert_eq!(firsts(&Weighted([u32::MAX; 2]), [false, true]), [0, ROUNDS]);
+    }
+
+    #[test]
+    fn the_highest_priority_is_first_and_equal_ones_keep_their_order() {
+        assert_eq!(firsts(&Priority([1, 7, 7, -3]), [true; 4]), [0, ROUNDS, 0, 0]);
+        assert_eq!(firsts(&Priority([1, 7, 7, -3]), [true, false, false, true]), [ROUNDS, 0, 0, 0]);
+    }
+
+    #[test]
+    fn every_case_is_tried_once() {
+        let tried = |order: &dyn Fn(&mut Vec<usize>)| {
+            let mut cases = Vec::new();
+            order(&mut cases);
+            cases.sort_unstable();
+            assert_eq!(cases, [0, 1, 2, 3]);
+        };
+        fn all(order: impl Order<4>, cases: &mut Vec<usize>) {
+            let none: Option<()> = order.first(|case| {
+                cases.push(case);
+                None
+            });
+            assert_eq!(none, None);
+        }
+        tried(&|cases| all(Fair, cases));
+        tried(&|cases| all(Biased, cases));
+        tried(&|cases| all(Weighted([2, 0, 9, 1]), cases));
+        tried(&|cases| all(Priority([2, 0, 9, 1]), cases));
+    }
+}

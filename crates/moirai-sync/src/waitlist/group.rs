@@ -1,0 +1,103 @@
+//! The places of one select in the lists that it waits in.
+//!
+//! A select polls like this; between `close` and `open` notifiers pass it over:
+//!
+//! ```text
+//!   close ─ try all cases ─ open ─ join every list ─ fence ─ try all again ─ sleep
+//!               │ one did                                        │ one did
+//!               └────────────────► finish ◄──────────────────────┘
+//! ```
+//!
+//! No wake-up is lost: what is published before a case's place joined its list is found by the try
+//! that follows, and what is published later finds the place, with the claim open. Whoever finds it
+//! won or closed instead has told nobody and goes on to the next waiter; and the select, which is
+//! awake or about to be woken, tries every case before it sleeps again.
+//!
+//! A baton that was won for one case while another one was taken is passed on by `finish`, or by the
+//! waiter's drop where the select is cancelled.
+
+use std::marker::{PhantomData, PhantomPinned};
+use std::pin::Pin;
+use std::task::Waker;
+
+use crate::prim::atomic::{Ordering, fence};
+
+use super::claim::Claim;
+use super::{Finished, IDLE, NOTIFIED, Target, Waiter};
+
+/// One waiter for each case, `None` where there is nothing to wait in; and what they share.
+///
+/// `W` is an array or a boxed slice: its elements stay where they are while it is pinned. A group is
+/// not `Sync`, for its methods are a poll's, one at a time.
+pub(crate) struct Group<'a, W: AsRef<[Option<Waiter<'a>>]>> {
+    /// Before the claim: a waiter leaves its list while the claim is there.
+    waiters: W,
+    claim: Claim,
+    _waiters: PhantomData<Waiter<'a>>,
+    _pin: PhantomPinned,
+}
+
+impl<'a, W: AsRef<[Option<Waiter<'a>>]>> Group<'a, W> {
+    /// A group that waits for nothing yet.
+    pub(crate) fn new(waiters: W) -> Self {
+        Self { waiters, claim: Claim::new(), _waiters: PhantomData, _pin: PhantomPinned }
+    }
+
+    /// Begins a poll: from now on notifiers pass this select over. Says which case it was woken for.
+    pub(crate) fn close(self: Pin<&Self>) -> Option<usize> {
+        let won = self.claim.close()? as usize;
+        self.settle(won);
+        Some(won)
+    }
+
+    /// Joins all lists, as what `waker` wakes. Afterwards every case must be **tried again** before
+    /// the select sleeps. What a poll that did not [`close`](Self::close) was told is forgotten.
+    pub(crate) fn open(self: Pin<&Self>, waker: &Waker) {
+        let waker = waker.clone();
+        let _told = self.close();
+        // SAFETY: `close` has closed the claim and settled who won it last.
+        drop(unsafe { self.claim.open(waker) });
+        for (case, waiter) in self.waiters().enumerate() {
+            if let Some(waiter) = waiter {
+                // What was there is no waker: dropping it under no lock is not needed.
+                let _: Target = waiter.join(Target::Case(&raw const self.claim, case as u32));
+            }
+        }
+        // SeqCst fence: pairs with the one in `notify_one`, `notify_all`.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Leaves every list, because `taken` was done; passes on what the other cases were told. As
+    /// with [`Waiter::finish`], the baton of `taken` is used up.
+    pub(crate) fn finish(self: Pin<&Self>, taken: usize) -> Finished {
+        self.claim.close();
+        let mut finished = Finished::Idle;
+        for (case, waiter) in self.waiters().enumerate() {
+            let Some(waiter) = waiter else { continue };
+            match waiter.leave() {
+                IDLE => {}
+                NOTIFIED if case != taken => waiter.list.notify_one(),
+                _ if case == taken => finished = Finished::Waited,
+                _ => {}
+            }
+        }
+        finished
+    }
+
+    fn waiters<'g>(self: Pin<&'g Self>) -> impl Iterator<Item = Option<Pin<&'g Waiter<'a>>>>
+    where
+        W: 'g,
+    {
+        let waiters = self.get_ref().waiters.as_ref().iter();
+        // SAFETY: the waiters are pinned with the group: `W` holds them in place, nobody gets a
+        // `&mut W`, and they are dropped with it.
+        waiters.map(|waiter| waiter.as_ref().map(|waiter| unsafe { Pin::new_unchecked(waiter) }))
+    }
+
+    /// Waits until the notifier that won for `case` has done with the claim.
+    fn settle(self: Pin<&Self>, case: usize) {
+        if let Some(Some(waiter)) = self.waiters().nth(case) {
+            waiter.settle();
+        }
+    }
+}
