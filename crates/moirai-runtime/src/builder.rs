@@ -227,7 +227,7 @@ impl Builder {
             start: worker::start,
             watching: Some(Watching { start: watcher::start, stall_after, on_stall }),
         };
-        Ok(Pool::new(config, TimeDriver::new(), blocking))
+        Ok(Pool::new(config, TimeDriver::new(worker_threads), blocking))
     }
 }
 

@@ -338,8 +338,8 @@ impl Hooks for Guest<'_> {
         }
     }
 
-    fn clock(&self) -> Arc<dyn Clock> {
-        Arc::clone(&self.pool.driver) as Arc<dyn Clock>
+    fn clock(&self) -> &Arc<dyn Clock> {
+        &self.pool.clock
     }
 }
 

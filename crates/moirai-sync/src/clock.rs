@@ -16,11 +16,6 @@ pub trait Clock: Send + Sync + fmt::Debug {
     fn remove(&self, key: TimerKey);
 }
 
-/// Names one timer of one [`Clock`].
+/// Names one timer of one [`Clock`]; what the number says is the clock's affair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TimerKey {
-    /// When the timer fires.
-    pub deadline: Instant,
-    /// Tells timers with equal deadlines apart.
-    pub id: u64,
-}
+pub struct TimerKey(pub u64);

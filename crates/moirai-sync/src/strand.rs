@@ -55,7 +55,7 @@ pub trait Hooks {
     fn blocking_end(&self);
 
     /// The time, and the timers, of the strands on this thread.
-    fn clock(&self) -> Arc<dyn Clock>;
+    fn clock(&self) -> &Arc<dyn Clock>;
 }
 
 /// A poll function without its result.
@@ -189,9 +189,14 @@ pub fn now() -> Instant {
 /// });
 /// ```
 pub fn timer(deadline: Instant, waker: &Waker) -> Timer {
-    let clock = hooks(|hooks| hooks.map_or_else(TimerThread::global, |hooks| hooks.clock()));
-    let key = clock.insert(deadline, waker.clone());
-    Timer { clock, key }
+    hooks(|hooks| {
+        let clock = match hooks {
+            Some(hooks) => hooks.clock(),
+            None => TimerThread::global(),
+        };
+        let key = clock.insert(deadline, waker.clone());
+        Timer { clock: Arc::clone(clock), key }
+    })
 }
 
 /// Calls `f` with `hooks` as those of the calling thread; what was there before is restored after.
@@ -209,7 +214,7 @@ pub fn timer(deadline: Instant, waker: &Waker) -> Timer {
 ///         self.0.set(self.0.get() + 1);
 ///     }
 ///     fn blocking_end(&self) {}
-///     fn clock(&self) -> Arc<dyn Clock> {
+///     fn clock(&self) -> &Arc<dyn Clock> {
 ///         unreachable!("nobody asks for the time here")
 ///     }
 /// }

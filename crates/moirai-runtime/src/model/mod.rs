@@ -39,7 +39,7 @@ fn pool(start: Start) -> Arc<Pool> {
         start,
         watching: None,
     };
-    Pool::new(config, TimeDriver::new(), blocking)
+    Pool::new(config, TimeDriver::new(1), blocking)
 }
 
 /// A pool that nobody starts.

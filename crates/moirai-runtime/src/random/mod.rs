@@ -64,7 +64,7 @@ fn explore(schedules: usize, body: fn()) {
 
 /// A pool whose workers run.
 fn pool(worker_threads: usize) -> Arc<Pool> {
-    pool_with(TimeDriver::new(), worker_threads)
+    pool_with(TimeDriver::new(worker_threads), worker_threads)
 }
 
 fn pool_with(driver: Arc<dyn Driver>, worker_threads: usize) -> Arc<Pool> {

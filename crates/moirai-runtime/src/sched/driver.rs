@@ -9,17 +9,23 @@ use std::task::{Wake, Waker};
 use std::time::Instant;
 
 use moirai_sync::__prim::atomic::{AtomicBool, Ordering};
-use moirai_sync::__prim::{self as prim, Condvar, Inserted, Mutex, TimerQueue};
+use moirai_sync::__prim::{self as prim, Condvar, Inserted, Key, Mutex, Timers};
 use moirai_sync::strand::{Clock, TimerKey};
 
-/// Owns the clock and the timers of a runtime.
-pub(crate) trait Driver: Clock + Send + Sync + fmt::Debug {
+/// Owns the clock and the timers of a runtime. As a [`Clock`] it serves the threads that are not
+/// workers.
+pub(crate) trait Driver: Clock {
+    /// The same clock for the worker `id`, with a wheel that no worker uses at the same time, unless
+    /// one of them is stuck.
+    fn clock(&self, id: usize) -> Arc<dyn Clock>;
+
     /// Sleeps until something happened, [`unpark`](Self::unpark) was called or `deadline` has
     /// passed, and wakes everybody whose event has come. May return for no reason. Called by one
     /// thread at a time.
     fn wait(&self, deadline: Option<Instant>);
 
-    /// Wakes everybody whose event has come, without sleeping.
+    /// Wakes everybody whose event has come, without sleeping. Any thread may, whichever worker's
+    /// event it is.
     fn poll(&self);
 
     /// Ends the present or the next [`wait`](Self::wait).
@@ -31,32 +37,58 @@ pub(crate) trait Driver: Clock + Send + Sync + fmt::Debug {
 }
 
 /// The system's clock, and no I/O.
-#[derive(Debug)]
 pub(crate) struct TimeDriver {
-    timers: TimerQueue,
+    /// One wheel for each permit and, the last one, for the threads that need none.
+    timers: Timers,
     notified: Mutex<bool>,
     changed: Condvar,
     /// No worker waits any more: the process's timer thread does.
     closed: AtomicBool,
+    /// The one timer by which that thread calls us.
+    handed_over: Mutex<Option<TimerKey>>,
     me: Weak<Self>,
 }
 
+/// The driver as one worker's clock.
+struct Seat {
+    driver: Arc<TimeDriver>,
+    wheel: usize,
+}
+
 impl TimeDriver {
-    pub(crate) fn new() -> Arc<Self> {
+    /// A driver for so many workers at a time.
+    pub(crate) fn new(workers: usize) -> Arc<Self> {
         Arc::new_cyclic(|me| Self {
-            timers: TimerQueue::new(),
+            timers: Timers::new(Instant::now(), workers + 1),
             notified: Mutex::new(false),
             changed: Condvar::new(),
             closed: AtomicBool::new(false),
+            handed_over: Mutex::new(None),
             me: Weak::clone(me),
         })
     }
 
+    fn insert(&self, wheel: usize, deadline: Instant, waker: Waker) -> TimerKey {
+        let (key, inserted) = self.timers.insert(wheel, deadline, waker);
+        if inserted == Inserted::Nearest {
+            self.unpark();
+        }
+        // Relaxed: see `close`.
+        if self.closed.load(Ordering::Relaxed) {
+            self.hand_over();
+        }
+        TimerKey(key.0)
+    }
+
     /// Has the timer thread wake this driver at its next deadline.
+    #[cold]
     fn hand_over(&self) {
+        let mut handed_over = self.handed_over.lock();
+        // Looked at under the lock: of two who come here, the second sees both timers.
         if let (Some(deadline), Some(me)) = (self.timers.next_deadline(), self.me.upgrade()) {
-            // Kept by the thread until it fires; a deadline that is forgotten wakes for nothing.
-            let _: TimerKey = prim::timer_thread().insert(deadline, Waker::from(me));
+            let thread = prim::timer_thread();
+            let before = handed_over.replace(thread.insert(deadline, Waker::from(me)));
+            before.into_iter().for_each(|key| thread.remove(key));
         }
     }
 }
@@ -70,8 +102,16 @@ impl Wake for TimeDriver {
 }
 
 impl Driver for TimeDriver {
+    fn clock(&self, id: usize) -> Arc<dyn Clock> {
+        let wheel = id % (self.timers.wheels() - 1);
+        match self.me.upgrade() {
+            Some(driver) => Arc::new(Seat { driver, wheel }),
+            None => unreachable!("a driver in use is counted"),
+        }
+    }
+
     fn wait(&self, deadline: Option<Instant>) {
-        let timer = self.timers.next_deadline();
+        let timer = self.timers.begin_wait();
         let until = [deadline, timer].into_iter().flatten().min();
         {
             let mut notified = self.notified.lock();
@@ -81,11 +121,12 @@ impl Driver for TimeDriver {
             }
             *notified = false;
         }
+        self.timers.end_wait();
         self.poll();
     }
 
     fn poll(&self) {
-        if self.timers.next_deadline().is_some() {
+        if !self.timers.is_empty() {
             self.timers.fire(self.now());
         }
     }
@@ -96,7 +137,7 @@ impl Driver for TimeDriver {
     }
 
     fn close(&self) {
-        // Relaxed: the queue's lock orders it. Of a timer that comes meanwhile, either we see the
+        // Relaxed: a wheel's lock orders it. Of a timer that comes meanwhile, either we see the
         // entry, or whoever inserts it sees the flag.
         self.closed.store(true, Ordering::Relaxed);
         self.hand_over();
@@ -109,18 +150,39 @@ impl Clock for TimeDriver {
     }
 
     fn insert(&self, deadline: Instant, waker: Waker) -> TimerKey {
-        let (key, inserted) = self.timers.insert(deadline, waker);
-        if inserted == Inserted::Nearest {
-            self.unpark();
-            // Relaxed: see `close`.
-            if self.closed.load(Ordering::Relaxed) {
-                self.hand_over();
-            }
-        }
-        key
+        self.insert(self.timers.wheels() - 1, deadline, waker)
     }
 
     fn remove(&self, key: TimerKey) {
-        self.timers.remove(key);
+        self.timers.remove(self.timers.wheels() - 1, Key(key.0));
+    }
+}
+
+impl Clock for Seat {
+    fn now(&self) -> Instant {
+        self.driver.now()
+    }
+
+    fn insert(&self, deadline: Instant, waker: Waker) -> TimerKey {
+        self.driver.insert(self.wheel, deadline, waker)
+    }
+
+    fn remove(&self, key: TimerKey) {
+        self.driver.timers.remove(self.wheel, Key(key.0));
+    }
+}
+
+impl fmt::Debug for TimeDriver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TimeDriver")
+            .field("timers", &self.timers)
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Seat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seat").field("wheel", &self.wheel).finish_non_exhaustive()
     }
 }

@@ -42,6 +42,8 @@ pub(crate) struct Pool {
     pub(crate) injector: Injector,
     pub(crate) idle: Idle,
     pub(crate) driver: Arc<dyn Driver>,
+    /// The driver as the clock of threads that are not workers.
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) slab: Slab,
     pub(crate) blocking: BlockingPool,
     pub(crate) watch: Watch,
@@ -113,6 +115,7 @@ impl Pool {
         Arc::new_cyclic(|me| Self {
             injector: Injector::new(),
             idle: Idle::new(workers, spares),
+            clock: Arc::clone(&driver) as Arc<dyn Clock>,
             driver,
             slab: Slab::new(task_chunks_kept),
             blocking,
@@ -422,9 +425,12 @@ impl Hooks for Ending<'_> {
         self.outer.into_iter().for_each(Hooks::blocking_end);
     }
 
-    fn clock(&self) -> Arc<dyn Clock> {
+    fn clock(&self) -> &Arc<dyn Clock> {
         // Not the pool's: nobody watches it.
-        self.outer.map_or_else(prim::timer_thread, Hooks::clock)
+        match self.outer {
+            Some(outer) => outer.clock(),
+            None => prim::timer_thread(),
+        }
     }
 }
 

@@ -53,6 +53,7 @@ fn run(pool: Arc<Pool>, id: usize, local: LocalQueue, begin: Begin) {
     let seat = Seat {
         context: &context,
         remote,
+        clock: pool.driver.clock(id),
         blocking_depth: Cell::new(0),
         interrupted: Cell::new(Busy::Task),
     };
@@ -79,6 +80,7 @@ fn run(pool: Arc<Pool>, id: usize, local: LocalQueue, begin: Begin) {
 struct Seat<'a> {
     context: &'a Context<'a>,
     remote: &'a Remote,
+    clock: Arc<dyn Clock>,
     /// Blocking calls inside each other; the outermost gives the permit up.
     blocking_depth: Cell<u32>,
     /// What the outermost one has interrupted.
@@ -127,8 +129,8 @@ impl Hooks for Seat<'_> {
         }
     }
 
-    fn clock(&self) -> Arc<dyn Clock> {
-        Arc::clone(&self.context.pool.driver) as Arc<dyn Clock>
+    fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
     }
 }
 

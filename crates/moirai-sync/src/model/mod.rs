@@ -9,4 +9,5 @@ mod list;
 mod oneshot;
 mod parker;
 mod ring;
+mod timer;
 mod waitlist;

@@ -1,208 +1,386 @@
 //! Deadlines and whom to wake at them.
 //!
-//! [`TimerQueue`] is the data structure: an ordered map behind one lock, used by the runtime's
-//! driver and by [`TimerThread`], which serves everybody who waits where no runtime is installed.
-//! The thread starts with the first timer and sleeps until the next deadline or a newer, nearer one.
+//! [`Timers`] are used by the runtime's driver, with a wheel for each worker, and by
+//! [`TimerThread`](thread::TimerThread), which serves everybody who waits where no runtime is
+//! installed. Whoever waits for the next deadline does so on behalf of all wheels:
 //!
-//! Neither knows what a waker wakes; wakers are called, cloned and dropped outside of the lock.
+//! ```text
+//!   insert: lock a wheel, link, note its next tick, unlock      wait: say that we wait for ever,
+//!           fence                                                     fence
+//!           if whoever waits, waits for longer: Nearest               read every wheel's next tick
+//!                                                                     say that we wait for the least
+//! ```
+//!
+//! So either the insert sees that somebody waits for too long, or the wait has seen the insert. Who
+//! is told [`Inserted::Nearest`] wakes whoever waits. A wheel's lock is held for a few steps and
+//! never while foreign code runs: wakers are cloned, called and dropped outside. So a thread that is
+//! stuck in a task holds nothing, and any other thread fires its timers.
+//!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | `next` of a wheel, store | Relaxed, under the lock | the fences, for whoever waits |
+//! | fence in `insert` | SeqCst | the fence in `begin_wait`: it sees the wheel's next tick, or we see that it waits |
+//! | `waits_until` | Relaxed | the same |
+//!
+//! Times become ticks of [`TICK`]: deadlines are rounded up and the present is rounded down, so
+//! nothing fires early, and late by less than a tick and what it takes to wake a thread.
+//!
+//! Neither knows what a waker wakes.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+mod thread;
+mod wheel;
+
+use std::array;
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::clock::{Clock, TimerKey};
-use crate::prim::{self, Condvar, Mutex, thread};
+use crate::cache_padded::CachePadded;
+use crate::prim::Mutex;
+use crate::prim::atomic::{AtomicU64, Ordering, fence};
 use crate::wake::wake;
 
-/// Timers in the order of their deadlines.
-#[derive(Debug, Default)]
-pub struct TimerQueue {
-    entries: Mutex<Entries>,
+pub(crate) use self::thread::TimerThread;
+pub use self::thread::timer_thread;
+pub use self::wheel::{Key, NEVER, Step, Wheel};
+
+/// Timers in a number of wheels, of which every thread may use one without the others' lock.
+#[derive(Debug)]
+pub struct Timers {
+    /// Tick 0.
+    origin: Instant,
+    wheels: Box<[CachePadded<Locked>]>,
+    /// The tick at which whoever waits will look again by itself: [`AWAKE`] if nobody waits.
+    waits_until: AtomicU64,
 }
 
-#[derive(Debug, Default)]
-struct Entries {
-    by_deadline: BTreeMap<(Instant, u64), Waker>,
-    last_id: u64,
+#[derive(Debug)]
+struct Locked {
+    /// What the wheel said when it was unlocked last.
+    next: AtomicU64,
+    wheel: Mutex<Wheel<Waker>>,
 }
 
-/// Whether an inserted timer is due before all others.
+/// Whether whoever waits must be told of an inserted timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Inserted {
-    /// Whoever waits for the next deadline must be woken to wait for this one.
+    /// It waits for a later deadline and must be woken to wait for this one.
     Nearest,
-    /// Another timer is due first.
+    /// Nobody waits, or not for longer than this.
     Later,
 }
 
-impl TimerQueue {
-    /// An empty queue.
-    pub fn new() -> Self {
-        Self::default()
+impl Timers {
+    /// So many empty wheels, at least one; time begins with `origin`.
+    pub fn new(origin: Instant, wheels: usize) -> Self {
+        let wheel = |_| {
+            CachePadded::new(Locked {
+                next: AtomicU64::new(NEVER),
+                wheel: Mutex::new(Wheel::new()),
+            })
+        };
+        let wheels = (0..wheels.max(1)).map(wheel).collect();
+        Self { origin, wheels, waits_until: AtomicU64::new(AWAKE) }
     }
 
-    /// Wakes `waker` when [`fire`](Self::fire) is called with a `now` at or after `deadline`.
-    pub fn insert(&self, deadline: Instant, waker: Waker) -> (TimerKey, Inserted) {
-        let mut entries = self.entries.lock();
-        entries.last_id += 1;
-        let key = (deadline, entries.last_id);
-        let nearest = entries.by_deadline.first_key_value().is_none_or(|(first, _)| key < *first);
-        entries.by_deadline.insert(key, waker);
-        let inserted = if nearest { Inserted::Nearest } else { Inserted::Later };
-        (TimerKey { deadline, id: key.1 }, inserted)
+    /// How many wheels there are.
+    pub fn wheels(&self) -> usize {
+        self.wheels.len()
+    }
+
+    /// The timers that have neither fired nor been removed.
+    pub fn len(&self) -> usize {
+        self.wheels.iter().map(|locked| locked.wheel.lock().len()).sum()
+    }
+
+    /// Whether there is a timer at all; a hint.
+    pub fn is_empty(&self) -> bool {
+        self.next() == NEVER
+    }
+
+    /// Has `waker` woken by the first [`fire`](Self::fire) whose `now` is not before `deadline`.
+    pub fn insert(&self, wheel: usize, deadline: Instant, waker: Waker) -> (Key, Inserted) {
+        self.insert_at(wheel, self.tick_after(deadline), waker)
+    }
+
+    pub(crate) fn insert_at(&self, wheel: usize, tick: u64, waker: Waker) -> (Key, Inserted) {
+        let locked = &self.wheels[wheel];
+        let (key, next) = {
+            let mut wheel = locked.wheel.lock();
+            let key = wheel.insert(tick, waker);
+            let next = wheel.next();
+            if next >= locked.next.load(Ordering::Relaxed) {
+                return (key, Inserted::Later);
+            }
+            locked.next.store(next, Ordering::Relaxed);
+            (key, next)
+        };
+        // SeqCst fence: pairs with the one in `begin_wait`.
+        fence(Ordering::SeqCst);
+        if next < self.waits_until.load(Ordering::Relaxed) {
+            (key, Inserted::Nearest)
+        } else {
+            (key, Inserted::Later)
+        }
     }
 
     /// Forgets a timer; one that has fired is gone already.
-    pub fn remove(&self, key: TimerKey) {
-        let waker = self.entries.lock().by_deadline.remove(&(key.deadline, key.id));
+    pub fn remove(&self, wheel: usize, key: Key) {
+        let locked = &self.wheels[wheel];
+        let waker = {
+            let mut wheel = locked.wheel.lock();
+            let waker = wheel.remove(key);
+            if waker.is_some() {
+                locked.next.store(wheel.next(), Ordering::Relaxed);
+            }
+            waker
+        };
         drop(waker);
     }
 
-    /// The earliest deadline.
-    pub fn next_deadline(&self) -> Option<Instant> {
-        self.entries.lock().by_deadline.first_key_value().map(|((deadline, _), _)| *deadline)
+    /// Wakes everybody whose deadline is not after `now`, of all wheels; returns how many those were.
+    pub fn fire(&self, now: Instant) -> usize {
+        self.fire_until(self.tick_before(now))
     }
 
-    /// Wakes everybody whose deadline is not after `now`; returns how many those were.
-    pub fn fire(&self, now: Instant) -> usize {
+    pub(crate) fn fire_until(&self, now: u64) -> usize {
+        self.wheels.iter().map(|locked| locked.fire(now)).sum()
+    }
+
+    /// The caller is about to wait: returns the deadline at which it must [`fire`](Self::fire), if
+    /// there is one. Until [`end_wait`](Self::end_wait), earlier timers are told to be
+    /// [`Inserted::Nearest`].
+    pub fn begin_wait(&self) -> Option<Instant> {
+        self.time_of(self.begin_wait_at())
+    }
+
+    pub(crate) fn begin_wait_at(&self) -> u64 {
+        self.waits_until.store(NEVER, Ordering::Relaxed);
+        // SeqCst fence: pairs with the one in `insert_at`.
+        fence(Ordering::SeqCst);
+        let next = self.next();
+        self.waits_until.store(next, Ordering::Relaxed);
+        next
+    }
+
+    /// Nobody waits any more.
+    pub fn end_wait(&self) {
+        self.waits_until.store(AWAKE, Ordering::Relaxed);
+    }
+
+    /// When the next timer is due, or somewhat earlier.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.time_of(self.next())
+    }
+
+    fn next(&self) -> u64 {
+        let next = |locked: &CachePadded<Locked>| locked.next.load(Ordering::Relaxed);
+        self.wheels.iter().map(next).min().unwrap_or(NEVER)
+    }
+
+    fn time_of(&self, tick: u64) -> Option<Instant> {
+        match tick {
+            NEVER => None,
+            tick => self.origin.checked_add(Duration::from_nanos(tick.saturating_mul(TICK_NS))),
+        }
+    }
+
+    /// The first tick that is not before `time`.
+    fn tick_after(&self, time: Instant) -> u64 {
+        // Far below `NEVER`, so that it fires by itself after some centuries.
+        nanoseconds(time.saturating_duration_since(self.origin)).div_ceil(TICK_NS)
+    }
+
+    /// The last tick that is not after `time`.
+    fn tick_before(&self, time: Instant) -> u64 {
+        nanoseconds(time.saturating_duration_since(self.origin)) / TICK_NS
+    }
+}
+
+impl Locked {
+    /// Wakes what is due, in batches; between them, others get at the wheel.
+    fn fire(&self, now: u64) -> usize {
         let mut fired = 0;
-        let mut due = Vec::new();
-        loop {
+        while self.next.load(Ordering::Relaxed) <= now {
+            let mut due: [Option<Waker>; BATCH_MAX] = array::from_fn(|_| None);
+            let mut count = 0;
             {
-                let mut entries = self.entries.lock();
-                while due.len() < FIRE_BATCH_MAX {
-                    match entries.by_deadline.first_entry() {
-                        Some(first) if first.key().0 <= now => due.push(first.remove()),
-                        _ => break,
+                let mut wheel = self.wheel.lock();
+                for _ in 0..STEPS_MAX {
+                    match wheel.step(now) {
+                        Step::Due(waker) => {
+                            due[count] = Some(waker);
+                            count += 1;
+                            if count == due.len() {
+                                break;
+                            }
+                        }
+                        Step::Moved => {}
+                        Step::Done => break,
                     }
                 }
+                self.next.store(wheel.next(), Ordering::Relaxed);
             }
-            if due.is_empty() {
-                return fired;
-            }
-            fired += due.len();
-            due.drain(..).for_each(wake);
+            fired += count;
+            due.into_iter().map_while(|waker| waker).for_each(wake);
         }
+        fired
     }
 }
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The resolution: half a millisecond, about. Half as much would wake a busy driver twice as often.
+pub const TICK: Duration = Duration::from_nanos(TICK_NS);
+const TICK_NS: u64 = 1 << 19;
+
+/// Earlier than every tick at which something may be due: nobody needs to be woken for that.
+const AWAKE: u64 = 0;
 
 /// Wakers taken out under one lock.
-const FIRE_BATCH_MAX: usize = 256;
+const BATCH_MAX: usize = 64;
 
-/// The clock of every thread without a runtime.
-pub fn timer_thread() -> Arc<dyn Clock> {
-    TimerThread::global()
-}
-
-/// The clock of every thread without a runtime: the system's, and one thread that waits.
-#[derive(Debug)]
-pub(crate) struct TimerThread {
-    queue: TimerQueue,
-    /// Set when a nearer deadline came while the thread waits for a later one.
-    nearer: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl TimerThread {
-    /// The process's own, started by the first call.
-    pub(crate) fn global() -> Arc<dyn Clock> {
-        static GLOBAL: OnceLock<Arc<TimerThread>> = OnceLock::new();
-        let thread = GLOBAL.get_or_init(|| {
-            let timers = Arc::new(Self {
-                queue: TimerQueue::new(),
-                nearer: Mutex::new(false),
-                changed: Condvar::new(),
-            });
-            let run = Arc::clone(&timers);
-            // A process that cannot start one more thread has no way to keep a deadline.
-            thread::Builder::new()
-                .name("moirai-timer".into())
-                .spawn(move || run.run())
-                .expect("cannot start the timer thread");
-            timers
-        });
-        Arc::clone(thread) as Arc<dyn Clock>
-    }
-
-    fn run(&self) {
-        loop {
-            self.queue.fire(Instant::now());
-            let next = self.queue.next_deadline();
-            let mut nearer = self.nearer.lock();
-            if !*nearer {
-                let timeout = next.map(|at| at.saturating_duration_since(Instant::now()));
-                nearer = prim::condvar_wait(&self.changed, nearer, timeout);
-            }
-            *nearer = false;
-        }
-    }
-}
-
-impl Clock for TimerThread {
-    fn now(&self) -> Instant {
-        Instant::now()
-    }
-
-    fn insert(&self, deadline: Instant, waker: Waker) -> TimerKey {
-        let (key, inserted) = self.queue.insert(deadline, waker);
-        if inserted == Inserted::Nearest {
-            *self.nearer.lock() = true;
-            self.changed.notify_one();
-        }
-        key
-    }
-
-    fn remove(&self, key: TimerKey) {
-        self.queue.remove(key);
-    }
-}
+/// Entries moved or taken out under one lock: some microseconds.
+const STEPS_MAX: usize = 256;
 
 #[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
 mod tests {
-    use std::time::Duration;
+    use std::panic;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
 
     use super::*;
-    use crate::parker::{Parked, Parker};
 
-    #[test]
-    fn timers_fire_in_the_order_of_their_deadlines_and_once() {
-        let queue = TimerQueue::new();
-        let parker = Arc::new(Parker::new());
-        let start = Instant::now();
-        let (_, first) = queue.insert(start + Duration::from_secs(2), Arc::clone(&parker).into());
-        let (key, second) =
-            queue.insert(start + Duration::from_secs(1), Arc::clone(&parker).into());
-        let (_, third) = queue.insert(start + Duration::from_secs(3), Arc::clone(&parker).into());
-        assert_eq!((first, second, third), (Inserted::Nearest, Inserted::Nearest, Inserted::Later));
-        assert_eq!(queue.fire(start), 0);
-        queue.remove(key);
-        assert_eq!(queue.next_deadline(), Some(start + Duration::from_secs(2)));
-        assert_eq!(queue.fire(start + Duration::from_secs(2)), 1);
-        assert_eq!(queue.fire(start + Duration::from_secs(9)), 1);
-        assert_eq!(queue.next_deadline(), None);
-    }
+    #[derive(Debug, Default)]
+    struct Count(AtomicUsize);
 
-    #[test]
-    fn more_timers_than_one_batch_fire_at_once() {
-        let queue = TimerQueue::new();
-        let start = Instant::now();
-        for _ in 0..=FIRE_BATCH_MAX {
-            let _ = queue.insert(start, Waker::noop().clone());
+    impl Count {
+        fn get(&self) -> usize {
+            self.0.load(Ordering::Relaxed)
         }
-        assert_eq!(queue.fire(start), FIRE_BATCH_MAX + 1);
+    }
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn timers(wheels: usize) -> (Timers, Instant) {
+        let origin = Instant::now();
+        (Timers::new(origin, wheels), origin)
     }
 
     #[test]
-    fn the_timer_thread_wakes_at_a_deadline_nearer_than_the_one_it_waits_for() {
-        let clock = TimerThread::global();
-        let parker = Arc::new(Parker::new());
-        let far = clock.insert(clock.now() + Duration::from_secs(3600), Waker::noop().clone());
-        let near = clock.now() + Duration::from_millis(10);
-        clock.insert(near, Arc::clone(&parker).into());
-        assert_eq!(parker.park(Some(near + Duration::from_secs(60))), Parked::Notified);
-        assert!(clock.now() >= near);
-        clock.remove(far);
+    fn a_timer_fires_once_and_never_before_its_deadline() {
+        let (timers, origin) = timers(1);
+        for ns in [0, 1, TICK_NS - 1, TICK_NS, TICK_NS + 1, 1_000_000, 10_000_000_000] {
+            let (woken, deadline) = (Arc::new(Count::default()), origin + Duration::from_nanos(ns));
+            let _ = timers.insert(0, deadline, Arc::clone(&woken).into());
+            if ns > 0 {
+                assert_eq!(timers.fire(deadline - Duration::from_nanos(1)), 0, "{ns}");
+            }
+            assert_eq!(timers.fire(deadline + TICK), 1, "{ns}");
+            assert_eq!((timers.fire(deadline + TICK), woken.get()), (0, 1));
+        }
+    }
+
+    #[test]
+    fn timers_of_every_wheel_fire_in_one_pass_of_any_thread() {
+        let (timers, origin) = timers(3);
+        for wheel in 0..3 {
+            let _ = timers.insert(wheel, origin + TICK * 5, Waker::noop().clone());
+        }
+        assert_eq!(timers.fire(origin + TICK * 5), 3);
+        assert!(timers.is_empty());
+    }
+
+    #[test]
+    fn only_a_timer_before_all_others_wakes_whoever_waits() {
+        let (timers, origin) = timers(2);
+        let insert =
+            |wheel, ticks| timers.insert(wheel, origin + TICK * ticks, Waker::noop().clone()).1;
+        assert_eq!(insert(0, 50), Inserted::Later, "nobody waits");
+        assert_eq!(timers.begin_wait(), Some(origin + TICK * 50));
+        assert_eq!(insert(0, 60), Inserted::Later);
+        assert_eq!(insert(1, 70), Inserted::Later, "the first of its wheel");
+        assert_eq!(insert(1, 40), Inserted::Nearest);
+        timers.end_wait();
+        assert_eq!(insert(1, 30), Inserted::Later, "whoever waited looks again");
+        assert_eq!(timers.begin_wait(), Some(origin + TICK * 30));
+    }
+
+    #[test]
+    fn a_removed_timer_is_not_waited_for() {
+        let (timers, origin) = timers(1);
+        let waker = || Waker::noop().clone();
+        let (first, _) = timers.insert(0, origin + TICK * 3, waker());
+        let (second, _) = timers.insert(0, origin + TICK * 8, waker());
+        timers.remove(0, first);
+        assert_eq!(timers.begin_wait(), Some(origin + TICK * 8));
+        timers.remove(0, second);
+        timers.remove(0, second);
+        assert_eq!((timers.begin_wait(), timers.len()), (None, 0));
+    }
+
+    #[test]
+    fn ten_thousand_cancelled_timers_leave_nothing() {
+        let (timers, origin) = timers(1);
+        let woken = Arc::new(Count::default());
+        let ms = |ms| origin + Duration::from_millis(ms);
+        let keys: Vec<_> =
+            (0..10_000).map(|n| timers.insert(0, ms(n), Arc::clone(&woken).into()).0).collect();
+        assert_eq!((timers.len(), Arc::strong_count(&woken)), (10_000, 10_001));
+        keys.into_iter().for_each(|key| timers.remove(0, key));
+        assert_eq!((timers.len(), Arc::strong_count(&woken)), (0, 1));
+        assert_eq!((timers.fire(ms(20_000)), timers.begin_wait()), (0, None));
+    }
+
+    #[test]
+    fn more_timers_than_one_batch_or_one_round_of_steps_fire_in_one_pass() {
+        let (timers, origin) = timers(1);
+        // Far away, so that each of them moves first.
+        let deadline = origin + Duration::from_secs(1);
+        let number = STEPS_MAX + BATCH_MAX + 1;
+        for _ in 0..number {
+            let _ = timers.insert(0, deadline, Waker::noop().clone());
+        }
+        assert_eq!(timers.fire(deadline + TICK), number);
+    }
+
+    #[test]
+    fn a_waker_may_use_the_timers_and_may_panic() {
+        struct Reenters(Arc<Timers>, Instant);
+        impl Wake for Reenters {
+            fn wake(self: Arc<Self>) {
+                let (key, _) = self.0.insert(0, self.1, Waker::noop().clone());
+                self.0.remove(0, key);
+                panic!("a waker of somebody else's");
+            }
+        }
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(|_| ()));
+        let origin = Instant::now();
+        let timers = Arc::new(Timers::new(origin, 1));
+        let other = Arc::new(Count::default());
+        let _ = timers.insert(0, origin, Arc::new(Reenters(Arc::clone(&timers), origin)).into());
+        let _ = timers.insert(0, origin, Arc::clone(&other).into());
+        assert_eq!(timers.fire(origin), 2);
+        panic::set_hook(hook);
+        assert_eq!(other.get(), 1);
+    }
+
+    #[test]
+    fn the_farthest_deadlines_are_waited_for() {
+        let (timers, origin) = timers(1);
+        let century = Duration::from_secs(100 * 365 * 24 * 3600);
+        let far = (1..100).map_while(|n| origin.checked_add(century * n)).last();
+        let (key, _) = timers.insert(0, far.unwrap(), Waker::noop().clone());
+        let woken_at = timers.begin_wait();
+        assert!(woken_at.is_none_or(|at| at > origin + century / 100));
+        timers.remove(0, key);
     }
 }
