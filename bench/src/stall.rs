@@ -4,6 +4,7 @@
 //! Every sample is taken in a child process ([`child`](crate::child)) in which one runtime is alone,
 //! so processor time belongs to it, and whoever blocks or spins disturbs no other peer.
 
+mod held;
 mod jobs;
 mod timers;
 
@@ -21,6 +22,9 @@ pub(crate) const NAME: &str = "stall";
 /// The groups of the suite, in the order in which they run.
 pub(crate) fn groups() -> Vec<Group> {
     let cases = [
+        case("asleep", "ms", "99th percentile of a 1 ms ticker's lateness, each worker asleep 1 s"),
+        case("spinning", "ms", "the same, each worker computing 1 s"),
+        blocked(),
         case("timers100k", "ns", "processor time per timer, 100,000 of 1..=200 ms"),
         case("timers100k_p99", "us", "99th percentile of how late they wake"),
         case("timers_cancelled", "ns", "processor time per timer that is polled once and dropped"),
@@ -32,6 +36,9 @@ pub(crate) fn groups() -> Vec<Group> {
 /// One sample of `case` by `peer` in this process, if it is a case of this suite.
 pub(crate) fn sample_alone(case: &str, peer: &str) -> Option<Outcome> {
     let [ours, tokio_mt, smol]: [fn() -> Outcome; 3] = match case {
+        "asleep" => [held::asleep::<Moirai>, held::asleep::<TokioMt>, held::asleep::<Smol>],
+        "spinning" => [held::spinning::<Moirai>, held::spinning::<TokioMt>, held::spinning::<Smol>],
+        BLOCKED => [held::blocked::<Moirai>, held::blocked::<TokioMt>, held::blocked::<Smol>],
         "timers100k" => [timers::cpu::<Moirai>, timers::cpu::<TokioMt>, timers::cpu::<Smol>],
         "timers100k_p99" => [timers::late::<Moirai>, timers::late::<TokioMt>, timers::late::<Smol>],
         "timers_cancelled" => {
@@ -44,6 +51,7 @@ pub(crate) fn sample_alone(case: &str, peer: &str) -> Option<Outcome> {
         Moirai::NAME => ours(),
         TokioMt::NAME => tokio_mt(),
         Smol::NAME => smol(),
+        THREADS if case == BLOCKED => held::blocked_threads(),
         _ => Err(Failure::Refused(format!("no peer of this suite is called `{peer}`"))),
     })
 }
@@ -53,6 +61,18 @@ fn case(name: &'static str, unit: &'static str, what: &'static str) -> Case {
     let entrants = peers.map(|peer| child::entrant(name, peer)).into();
     Case { name, unit, what, effort: Effort::Once, entrants }
 }
+
+/// Beside the others, threads that block each for itself.
+fn blocked() -> Case {
+    let mut case = case(BLOCKED, "ms", "for 100 tasks that each wait 100 ms in a blocking receive");
+    case.entrants.push(child::entrant(BLOCKED, THREADS));
+    case
+}
+
+const BLOCKED: &str = "blocked100";
+
+/// Threads of the standard library.
+const THREADS: &str = "threads";
 
 #[cfg(test)]
 mod tests {
