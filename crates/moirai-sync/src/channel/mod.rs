@@ -28,12 +28,14 @@ mod receiver;
 mod rendezvous;
 mod sender;
 mod shared;
+mod timer;
 
 pub use error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
 pub use receiver::{IntoIter, Iter, Receiver, TryIter};
 pub use sender::Sender;
+pub use timer::{after, at, never, tick};
 
 use shared::Shared;
 

@@ -26,6 +26,11 @@ impl<T> Receiver<T> {
         Self { shared }
     }
 
+    /// The receiver of a channel without senders.
+    pub(super) fn of(shared: Shared<T>) -> Self {
+        Self::first(Arc::new(shared))
+    }
+
     /// Takes the oldest message, waiting while there is none.
     ///
     /// # Errors
@@ -121,7 +126,7 @@ impl<T> Receiver<T> {
             Err(TryRecvError::Disconnected) => return Err(RecvError),
             Err(TryRecvError::Empty) => {}
         }
-        let waiter = pin!(Waiter::new(&self.shared.receivers_waiting));
+        let waiter = pin!(Waiter::new(self.shared.receivers_waiting()));
         poll_fn(|cx| self.shared.poll_recv(waiter.as_ref(), cx)).await
     }
 
@@ -131,7 +136,7 @@ impl<T> Receiver<T> {
             Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
             Err(TryRecvError::Empty) => {}
         }
-        let waiter = pin!(Waiter::new(&self.shared.receivers_waiting));
+        let waiter = pin!(Waiter::new(self.shared.receivers_waiting()));
         let received = strand::wait(deadline, |cx| self.shared.poll_recv(waiter.as_ref(), cx));
         Ok(received.ok_or(RecvTimeoutError::Timeout)??)
     }
@@ -180,16 +185,27 @@ impl<T> Receiver<T> {
     /// Whether both handles belong to one channel.
     pub fn same_channel(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
+            || (self.shared.is_never() && other.shared.is_never())
     }
 
     /// Where a select waits for a message.
     pub(crate) fn waiting(&self) -> &WaitList {
-        &self.shared.receivers_waiting
+        self.shared.receivers_waiting()
     }
 
     /// Whether a receive would not wait.
     pub(crate) fn is_ready(&self) -> bool {
         self.shared.has_message() || self.shared.is_closed()
+    }
+
+    /// Whether a sender that finds a waiting receiver gives its message to that one.
+    pub(crate) fn is_rendezvous(&self) -> bool {
+        self.shared.is_rendezvous()
+    }
+
+    /// A select is about to sleep, and has left a waiter.
+    pub(crate) fn before_sleep(&self) {
+        self.shared.before_receiver_sleeps();
     }
 }
 

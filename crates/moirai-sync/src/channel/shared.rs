@@ -7,12 +7,13 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::prim::atomic::{AtomicUsize, Ordering};
+use crate::prim::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::queue::{Close, PopError, PushError, Queue};
 use crate::waitlist::{Finished, WaitList, Waiter};
 
 use super::error::{RecvError, SendError, TryRecvError, TrySendError};
 use super::rendezvous::{OfferId, Offered, Rendezvous};
+use super::timer::Timer;
 
 #[derive(Debug)]
 pub(crate) struct Shared<T> {
@@ -28,6 +29,10 @@ pub(crate) struct Shared<T> {
 enum Flavour<T> {
     Queue(Queue<T>),
     Rendezvous(Box<Rendezvous<T>>),
+    /// Has no senders.
+    Timer(Box<Timer<T>>),
+    /// Neither has this one; it only knows whether it is closed.
+    Never(AtomicBool),
 }
 
 /// A send that is waiting; dropping it takes its message back.
@@ -48,6 +53,14 @@ impl<T> Shared<T> {
         Self::new(Flavour::Rendezvous(Box::new(Rendezvous::new())))
     }
 
+    pub(crate) fn timer(timer: Timer<T>) -> Self {
+        Self::new(Flavour::Timer(Box::new(timer)))
+    }
+
+    pub(crate) fn never() -> Self {
+        Self::new(Flavour::Never(AtomicBool::new(false)))
+    }
+
     fn new(flavour: Flavour<T>) -> Self {
         Self {
             flavour,
@@ -65,6 +78,9 @@ impl<T> Shared<T> {
             Flavour::Rendezvous(rendezvous) => {
                 return rendezvous.try_send(message, &self.receivers_waiting);
             }
+            Flavour::Timer(_) | Flavour::Never(_) => {
+                return Err(TrySendError::Disconnected(message));
+            }
         };
         match queue.push(message) {
             Ok(()) => {
@@ -81,6 +97,12 @@ impl<T> Shared<T> {
         let queue = match &self.flavour {
             Flavour::Queue(queue) => queue,
             Flavour::Rendezvous(rendezvous) => return rendezvous.try_recv(),
+            Flavour::Timer(timer) => return timer.try_recv(),
+            // Relaxed: nothing is read through it.
+            Flavour::Never(closed) if closed.load(Ordering::Relaxed) => {
+                return Err(TryRecvError::Disconnected);
+            }
+            Flavour::Never(_) => return Err(TryRecvError::Empty),
         };
         match queue.pop() {
             Ok(message) => {
@@ -106,17 +128,24 @@ impl<T> Shared<T> {
         if result.is_pending() {
             waiter.register(cx.waker());
             result = attempt();
-            if result.is_pending()
-                && let Flavour::Rendezvous(_) = self.flavour
-            {
-                // A select that waits to send finds a receiver now.
-                self.senders_waiting.notify_one();
+            if result.is_pending() {
+                self.before_receiver_sleeps();
             }
         }
         if result.is_ready() && waiter.finish() == Finished::Waited && self.has_message() {
-            self.receivers_waiting.notify_one();
+            self.receivers_waiting().notify_one();
         }
         result
+    }
+
+    /// Tells whoever makes the message that somebody waits for it.
+    pub(crate) fn before_receiver_sleeps(&self) {
+        match &self.flavour {
+            Flavour::Queue(_) | Flavour::Never(_) => {}
+            // A select that waits to send finds a receiver now.
+            Flavour::Rendezvous(_) => self.senders_waiting.notify_one(),
+            Flavour::Timer(timer) => timer.set_alarm(),
+        }
     }
 
     /// Whether a receive would find a message.
@@ -124,7 +153,27 @@ impl<T> Shared<T> {
         match &self.flavour {
             Flavour::Queue(queue) => !queue.is_empty(),
             Flavour::Rendezvous(rendezvous) => rendezvous.has_message(),
+            Flavour::Timer(timer) => timer.has_message(),
+            Flavour::Never(_) => false,
         }
+    }
+
+    /// Who waits to receive.
+    #[inline]
+    pub(crate) fn receivers_waiting(&self) -> &WaitList {
+        match &self.flavour {
+            Flavour::Timer(timer) => timer.waiting(),
+            _ => &self.receivers_waiting,
+        }
+    }
+
+    pub(crate) fn is_rendezvous(&self) -> bool {
+        matches!(self.flavour, Flavour::Rendezvous(_))
+    }
+
+    /// Whether this is the channel of [`never`](super::never), all of which count as one.
+    pub(crate) fn is_never(&self) -> bool {
+        matches!(self.flavour, Flavour::Never(_))
     }
 
     /// Forbids later sends and wakes everybody who waits.
@@ -132,10 +181,16 @@ impl<T> Shared<T> {
         let closed = match &self.flavour {
             Flavour::Queue(queue) => queue.close(),
             Flavour::Rendezvous(rendezvous) => rendezvous.close(),
+            Flavour::Timer(timer) => timer.close(),
+            // Relaxed: the wait lists' fences order it.
+            Flavour::Never(closed) => match closed.swap(true, Ordering::Relaxed) {
+                true => Close::AlreadyClosed,
+                false => Close::Closed,
+            },
         };
         if closed == Close::Closed {
             self.senders_waiting.notify_all();
-            self.receivers_waiting.notify_all();
+            self.receivers_waiting().notify_all();
         }
         closed
     }
@@ -153,6 +208,7 @@ impl<T> Shared<T> {
         match &self.flavour {
             Flavour::Queue(queue) => while queue.pop().is_ok() {},
             Flavour::Rendezvous(rendezvous) => rendezvous.discard(),
+            Flavour::Timer(_) | Flavour::Never(_) => {}
         }
     }
 
@@ -160,34 +216,40 @@ impl<T> Shared<T> {
         match &self.flavour {
             Flavour::Queue(queue) => queue.is_closed(),
             Flavour::Rendezvous(rendezvous) => rendezvous.is_closed(),
+            Flavour::Timer(timer) => timer.is_closed(),
+            Flavour::Never(closed) => closed.load(Ordering::Relaxed),
         }
     }
 
     pub(crate) fn len(&self) -> usize {
         match &self.flavour {
             Flavour::Queue(queue) => queue.len(),
-            Flavour::Rendezvous(_) => 0,
+            Flavour::Timer(timer) => usize::from(timer.has_message()),
+            Flavour::Rendezvous(_) | Flavour::Never(_) => 0,
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         match &self.flavour {
             Flavour::Queue(queue) => queue.is_empty(),
-            Flavour::Rendezvous(_) => true,
+            Flavour::Timer(timer) => !timer.has_message(),
+            Flavour::Rendezvous(_) | Flavour::Never(_) => true,
         }
     }
 
     pub(crate) fn is_full(&self) -> bool {
         match &self.flavour {
             Flavour::Queue(queue) => queue.is_full(),
-            Flavour::Rendezvous(_) => true,
+            Flavour::Timer(timer) => timer.has_message(),
+            Flavour::Rendezvous(_) | Flavour::Never(_) => true,
         }
     }
 
     pub(crate) fn capacity(&self) -> Option<usize> {
         match &self.flavour {
             Flavour::Queue(queue) => queue.capacity(),
-            Flavour::Rendezvous(_) => Some(0),
+            Flavour::Timer(_) => Some(1),
+            Flavour::Rendezvous(_) | Flavour::Never(_) => Some(0),
         }
     }
 
@@ -237,6 +299,7 @@ impl<'a, T> Sending<'a, T> {
                 result
             }
             Flavour::Rendezvous(rendezvous) => self.poll_offer(rendezvous, cx),
+            Flavour::Timer(_) | Flavour::Never(_) => self.attempt(),
         }
     }
 

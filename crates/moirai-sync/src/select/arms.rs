@@ -10,8 +10,6 @@
 //!   recv(c) -> ..                Cons(RecvArm c, End)))     Pick::There(Pick::There(Pick::Here(..)))
 //! ```
 
-use std::time::Instant;
-
 use crate::channel::{Receiver, RecvError, TryRecvError};
 use crate::waitlist::WaitList;
 
@@ -32,10 +30,11 @@ pub trait Arm {
     /// Whether the arm takes part.
     fn is_enabled(&self) -> bool;
 
-    /// When it becomes ready by itself.
-    fn deadline(&self) -> Option<Instant> {
-        None
-    }
+    /// The select is about to sleep.
+    fn before_sleep(&self);
+
+    /// Whether one that was woken for this arm has been given what nobody else gets.
+    fn is_handed_over(&self) -> bool;
 }
 
 /// Where an arm waits, if anywhere.
@@ -59,8 +58,11 @@ pub trait Arms {
     /// Whether one of them takes part.
     fn is_enabled(&self) -> bool;
 
-    /// The nearest [`Arm::deadline`].
-    fn deadline(&self) -> Option<Instant>;
+    /// [`Arm::before_sleep`] of all.
+    fn before_sleep(&self);
+
+    /// [`Arm::is_handed_over`] of one.
+    fn is_handed_over(&self, case: usize) -> bool;
 }
 
 /// An arm and those after it.
@@ -115,9 +117,16 @@ impl<A: Arm, R: Arms> Arms for Cons<A, R> {
         self.0.is_enabled() || self.1.is_enabled()
     }
 
-    fn deadline(&self) -> Option<Instant> {
-        let (first, rest) = (self.0.deadline(), self.1.deadline());
-        first.into_iter().chain(rest).min()
+    fn before_sleep(&self) {
+        self.0.before_sleep();
+        self.1.before_sleep();
+    }
+
+    fn is_handed_over(&self, case: usize) -> bool {
+        match case {
+            0 => self.0.is_handed_over(),
+            _ => self.1.is_handed_over(case - 1),
+        }
     }
 }
 
@@ -140,8 +149,10 @@ impl Arms for End {
         false
     }
 
-    fn deadline(&self) -> Option<Instant> {
-        None
+    fn before_sleep(&self) {}
+
+    fn is_handed_over(&self, _: usize) -> bool {
+        false
     }
 }
 
@@ -182,5 +193,15 @@ impl<T> Arm for RecvArm<'_, T> {
 
     fn is_enabled(&self) -> bool {
         self.0.is_some()
+    }
+
+    fn before_sleep(&self) {
+        if let Some(receiver) = self.0 {
+            receiver.before_sleep();
+        }
+    }
+
+    fn is_handed_over(&self) -> bool {
+        self.0.is_some_and(Receiver::is_rendezvous)
     }
 }

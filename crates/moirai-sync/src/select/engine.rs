@@ -87,17 +87,11 @@ impl Limit {
     }
 }
 
-/// The time at which somebody must look: that of the select, or the nearest of its arms.
-fn nearest<A: Arms>(arms: &A, limit: Option<Limit>) -> Option<Instant> {
-    let limit = match limit {
+fn deadline(limit: Option<Limit>) -> Option<Instant> {
+    match limit {
         Some(Limit::At(at)) => Some(at),
-        _ => None,
-    };
-    limit.into_iter().chain(arms.deadline()).min()
-}
-
-fn is_over(limit: Option<Limit>) -> bool {
-    matches!(limit, Some(Limit::At(at)) if strand::now() >= at)
+        Some(Limit::Never) | None => None,
+    }
 }
 
 fn require_an_arm<A: Arms>(arms: &A, limit: Option<Limit>) {
@@ -116,13 +110,7 @@ fn block_until<const N: usize, A: Arms>(
 ) -> Option<A::Output> {
     require_an_arm(arms, limit);
     let group = pin!(places::<N, A>(arms));
-    loop {
-        let deadline = nearest(arms, limit);
-        let output = strand::wait(deadline, |cx| poll(arms, order, group.as_ref(), cx));
-        if output.is_some() || is_over(limit) {
-            return output;
-        }
-    }
+    strand::wait(deadline(limit), |cx| poll(arms, order, group.as_ref(), cx))
 }
 
 async fn wait_until<const N: usize, A: Arms>(
@@ -133,19 +121,12 @@ async fn wait_until<const N: usize, A: Arms>(
     require_an_arm(arms, limit);
     let group = pin!(places::<N, A>(arms));
     let mut alarm = Alarm::default();
-    poll_fn(|cx| {
-        loop {
-            if let Poll::Ready(output) = poll(arms, order, group.as_ref(), cx) {
-                return Poll::Ready(Some(output));
-            }
-            if is_over(limit) {
-                return Poll::Ready(None);
-            }
-            match alarm.set(nearest(arms, limit), cx) {
-                Set::Ahead => return Poll::Pending,
-                Set::Passed => {}
-            }
-        }
+    poll_fn(|cx| match poll(arms, order, group.as_ref(), cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => match alarm.set(deadline(limit), cx) {
+            Set::Ahead => Poll::Pending,
+            Set::Passed => Poll::Ready(None),
+        },
     })
     .await
 }
@@ -161,8 +142,9 @@ pub(super) fn poll<'a, const N: usize, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
     let mut backoff = Backoff::new();
     loop {
         let told = group.close();
-        // What one was woken for comes first: it is there, as a rule.
-        if let Some((case, output)) = told.and_then(attempt).or_else(|| order.first(attempt)) {
+        // What was handed to this select is not left lying for the sake of the order.
+        let handed = told.filter(|&case| arms.is_handed_over(case));
+        if let Some((case, output)) = handed.and_then(attempt).or_else(|| order.first(attempt)) {
             if group.finish(case) == Finished::Waited && arms.is_ready(case) {
                 // There is more, and perhaps somebody else who waits for it.
                 if let Some(list) = arms.place(case).0 {
@@ -174,6 +156,7 @@ pub(super) fn poll<'a, const N: usize, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
         group.open(cx.waker());
         // Nothing is taken while the claim is open: somebody else might be giving us something.
         if !(0..N).any(|case| arms.is_ready(case)) {
+            arms.before_sleep();
             return Poll::Pending;
         }
         backoff.snooze();
@@ -189,7 +172,7 @@ pub(super) struct Alarm(Option<(Instant, Waker, Timer)>);
 pub(super) enum Set {
     /// The future will be woken.
     Ahead,
-    /// The time is up: look again.
+    /// The time is up.
     Passed,
 }
 

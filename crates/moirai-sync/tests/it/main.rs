@@ -5,4 +5,5 @@ mod close;
 mod order;
 mod rendezvous;
 mod select;
+mod timers;
 mod waiting;
