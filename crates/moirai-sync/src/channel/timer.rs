@@ -125,7 +125,8 @@ struct Times {
 
 #[derive(Debug)]
 struct Alarm {
-    clock: Arc<dyn Clock>,
+    due: Instant,
+    clock: &'static Arc<dyn Clock>,
     key: TimerKey,
 }
 
@@ -168,12 +169,12 @@ impl<T> Timer<T> {
     pub(super) fn set_alarm(&self) {
         let Some(due) = self.times.lock().due else { return };
         let mut alarm = self.alarm.lock();
-        if alarm.as_ref().is_some_and(|alarm| alarm.key.deadline == due) {
+        if alarm.as_ref().is_some_and(|alarm| alarm.due == due) {
             return;
         }
         let clock = timer_thread();
         let key = clock.insert(due, Waker::from(Arc::clone(&self.bell)));
-        let old = alarm.replace(Alarm { clock, key });
+        let old = alarm.replace(Alarm { due, clock, key });
         drop(alarm);
         drop(old);
     }
