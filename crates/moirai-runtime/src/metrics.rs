@@ -36,6 +36,8 @@ pub struct RuntimeMetrics {
     pub blocking_threads: usize,
     /// Jobs of `spawn_blocking` that wait for a thread.
     pub blocking_queued: usize,
+    /// Timers that run at this moment: sleeps, timeouts and intervals that somebody has polled.
+    pub timers: usize,
     /// The memory of the tasks.
     pub task_pool: TaskPool,
 }
@@ -62,6 +64,7 @@ pub(crate) fn of(pool: &Pool) -> RuntimeMetrics {
         stalls: pool.watch.stalls(),
         blocking_threads: blocking.threads,
         blocking_queued: blocking.queued,
+        timers: pool.driver.timers(),
         task_pool: pool.slab.report(),
     }
 }

@@ -63,5 +63,5 @@ pub use parker::{Parked, Parker};
 pub mod __prim {
     pub use crate::parker::{Parked, Parker};
     pub use crate::prim::*;
-    pub use crate::timer::{Inserted, Key, NEVER, Step, TICK, Timers, Wheel, timer_thread};
+    pub use crate::timer::{Inserted, Key, NEVER, Step, TICK, Ticks, Timers, Wheel, timer_thread};
 }

@@ -61,6 +61,10 @@ impl Driver for Events {
         self.changed.notify_one();
     }
 
+    fn timers(&self) -> usize {
+        0
+    }
+
     fn close(&self) {
         self.poll();
     }

@@ -31,6 +31,9 @@ pub(crate) trait Driver: Clock {
     /// Ends the present or the next [`wait`](Self::wait).
     fn unpark(&self);
 
+    /// How many timers run.
+    fn timers(&self) -> usize;
+
     /// Nobody will call [`wait`](Self::wait) any more. Whoever still waits for an event, in a task
     /// that runs or on a thread of its own, is woken all the same.
     fn close(&self);
@@ -134,6 +137,10 @@ impl Driver for TimeDriver {
     fn unpark(&self) {
         *self.notified.lock() = true;
         self.changed.notify_one();
+    }
+
+    fn timers(&self) -> usize {
+        self.timers.len()
     }
 
     fn close(&self) {

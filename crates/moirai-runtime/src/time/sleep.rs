@@ -20,10 +20,10 @@ use moirai_sync::strand::{self, Timer};
 /// assert!(start.elapsed() >= Duration::from_millis(2));
 /// ```
 pub fn sleep(duration: Duration) -> Sleep {
-    Sleep { deadline: strand::now().checked_add(duration), timer: None }
+    Sleep::until(strand::now().checked_add(duration))
 }
 
-/// Waits until `deadline` without blocking the thread.
+/// Waits until `deadline` without blocking the thread; one that has passed is ready at once.
 ///
 /// # Examples
 ///
@@ -35,7 +35,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// assert!(Instant::now() >= deadline);
 /// ```
 pub fn sleep_until(deadline: Instant) -> Sleep {
-    Sleep { deadline: Some(deadline), timer: None }
+    Sleep::until(Some(deadline))
 }
 
 /// Ready at a moment; from [`sleep`] and [`sleep_until`].
@@ -43,6 +43,26 @@ pub fn sleep_until(deadline: Instant) -> Sleep {
 /// # Cancel safety
 ///
 /// Dropping it forgets its timer; it may be polled again after it was ready.
+///
+/// # Examples
+///
+/// A watchdog that is put off as long as something happens:
+///
+/// ```
+/// use std::time::Duration;
+/// use moirai_runtime::time::{sleep, timeout};
+///
+/// moirai_runtime::block_on(async {
+///     let limit = Duration::from_millis(5);
+///     let mut watchdog = sleep(limit);
+///     for _ in 0..3 {
+///         sleep(Duration::from_millis(1)).await; // something happens
+///         watchdog.reset_after(limit);
+///     }
+///     (&mut watchdog).await;
+///     assert!(watchdog.is_elapsed());
+/// });
+/// ```
 #[derive(Debug)]
 #[must_use = "futures do nothing unless they are polled"]
 pub struct Sleep {
@@ -52,9 +72,40 @@ pub struct Sleep {
 }
 
 impl Sleep {
+    pub(super) fn until(deadline: Option<Instant>) -> Self {
+        Self { deadline, timer: None }
+    }
+
     /// When it ends, if it does.
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
+    }
+
+    /// Whether its time has come.
+    pub fn is_elapsed(&self) -> bool {
+        self.deadline.is_some_and(|deadline| strand::now() >= deadline)
+    }
+
+    /// Has it end at another moment. Whoever waits for it already is woken at that one.
+    pub fn reset(&mut self, deadline: Instant) {
+        self.set(Some(deadline));
+    }
+
+    /// Has it end after `duration` from now, as [`reset`](Self::reset) does; one too long for an
+    /// [`Instant`] is for ever.
+    pub fn reset_after(&mut self, duration: Duration) {
+        self.set(strand::now().checked_add(duration));
+    }
+
+    pub(super) fn set(&mut self, deadline: Option<Instant>) {
+        if self.deadline == deadline {
+            return;
+        }
+        self.deadline = deadline;
+        if let Some((timer, waker)) = self.timer.take() {
+            drop(timer);
+            self.timer = deadline.map(|deadline| (strand::timer(deadline, &waker), waker));
+        }
     }
 }
 

@@ -21,6 +21,7 @@ mod shutdown;
 mod stall;
 mod steal;
 mod time;
+mod timer;
 mod waker;
 
 use std::hash::{BuildHasher, RandomState};

@@ -22,17 +22,15 @@
 //! | fence in `insert` | SeqCst | the fence in `begin_wait`: it sees the wheel's next tick, or we see that it waits |
 //! | `waits_until` | Relaxed | the same |
 //!
-//! Times become ticks of [`TICK`]: deadlines are rounded up and the present is rounded down, so
-//! nothing fires early, and late by less than a tick and what it takes to wake a thread.
-//!
 //! Neither knows what a waker wakes.
 
 mod thread;
+mod ticks;
 mod wheel;
 
 use std::array;
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::cache_padded::CachePadded;
 use crate::prim::Mutex;
@@ -41,13 +39,14 @@ use crate::wake::wake;
 
 pub(crate) use self::thread::TimerThread;
 pub use self::thread::timer_thread;
+pub use self::ticks::{TICK, Ticks};
+
 pub use self::wheel::{Key, NEVER, Step, Wheel};
 
 /// Timers in a number of wheels, of which every thread may use one without the others' lock.
 #[derive(Debug)]
 pub struct Timers {
-    /// Tick 0.
-    origin: Instant,
+    ticks: Ticks,
     wheels: Box<[CachePadded<Locked>]>,
     /// The tick at which whoever waits will look again by itself: [`AWAKE`] if nobody waits.
     waits_until: AtomicU64,
@@ -80,7 +79,7 @@ impl Timers {
             })
         };
         let wheels = (0..wheels.max(1)).map(wheel).collect();
-        Self { origin, wheels, waits_until: AtomicU64::new(AWAKE) }
+        Self { ticks: Ticks::since(origin), wheels, waits_until: AtomicU64::new(AWAKE) }
     }
 
     /// How many wheels there are.
@@ -100,7 +99,7 @@ impl Timers {
 
     /// Has `waker` woken by the first [`fire`](Self::fire) whose `now` is not before `deadline`.
     pub fn insert(&self, wheel: usize, deadline: Instant, waker: Waker) -> (Key, Inserted) {
-        self.insert_at(wheel, self.tick_after(deadline), waker)
+        self.insert_at(wheel, self.ticks.after(deadline), waker)
     }
 
     pub(crate) fn insert_at(&self, wheel: usize, tick: u64, waker: Waker) -> (Key, Inserted) {
@@ -140,7 +139,7 @@ impl Timers {
 
     /// Wakes everybody whose deadline is not after `now`, of all wheels; returns how many those were.
     pub fn fire(&self, now: Instant) -> usize {
-        self.fire_until(self.tick_before(now))
+        self.fire_until(self.ticks.before(now))
     }
 
     pub(crate) fn fire_until(&self, now: u64) -> usize {
@@ -151,7 +150,7 @@ impl Timers {
     /// there is one. Until [`end_wait`](Self::end_wait), earlier timers are told to be
     /// [`Inserted::Nearest`].
     pub fn begin_wait(&self) -> Option<Instant> {
-        self.time_of(self.begin_wait_at())
+        self.ticks.time_of(self.begin_wait_at())
     }
 
     pub(crate) fn begin_wait_at(&self) -> u64 {
@@ -170,30 +169,12 @@ impl Timers {
 
     /// When the next timer is due, or somewhat earlier.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.time_of(self.next())
+        self.ticks.time_of(self.next())
     }
 
     fn next(&self) -> u64 {
         let next = |locked: &CachePadded<Locked>| locked.next.load(Ordering::Relaxed);
         self.wheels.iter().map(next).min().unwrap_or(NEVER)
-    }
-
-    fn time_of(&self, tick: u64) -> Option<Instant> {
-        match tick {
-            NEVER => None,
-            tick => self.origin.checked_add(Duration::from_nanos(tick.saturating_mul(TICK_NS))),
-        }
-    }
-
-    /// The first tick that is not before `time`.
-    fn tick_after(&self, time: Instant) -> u64 {
-        // Far below `NEVER`, so that it fires by itself after some centuries.
-        nanoseconds(time.saturating_duration_since(self.origin)).div_ceil(TICK_NS)
-    }
-
-    /// The last tick that is not after `time`.
-    fn tick_before(&self, time: Instant) -> u64 {
-        nanoseconds(time.saturating_duration_since(self.origin)) / TICK_NS
     }
 }
 
@@ -228,14 +209,6 @@ impl Locked {
     }
 }
 
-fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// The resolution: half a millisecond, about. Half as much would wake a busy driver twice as often.
-pub const TICK: Duration = Duration::from_nanos(TICK_NS);
-const TICK_NS: u64 = 1 << 19;
-
 /// Earlier than every tick at which something may be due: nobody needs to be woken for that.
 const AWAKE: u64 = 0;
 
@@ -251,8 +224,11 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;
     use std::task::Wake;
+    use std::time::Duration;
 
     use super::*;
+
+    const TICK_NS: u64 = TICK.as_nanos() as u64;
 
     #[derive(Debug, Default)]
     struct Count(AtomicUsize);

@@ -85,9 +85,23 @@ impl<T> Wheel<T> {
         Some(self.entries.remove(index))
     }
 
+    /// Makes an entry due at another tick; its key stays. `None` if it has been taken out before.
+    pub fn reset(&mut self, key: Key, tick: u64) -> Option<&mut T> {
+        let index = self.entries.find(key)?;
+        self.unlink(index);
+        self.entries.at_mut(index).tick = tick;
+        self.link(index);
+        self.entries.at_mut(index).value.as_mut()
+    }
+
     /// The entry, if it is still there.
     pub fn get(&self, key: Key) -> Option<&T> {
         self.entries.find(key).and_then(|index| self.entries.at(index).value.as_ref())
+    }
+
+    /// The entry, if it is still there.
+    pub fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        self.entries.find(key).and_then(|index| self.entries.at_mut(index).value.as_mut())
     }
 
     /// At or before the first tick at which something is due; [`NEVER`] without entries.
@@ -468,6 +482,20 @@ mod tests {
         assert_eq!((wheel.remove(key), wheel.get(key)), (None, None));
         assert_eq!(fired(&mut wheel, 3), [4]);
         assert_eq!(wheel.remove(same_place), None);
+    }
+
+    #[test]
+    fn an_entry_that_is_reset_fires_at_its_new_tick_under_its_old_key() {
+        let mut wheel = Wheel::new();
+        let turn = SLOTS as u64;
+        let key = wheel.insert(3, 1);
+        assert_eq!(wheel.reset(key, turn * turn + 1), Some(&mut 1));
+        assert_eq!(fired(&mut wheel, turn), []);
+        assert_eq!(wheel.reset(key, turn + 2), Some(&mut 1));
+        assert_eq!(fired(&mut wheel, turn + 1), []);
+        assert_eq!((wheel.get(key), wheel.next()), (Some(&1), turn + 2));
+        assert_eq!(fired(&mut wheel, turn + 2), [1]);
+        assert_eq!(wheel.reset(key, turn + 9), None);
     }
 
     #[test]
