@@ -6,6 +6,7 @@
 
 mod allocations;
 mod args;
+mod chan;
 mod child;
 mod deque;
 mod exec;
@@ -40,7 +41,7 @@ use peer::Peer as _;
 
 /// Whom the tables compare.
 const STANDING: Standing =
-    Standing { ours: peer::moirai::Moirai::NAME, limit: peer::floor::Floor::NAME };
+    Standing { ours: peer::moirai::Moirai::NAME, limits: &[peer::floor::Floor::NAME] };
 
 /// How long all runtimes together are watched doing nothing, at the end.
 const IDLE_WATCHED: Duration = Duration::from_millis(500);
@@ -94,10 +95,18 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         }
         Command::Exec(selection) => {
             let runtimes = Runtimes::start()?;
-            return suite(exec::NAME, runtimes.groups(), &selection);
+            return suite(exec::NAME, runtimes.groups(), STANDING, &selection);
         }
-        Command::Stall(selection) => return suite(stall::NAME, stall::groups(), &selection),
-        Command::Deque(selection) => return suite(deque::NAME, deque::groups(), &selection),
+        Command::Stall(selection) => {
+            return suite(stall::NAME, stall::groups(), STANDING, &selection);
+        }
+        Command::Deque(selection) => {
+            return suite(deque::NAME, deque::groups(), STANDING, &selection);
+        }
+        Command::Chan(selection) => {
+            let executors = chan::Executors::start()?;
+            return suite(chan::NAME, executors.groups(), chan::STANDING, &selection);
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -141,6 +150,7 @@ fn write_json(json: &mut File, suite: &str, results: &[CaseResult]) -> Result<()
 fn suite(
     name: &str,
     groups: Vec<Group>,
+    standing: Standing,
     selection: &Selection,
 ) -> Result<ExitCode, Box<dyn Error>> {
     let groups = selected(selection, groups)?;
@@ -158,8 +168,8 @@ fn suite(
         let mut results = measure(&mut driver, &group.cases, rounds(selection, group))?;
         results.extend(group.derive.map(|derive| derive(&results)));
         for result in &results {
-            println!("\n{}", Table { result, standing: STANDING });
-            ours_complete &= !ours_failed(result);
+            println!("\n{}", Table { result, standing });
+            ours_complete &= !ours_failed(result, standing);
         }
         if let Some(json) = &mut json {
             write_json(json, name, &results)?;
@@ -216,8 +226,8 @@ fn rounds(selection: &Selection, group: &Group) -> usize {
     selection.rounds.unwrap_or(default)
 }
 
-fn ours_failed(result: &CaseResult) -> bool {
-    result.rows.iter().any(|row| row.peer == STANDING.ours && row.samples.is_err())
+fn ours_failed(result: &CaseResult, standing: Standing) -> bool {
+    result.rows.iter().any(|row| standing.is_ours(row.peer) && row.samples.is_err())
 }
 
 /// The exit code of a command line that was not understood.

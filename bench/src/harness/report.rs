@@ -12,8 +12,23 @@ use super::{CaseResult, Row};
 pub(crate) struct Standing {
     /// The peer that all others are divided by.
     pub(crate) ours: &'static str,
-    /// The peer that is a limit rather than a rival.
-    pub(crate) limit: &'static str,
+    /// The peers that are limits rather than rivals.
+    pub(crate) limits: &'static [&'static str],
+}
+
+impl Standing {
+    /// Whether `peer` is one of ours: by its name, or by its name and where it runs, after an `@`.
+    pub(crate) fn is_ours(&self, peer: &str) -> bool {
+        is_or_runs_at(peer, self.ours)
+    }
+
+    fn is_rival(&self, peer: &str) -> bool {
+        !self.is_ours(peer) && !self.limits.iter().any(|limit| is_or_runs_at(peer, limit))
+    }
+}
+
+fn is_or_runs_at(peer: &str, name: &str) -> bool {
+    peer.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('@'))
 }
 
 /// One row as one JSON object.
@@ -68,17 +83,19 @@ impl fmt::Display for Table<'_> {
         let Self { result, standing } = self;
         writeln!(f, "{}  [{}, {}]", result.case, result.unit, result.what)?;
         let vs_ours = format!("/ {}", standing.ours);
-        writeln!(f, "  {:<14}{:>12}{:>12}{:>12}", "peer", "median", "min", vs_ours)?;
-        let ours = samples_of(result, standing.ours);
+        let names = result.rows.iter().map(|row| row.peer.len());
+        let width = names.max().unwrap_or(0).max(12) + 2;
+        writeln!(f, "  {:<width$}{:>12}{:>12}{:>12}", "peer", "median", "min", vs_ours)?;
+        let ours = best(result, |peer| standing.is_ours(peer)).map(|(_, samples)| samples);
         for row in &result.rows {
             match summary(row) {
                 Ok((median, min, samples)) => {
                     let against = ours.and_then(|ours| ratio(samples, ours));
                     let against = against.map_or_else(|| "-".to_owned(), figure);
                     let (median, min) = (figure(median), figure(min));
-                    writeln!(f, "  {:<14}{median:>12}{min:>12}{against:>12}", row.peer)?;
+                    writeln!(f, "  {:<width$}{median:>12}{min:>12}{against:>12}", row.peer)?;
                 }
-                Err(error) => writeln!(f, "  {:<14}error: {error}", row.peer)?,
+                Err(error) => writeln!(f, "  {:<width$}error: {error}", row.peer)?,
             }
         }
         if let Some((rival, ratio)) = best_rival(result, *standing) {
@@ -90,17 +107,19 @@ impl fmt::Display for Table<'_> {
 
 /// The rival with the lowest median, and the median of our per-round ratio to it.
 fn best_rival(result: &CaseResult, standing: Standing) -> Option<(&'static str, f64)> {
-    let ours = samples_of(result, standing.ours)?;
-    let rivals =
-        result.rows.iter().filter(|row| ![standing.ours, standing.limit].contains(&row.peer));
-    let medians = rivals.filter_map(|row| summary(row).ok().map(|(median, ..)| (row, median)));
-    let (best, _) = medians.min_by(|(_, a), (_, b)| a.total_cmp(b))?;
-    let theirs = best.samples.as_deref().ok()?;
-    Some((best.peer, ratio(ours, theirs)?))
+    let (_, ours) = best(result, |peer| standing.is_ours(peer))?;
+    let (rival, theirs) = best(result, |peer| standing.is_rival(peer))?;
+    Some((rival, ratio(ours, theirs)?))
 }
 
-fn samples_of<'a>(result: &'a CaseResult, peer: &str) -> Option<&'a [f64]> {
-    result.rows.iter().find(|row| row.peer == peer)?.samples.as_deref().ok()
+/// The peer with the lowest median among those that `takes`, and its samples.
+fn best(result: &CaseResult, takes: impl Fn(&str) -> bool) -> Option<(&'static str, &[f64])> {
+    let rows = result.rows.iter().filter(|row| takes(row.peer));
+    let medians = rows.filter_map(|row| {
+        summary(row).ok().map(|(median, _, samples)| (median, row.peer, samples))
+    });
+    let (_, peer, samples) = medians.min_by(|(a, ..), (b, ..)| a.total_cmp(b))?;
+    Some((peer, samples))
 }
 
 /// Median, minimum and samples, or the reason for their absence.
@@ -143,7 +162,7 @@ fn figure(value: f64) -> String {
 mod tests {
     use super::*;
 
-    const STANDING: Standing = Standing { ours: "moirai", limit: "floor" };
+    const STANDING: Standing = Standing { ours: "moirai", limits: &["floor"] };
 
     fn result() -> CaseResult {
         let row = |peer, samples: &[f64]| Row { peer, samples: Ok(samples.to_vec()) };
@@ -198,6 +217,13 @@ mod tests {
     fn the_best_rival_is_neither_us_nor_the_limit() {
         let (rival, ratio) = best_rival(&result(), STANDING).unwrap();
         assert_eq!((rival, ratio), ("tokio-mt", 0.5));
+    }
+
+    #[test]
+    fn ours_and_limits_may_run_anywhere() {
+        assert!(STANDING.is_ours("moirai") && STANDING.is_ours("moirai@threads"));
+        assert!(!STANDING.is_ours("moirai-0.10"));
+        assert!(!STANDING.is_rival("floor@threads") && STANDING.is_rival("smol"));
     }
 
     #[test]
