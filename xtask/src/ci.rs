@@ -18,6 +18,7 @@ const STEPS: &[Step] = &[
     Step { name: "format", run: format },
     Step { name: "clippy", run: clippy },
     Step { name: "test", run: || test::run(&[]) },
+    Step { name: "test, all features", run: features },
     Step { name: "docs", run: docs },
     Step { name: "loom (quick)", run: || loom::run(&["--quick".to_owned()]) },
     Step { name: "shuttle (quick)", run: || shuttle::run(&["--quick".to_owned()]) },
@@ -65,7 +66,16 @@ fn format() -> Result<(), Failure> {
 }
 
 fn clippy() -> Result<(), Failure> {
-    Cargo::new(["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"]).run()
+    Cargo::new(["clippy", "--workspace", "--all-targets", "--all-features", "--locked"])
+        .args(["--", "-D", "warnings"])
+        .run()
+}
+
+/// The crates that have features, by their tests of behaviour.
+fn features() -> Result<(), Failure> {
+    Cargo::new(["test", "-p", "moirai-sync", "-p", "moirai-runtime", "--all-features", "--locked"])
+        .args(["--test", "it"])
+        .run()
 }
 
 fn docs() -> Result<(), Failure> {

@@ -91,7 +91,8 @@ impl Builder {
 
     /// Has `f` called when something keeps the runtime from running its tasks: see [`Stall`]. It is
     /// called on a thread that watches over all workers, and so must neither block nor take long; a
-    /// panic in it is dropped.
+    /// panic in it is dropped. With the feature `tracing`, there is an event for each stall as well,
+    /// a warning with the target `moirai::stall`.
     ///
     /// # Examples
     ///

@@ -33,6 +33,8 @@ pub enum TaskError {
     Cancelled,
     /// The task panicked.
     Panicked(Panicked),
+    /// The task waits for the one that asks, so neither would end. The task goes on.
+    Deadlock,
 }
 
 /// Why a task was refused.
@@ -103,6 +105,7 @@ impl fmt::Display for TaskError {
             Self::SpawnFailed(_) => f.write_str("the task was refused"),
             Self::Cancelled => f.write_str("the task was cancelled"),
             Self::Panicked(panic) => write!(f, "the task panicked: {}", panic.message()),
+            Self::Deadlock => f.write_str("the task waits for the one that would wait for it"),
         }
     }
 }

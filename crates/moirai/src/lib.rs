@@ -47,9 +47,10 @@
 pub use moirai_pipeline as pipeline;
 pub use moirai_pipeline::pipeline;
 pub use moirai_runtime::{
-    BuildError, Builder, CancelOnDrop, FnContext, Handle, Runtime, TaskHandle, TaskId, block_on,
-    current_num_workers, deque, join, join_context, sleep, spawn, spawn_async, spawn_blocking,
-    spawn_parallel, time,
+    Activity, BuildError, Builder, CancelOnDrop, FnContext, Handle, Metering, Relief, Runtime,
+    RuntimeMetrics, Stall, TaskHandle, TaskId, TaskMetrics, TaskPool, WorkerMetrics,
+    block_in_place, block_on, current_num_workers, deque, join, join_context, sleep, spawn,
+    spawn_async, spawn_blocking, spawn_parallel, time,
 };
 pub use moirai_sync::{
     Panicked, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult, channel,

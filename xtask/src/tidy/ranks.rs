@@ -59,6 +59,7 @@ pub(crate) const ORDERS: &[Order] = &[
             ("sched::cpu_clock", 2),
             ("sched::permit", 2),
             ("sched::remote", 2),
+            ("sched::waits", 2),
             ("sched::watch", 2),
             ("sched::watcher", 3),
             ("sched::worker", 3),

@@ -23,12 +23,16 @@
 //! | leaving the list of sleepers (`Idle::get_up`) | `events_and_published_work_lose_neither_task_nor_permit` |
 //! | a wake-up during a poll (`State::to_idle`) | `wakers_called_from_outside_lead_to_a_poll_each` |
 //! | rousing the sleepers (`Pool::close`) | every test |
+//! | the look at the next-task slot (`Watcher::look_at`) | `what_a_stuck_worker_keeps_runs` |
+//! | the look whether the permit was taken (`Worker::sleep`) | `permits_that_are_taken_come_back` |
+//! | passing on what was taken (`Watcher::relieve`) | the same |
 //! | a thread for a second job (`BlockingPool::spawn`) | `blocking_jobs_that_wait_for_each_other_have_a_thread_each` |
 
 mod blocking;
 mod close;
 mod driver;
 mod park;
+mod stall;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -40,7 +44,7 @@ use shuttle::{Config, MaxSteps, Runner};
 
 use crate::blocking::{self as jobs, BlockingPool};
 use crate::sched::driver::{Driver, TimeDriver};
-use crate::sched::pool::{self, Pool};
+use crate::sched::pool::{self, Pool, Watching};
 use crate::sched::strategy::StealStrategy;
 use crate::sched::worker;
 use crate::task;
@@ -68,6 +72,19 @@ fn pool(worker_threads: usize) -> Arc<Pool> {
 }
 
 fn pool_with(driver: Arc<dyn Driver>, worker_threads: usize) -> Arc<Pool> {
+    pool_of(driver, worker_threads, None)
+}
+
+/// A pool whose workers run and are watched.
+fn watched_pool(worker_threads: usize, watching: Watching) -> Arc<Pool> {
+    pool_of(TimeDriver::new(worker_threads), worker_threads, Some(watching))
+}
+
+fn pool_of(
+    driver: Arc<dyn Driver>,
+    worker_threads: usize,
+    watching: Option<Watching>,
+) -> Arc<Pool> {
     let blocking = BlockingPool::new(jobs::Config {
         name: String::new(),
         threads_max: 2,
@@ -83,7 +100,7 @@ fn pool_with(driver: Arc<dyn Driver>, worker_threads: usize) -> Arc<Pool> {
         steal: StealStrategy::default(),
         task_metering: Metering::Off,
         start: worker::start,
-        watching: None,
+        watching,
     };
     let pool = Pool::new(config, driver, blocking);
     pool.start().unwrap();

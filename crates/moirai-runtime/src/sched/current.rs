@@ -18,6 +18,7 @@ use moirai_sync::__prim::thread_local;
 use super::local::{LocalQueue, Pushed};
 use super::pool::Pool;
 use super::remote::Remote;
+use super::waits::Frames;
 use super::work::{Chain, Work};
 
 /// Where the calling thread stands.
@@ -29,8 +30,7 @@ pub(crate) struct Context<'a> {
     /// The worker's shared half.
     remote: Option<&'a Remote>,
     pub(crate) busy: Cell<Busy>,
-    /// How many joined tasks run inside each other on this stack.
-    pub(crate) inline_depth: Cell<u32>,
+    pub(crate) frames: Frames,
 }
 
 /// What the thread is in the middle of.
@@ -60,7 +60,7 @@ pub(crate) enum Place {
 impl<'a> Context<'a> {
     #[inline]
     pub(crate) fn new(pool: &'a Pool, local: Option<LocalQueue>) -> Self {
-        Self { pool, local, remote: None, busy: Cell::new(Busy::Task), inline_depth: Cell::new(0) }
+        Self { pool, local, remote: None, busy: Cell::new(Busy::Task), frames: Frames::default() }
     }
 
     /// The context of a worker's thread.

@@ -32,6 +32,7 @@
 //! | `driver` | the clock |
 //! | `cpu_clock` | how much processor time a thread has used |
 //! | `watch` | whether the watcher sleeps |
+//! | `waits` | which work waits for which |
 //! | `pool` | what the workers share; starts threads through a function it is given |
 //! | `current` | which pool and ring the calling thread belongs to; `schedule` |
 //! | `worker` | the loop: find, run, sleep |
@@ -54,6 +55,7 @@ pub(crate) mod pool;
 pub(crate) mod remote;
 pub(crate) mod slot;
 pub(crate) mod strategy;
+pub(crate) mod waits;
 pub(crate) mod watch;
 pub(crate) mod watcher;
 pub(crate) mod work;

@@ -35,6 +35,7 @@ use super::injector::Injector;
 use super::local::LocalQueue;
 use super::remote::Remote;
 use super::strategy::StealStrategy;
+use super::waits::Waits;
 use super::watch::{Off, Watch};
 use super::work::{Chain, Work};
 
@@ -47,6 +48,7 @@ pub(crate) struct Pool {
     pub(crate) slab: Slab,
     pub(crate) blocking: BlockingPool,
     pub(crate) watch: Watch,
+    pub(crate) waits: Waits,
     /// By the driver's clock.
     pub(crate) began: Instant,
     config: Config,
@@ -120,6 +122,7 @@ impl Pool {
             slab: Slab::new(task_chunks_kept),
             blocking,
             watch: Watch::new(),
+            waits: Waits::new(),
             began,
             config,
             remotes: (0..workers + spares).map(|_| OnceLock::new()).collect(),

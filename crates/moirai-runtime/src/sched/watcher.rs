@@ -291,7 +291,9 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    fn report(&self, stall: impl FnOnce() -> Stall) {
+    fn report(&self, stall: impl Fn() -> Stall) {
+        #[cfg(feature = "tracing")]
+        tracing::warn!(target: "moirai::stall", runtime = self.pool.config().name, "{}", stall());
         if let Some(on_stall) = &self.watching.on_stall {
             on_stall.tell(&stall());
         }

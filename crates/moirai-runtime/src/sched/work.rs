@@ -121,6 +121,12 @@ impl Work {
         self.header().vtable_ptr()
     }
 
+    /// Where it is, for as long as it runs or somebody waits for it.
+    #[inline]
+    pub(crate) fn address(&self) -> usize {
+        self.0.addr().get()
+    }
+
     pub(crate) fn run(self) {
         // SAFETY: the header is allocated while there is work for it, and the work is given up.
         unsafe { (self.0.as_ref().vtable().run)(self.0) }

@@ -232,7 +232,9 @@ impl Worker<'_> {
         self.end_search(self.search.replace(Search::No));
         self.remote.own.counters.runs.add(1);
         self.remote.own.running.begin(work.vtable_ptr());
+        self.context.frames.run(Some(work.address()));
         work.run();
+        self.context.frames.run(None);
         // A task may leave its guard behind, forgotten or in a thread-local: the next one does not
         // block inside of it.
         self.seat.blocking_depth.set(0);

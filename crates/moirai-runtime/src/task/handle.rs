@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use moirai_sync::{TaskError, TaskResult, strand};
 
 use crate::sched::current::{self, Place};
+use crate::sched::waits::Circle;
 use crate::sched::work::Kind;
 use crate::trace::TaskMetrics;
 
@@ -65,7 +66,9 @@ impl<T> TaskHandle<T> {
     ///
     /// # Errors
     ///
-    /// [`TaskError`] says why there is no result.
+    /// [`TaskError`] says why there is no result. It is [`TaskError::Deadlock`] if the task itself
+    /// waits, in a `join` of its own or through those of others, for the task that calls this: of
+    /// such a circle the last join ends, and the others go on.
     ///
     /// # Examples
     ///
@@ -78,10 +81,26 @@ impl<T> TaskHandle<T> {
     /// }
     /// ```
     pub fn join(mut self) -> TaskResult<T> {
-        loop {
-            if let Some(result) = self.join_until(None) {
-                return result;
-            }
+        if let Some(result) = self.try_join() {
+            return result;
+        }
+        // The task decides how long it runs, so it is run here only where there is no limit.
+        self.run_inline();
+        if let Some(result) = self.try_join() {
+            return result;
+        }
+        current::with(|context| context.pool.waits.begin(&context.frames, self.address())).map_or(
+            Ok(()),
+            |circle| match circle {
+                Circle::Closed => Err(TaskError::Deadlock),
+                Circle::Open => Ok(()),
+            },
+        )?;
+        let result = self.wait_until(None);
+        current::with(|context| context.pool.waits.end(&context.frames));
+        match result {
+            Some(result) => result,
+            None => unreachable!("a wait without a deadline ended without a result"),
         }
     }
 
@@ -104,9 +123,12 @@ impl<T> TaskHandle<T> {
     /// handle.join_timeout(Duration::MAX).unwrap();
     /// ```
     pub fn join_timeout(&mut self, timeout: Duration) -> TaskResult<T> {
+        if let Some(result) = self.try_join() {
+            return result;
+        }
         // A deadline beyond what an Instant can hold is none.
         let deadline = Instant::now().checked_add(timeout);
-        self.join_until(deadline).unwrap_or(Err(TaskError::ExecutionTimeout))
+        self.wait_until(deadline).unwrap_or(Err(TaskError::ExecutionTimeout))
     }
 
     /// The result, if the task has ended.
@@ -204,14 +226,11 @@ impl<T> TaskHandle<T> {
         CancelOnDrop { handle: self }
     }
 
-    fn join_until(&mut self, deadline: Option<Instant>) -> Option<TaskResult<T>> {
-        if let Some(result) = self.try_join() {
-            return Some(result);
-        }
-        // The task decides how long it runs, so it is run here only where there is no limit.
-        if deadline.is_none() {
-            self.run_inline();
-        }
+    fn address(&self) -> usize {
+        self.task.as_ptr().addr().get()
+    }
+
+    fn wait_until(&mut self, deadline: Option<Instant>) -> Option<TaskResult<T>> {
         let result = strand::wait(deadline, |cx| Pin::new(&mut *self).poll(cx));
         if result.is_none() {
             self.take_waiter();
@@ -227,10 +246,9 @@ impl<T> TaskHandle<T> {
             return;
         }
         current::with(|context| {
-            let depth = context.inline_depth.get();
             if context.local.is_none()
                 || !ptr::eq(context.pool, self.task.pool())
-                || depth >= JOIN_INLINE_MAX
+                || context.frames.depth() >= JOIN_INLINE_MAX
             {
                 return;
             }
@@ -239,10 +257,9 @@ impl<T> TaskHandle<T> {
                 Claim::Cancel => Claimed::Cancel,
                 Claim::Refused => return,
             };
-            context.inline_depth.set(depth + 1);
             // SAFETY: the claim made the state RUNNING and counted a reference, given up here.
-            unsafe { (core.ops().run_claimed)(self.task.as_ptr(), claimed) };
-            context.inline_depth.set(depth);
+            let run = || unsafe { (core.ops().run_claimed)(self.task.as_ptr(), claimed) };
+            context.frames.inside(self.address(), run);
             // As at the end of a worker's run: shutdown may have missed that it went idle.
             if context.pool.is_closed() {
                 context.pool.shut_down_idle();
@@ -392,4 +409,4 @@ impl<T> fmt::Debug for CancelOnDrop<T> {
 }
 
 /// Joined tasks that may run inside each other on one stack; beyond, a joining worker waits.
-pub(crate) const JOIN_INLINE_MAX: u32 = 16;
+pub(crate) const JOIN_INLINE_MAX: usize = 16;

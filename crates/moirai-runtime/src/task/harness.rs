@@ -100,7 +100,9 @@ unsafe fn poll<F: Future>(task: TaskRef) {
             // Its thread belongs to no pool until it has a job.
             Kind::Blocking => {
                 let pool = task.pool().arc();
-                current::enter(&current::Context::new(&pool, None), poll)
+                let context = current::Context::new(&pool, None);
+                context.frames.run(Some(task.as_ptr().addr().get()));
+                current::enter(&context, poll)
             }
         });
         if let Some((side, begun)) = begun {

@@ -104,7 +104,7 @@ fn show_to_watcher(spawned_at: Option<&'static Location<'static>>, pool: &Pool) 
     if pool.config().watching.as_ref().is_some_and(|watching| watching.on_stall.is_some()) {
         current::with(|context| match context.remote() {
             // The watcher knows the outermost task of a stack.
-            Some(remote) if context.inline_depth.get() == 0 => remote.own.running.at(spawned_at),
+            Some(remote) if context.frames.depth() == 0 => remote.own.running.at(spawned_at),
             _ => {}
         });
     }

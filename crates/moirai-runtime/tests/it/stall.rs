@@ -347,6 +347,76 @@ fn block_in_place_lets_the_others_go_on_at_once() {
     assert_eq!(block_in_place(|| 4), 4, "on any thread");
 }
 
+/// Under load, and while permits change hands: asking takes no lock that the scheduler waits for.
+#[test]
+fn metrics_may_be_asked_for_all_the_time() {
+    watch(|| {
+        let runtime = one_worker().stall_after(Duration::from_millis(1)).build().unwrap();
+        let done = Arc::new(AtomicBool::new(false));
+        let asking: Vec<_> = (0..2)
+            .map(|_| {
+                let (handle, done) = (runtime.handle().clone(), Arc::clone(&done));
+                let ask = move || {
+                    let mut asked = 0;
+                    while !done.load(Ordering::Relaxed) || asked == 0 {
+                        assert!(handle.metrics().idle <= 1);
+                        asked += 1;
+                    }
+                    asked
+                };
+                (std::thread::spawn(ask.clone()), runtime.spawn_blocking(ask))
+            })
+            .collect();
+        for _ in 0..3 {
+            std::thread::sleep(Duration::from_millis(2));
+            runtime.spawn(async { std::thread::sleep(Duration::from_millis(3)) }).join().unwrap();
+            works_on(&runtime);
+        }
+        done.store(true, Ordering::Relaxed);
+        for (thread, job) in asking {
+            assert!(thread.join().unwrap() > 0);
+            assert!(job.join().unwrap() > 0);
+        }
+    });
+}
+
+#[cfg(feature = "tracing")]
+#[test]
+fn a_stall_is_an_event() {
+    use tracing::span::{Attributes, Id, Record};
+    use tracing::{Event, Metadata, Subscriber};
+
+    /// Passes the target of each event on.
+    struct Targets(Mutex<mpsc::Sender<String>>);
+
+    impl Subscriber for Targets {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            metadata.target().starts_with("moirai")
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, event: &Event<'_>) {
+            drop(self.0.lock().unwrap().send(event.metadata().target().to_owned()));
+        }
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    watch(|| {
+        let (send, targets) = mpsc::channel();
+        tracing::subscriber::set_global_default(Targets(Mutex::new(send))).unwrap();
+        let runtime = runtime(1);
+        let (sender, receiver) = mpsc::channel();
+        let task = runtime.spawn(async move { receiver.recv().unwrap() });
+        assert_eq!(targets.recv().unwrap(), "moirai::stall");
+        sender.send(()).unwrap();
+        task.join().unwrap();
+    });
+}
+
 /// What has come back from a stall, without a permit by then, goes on.
 #[test]
 fn tasks_that_stall_again_and_again_lose_no_permit() {

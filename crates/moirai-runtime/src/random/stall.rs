@@ -1,0 +1,146 @@
+//! A watcher that takes permits from workers, whenever it likes: there is no clock, so every task
+//! that it sees twice is stuck.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use moirai_sync::{channel, strand};
+use shuttle::thread::{self, JoinHandle};
+
+use super::{Count, all_permits_are_there, dawdle, draw, explore, watched_pool};
+use crate::sched::pool::{Pool, Watching};
+use crate::sched::watcher::Watcher;
+use crate::task;
+
+/// A watcher that does not sleep.
+fn watch_all_the_time(pool: &Arc<Pool>) -> io::Result<JoinHandle<()>> {
+    let pool = Arc::clone(pool);
+    Ok(thread::spawn(move || {
+        let Some(watching) = &pool.config().watching else { return };
+        let mut watcher = Watcher::new(&pool, watching);
+        while !pool.is_closed() {
+            // None is made.
+            assert!(pool.idle.free() <= pool.config().worker_threads);
+            let _ = watcher.tick(watching.stall_after);
+            thread::yield_now();
+        }
+    }))
+}
+
+fn pool(worker_threads: usize) -> Arc<Pool> {
+    let stall_after = Duration::from_millis(1);
+    watched_pool(
+        worker_threads,
+        Watching { start: watch_all_the_time, stall_after, on_stall: None },
+    )
+}
+
+/// All permits come back. (Whoever comes back late takes one again, only to find nothing to do.)
+fn settles(pool: &Arc<Pool>) {
+    all_permits_are_there(pool);
+    while pool.idle.free() != pool.config().worker_threads {
+        thread::yield_now();
+    }
+    pool.close();
+}
+
+/// Tasks that compute, block in our way and in foreign ways, and spawn others.
+#[test]
+fn permits_that_are_taken_come_back() {
+    explore(SCHEDULES, || {
+        let pool = pool(1 + draw(2) as usize);
+        let ran = Count::default();
+        let tasks: Vec<_> = (0..4)
+            .map(|_| {
+                let (inner, ran) = (Arc::clone(&pool), ran.clone());
+                task::spawn_future(&pool, async move {
+                    dawdle(12);
+                    let child = task::spawn_future(&inner, {
+                        let ran = ran.clone();
+                        async move {
+                            dawdle(6);
+                            ran.up();
+                        }
+                    });
+                    match draw(4) {
+                        0 => drop(strand::blocking()),
+                        1 => dawdle(20),
+                        2 => child.join().unwrap(),
+                        _ => child.await.unwrap(),
+                    }
+                    ran.up();
+                })
+            })
+            .collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        while ran.get() != 8 {
+            thread::yield_now();
+        }
+        settles(&pool);
+    });
+}
+
+/// A worker computes until a task has run that lies in its own next-task slot, or behind it in its
+/// ring, and nobody else is there.
+#[test]
+fn what_a_stuck_worker_keeps_runs() {
+    explore(SCHEDULES, || {
+        let pool = pool(1);
+        let ran = Count::default();
+        let stuck = task::spawn_future(&pool, {
+            let (inner, ran) = (Arc::clone(&pool), ran.clone());
+            async move {
+                let n = 1 + draw(2);
+                for _ in 0..n {
+                    let ran = ran.clone();
+                    task::spawn_future(&inner, async move { ran.up() }).detach();
+                }
+                while ran.get() != n {
+                    thread::yield_now();
+                }
+            }
+        });
+        stuck.join().unwrap();
+        settles(&pool);
+    });
+}
+
+/// A message goes through a row of tasks that block for it while the watcher takes what it can.
+#[test]
+fn blocked_tasks_pass_a_message_on() {
+    explore(SCHEDULES, || {
+        let pool = pool(1 + draw(2) as usize);
+        let (first, mut before) = channel::bounded(1);
+        let tasks: Vec<_> = (0..3)
+            .map(|_| {
+                let (sender, receiver) = channel::bounded(1);
+                let before = std::mem::replace(&mut before, receiver);
+                task::spawn_future(&pool, async move {
+                    let n: u32 = before.recv().unwrap();
+                    dawdle(4);
+                    sender.send(n + 1).unwrap();
+                })
+            })
+            .collect();
+        first.send(0).unwrap();
+        assert_eq!(before.recv(), Ok(3));
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        settles(&pool);
+    });
+}
+
+/// The pool ends while permits are taken.
+#[test]
+fn a_watched_pool_ends_at_any_time() {
+    explore(SCHEDULES, || {
+        let pool = pool(1 + draw(2) as usize);
+        for _ in 0..3 {
+            task::spawn_future(&pool, async move { dawdle(20) }).detach();
+        }
+        dawdle(60);
+        pool.close();
+    });
+}
+
+const SCHEDULES: usize = 2_500;
