@@ -225,7 +225,9 @@ impl<'a> Watcher<'a> {
             return;
         }
         let activity = match remote.cpu.get().and_then(|clock| clock.used()) {
-            Some(used) if used.saturating_sub(cpu) * 2 >= seen.age - cpu_age => Activity::Spinning,
+            Some(used) if used.saturating_sub(cpu) * COMPUTING_SHARE >= seen.age - cpu_age => {
+                Activity::Spinning
+            }
             Some(_) => Activity::Blocked,
             None => Activity::Unknown,
         };
@@ -317,6 +319,10 @@ impl Round {
 
 /// Between two ticks, at first; a stall is seen no sooner.
 const TICK_MIN: Duration = Duration::from_micros(500);
+
+/// A thread computes that has had this part of the time: on a busy machine that is all it gets, and
+/// one that waits uses far less.
+const COMPUTING_SHARE: u32 = 32;
 
 /// As long as nothing is stuck.
 const TICK_MAX: Duration = Duration::from_millis(4);
