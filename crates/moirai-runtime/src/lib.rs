@@ -35,6 +35,7 @@ mod fork;
 mod global;
 mod join;
 mod metrics;
+pub mod par;
 mod runtime;
 mod sched;
 mod slab;

@@ -109,6 +109,7 @@ pub use backend::{Arc, Condvar, MutexGuard, UnsafeCell, atomic, spin_loop, threa
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::available_parallelism as available;
+pub use std::thread::panicking;
 use std::time::Duration;
 
 /// A full fence that may lean on a SeqCst read-modify-write just before it, on the same thread. On

@@ -37,6 +37,7 @@
 //! | pass one result by hand | [`result_channel`] |
 //! | chain stages with bounded memory between them | [`mod@pipeline`] |
 //! | choose how many threads there are | [`Runtime::builder`] |
+//! | use all cores for one loop | [`par`] |
 //! | build an executor of your own | [`deque`] |
 //!
 //! The free functions use the runtime they are called on, or start a global one on first use. The
@@ -49,7 +50,7 @@ pub use moirai_pipeline::pipeline;
 pub use moirai_runtime::{
     Activity, BuildError, Builder, CancelOnDrop, FnContext, Handle, Metering, Relief, Runtime,
     RuntimeMetrics, Stall, TaskHandle, TaskId, TaskMetrics, TaskPool, WorkerMetrics,
-    block_in_place, block_on, current_num_workers, deque, join, join_context, sleep, spawn,
+    block_in_place, block_on, current_num_workers, deque, join, join_context, par, sleep, spawn,
     spawn_async, spawn_blocking, spawn_parallel, time,
 };
 pub use moirai_sync::{

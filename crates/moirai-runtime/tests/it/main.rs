@@ -15,6 +15,7 @@ mod join;
 mod memory;
 mod metrics;
 mod panic;
+mod par;
 mod progress;
 mod random;
 mod reenter;
