@@ -108,6 +108,48 @@ pub fn wait<T>(
     result
 }
 
+/// Makes attempts for a few microseconds, where nobody else needs the processor and that has paid
+/// lately: between two threads, waking one that sleeps costs far more. First it pauses, then it
+/// gives the processor to whoever is ready to run.
+///
+/// On a thread with hooks it does nothing: there, others may be waiting for the thread.
+pub(crate) fn spin<T>(
+    deadline: Option<Instant>,
+    mut attempt: impl FnMut() -> Poll<T>,
+) -> Option<T> {
+    let patience = PATIENCE.try_with(Cell::get).unwrap_or(0);
+    if SPIN_YIELDS_MAX == 0 || current().is_some() || deadline.is_some_and(passed) {
+        return None;
+    }
+    let yields = match patience {
+        0.. => SPIN_YIELDS_MAX >> (PATIENCE_MAX - patience.unsigned_abs()),
+        // It has not paid for long: one wait of many tries again.
+        ..0 => 0,
+    };
+    let mut result = None;
+    if patience >= 0 {
+        for step in 0..SPIN_STEPS + yields {
+            match step {
+                ..SPIN_STEPS => (0..1 << step).for_each(|_| prim::spin_loop()),
+                _ => prim::thread::yield_now(),
+            }
+            if let Poll::Ready(ready) = attempt() {
+                result = Some(ready);
+                break;
+            }
+        }
+    }
+    let patience = match (patience, &result) {
+        (0.., Some(_)) => (patience + 1).min(PATIENCE_MAX as i32),
+        (1.., None) => patience - 1,
+        (0, None) => -SPIN_RETRY,
+        (..0, _) => patience + 1,
+    };
+    // Where the thread-locals are gone, every spin is the first.
+    let _: Result<(), _> = PATIENCE.try_with(|place| place.set(patience));
+    result
+}
+
 /// Runs `future` to its end on the current strand.
 ///
 /// # Examples
@@ -349,6 +391,18 @@ impl ThisThread {
     }
 }
 
+/// Growing pauses of a spin: 2^5 - 1 of them in all, about a microsecond.
+const SPIN_STEPS: u32 = 5;
+
+/// How often a patient thread then gives the processor away.
+const SPIN_YIELDS_MAX: u32 = if cfg!(any(moirai_loom, moirai_shuttle)) { 0 } else { 32 };
+
+/// A thread's patience lies between this and -[`SPIN_RETRY`]: below 0, it does not spin.
+const PATIENCE_MAX: u32 = 4;
+
+/// Waits without a spin, after spins that did not pay.
+const SPIN_RETRY: i32 = 32;
+
 /// Whether `deadline` lies behind; in a model, which has no clock, a park says so.
 fn passed(deadline: Instant) -> bool {
     prim::HAS_CLOCK && Instant::now() >= deadline
@@ -358,10 +412,12 @@ fn passed(deadline: Instant) -> bool {
 #[cfg(moirai_loom)]
 prim::thread_local! {
     static HOOKS: Cell<Option<Installed>> = Cell::new(None);
+    static PATIENCE: Cell<i32> = Cell::new(PATIENCE_MAX as i32);
     static PARKER: Cell<Option<Box<ThisThread>>> = Cell::new(None);
 }
 #[cfg(not(moirai_loom))]
 prim::thread_local! {
     static HOOKS: Cell<Option<Installed>> = const { Cell::new(None) };
+    static PATIENCE: Cell<i32> = const { Cell::new(PATIENCE_MAX as i32) };
     static PARKER: Cell<Option<Box<ThisThread>>> = const { Cell::new(None) };
 }

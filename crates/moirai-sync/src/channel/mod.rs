@@ -27,22 +27,23 @@ mod error;
 mod receiver;
 mod rendezvous;
 mod sender;
+mod sending;
 mod shared;
+mod sole;
 mod timer;
 
 pub use error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
 pub use receiver::{IntoIter, Iter, Receiver, TryIter};
-pub use sender::Sender;
+pub use sender::{Sender, WeakSender};
+pub use sending::Permit;
 pub use timer::{after, at, never, tick};
 
 use shared::Shared;
 
 use crate::prim::Arc;
 use crate::queue::Queue;
-use crate::queue::list::List;
-use crate::queue::ring::Ring;
 
 /// Makes a channel that holds at most `capacity` messages. With a capacity of 0 it is a
 /// [`rendezvous`].
@@ -60,7 +61,7 @@ use crate::queue::ring::Ring;
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     match capacity {
         0 => rendezvous(),
-        _ => handles(Shared::queue(Queue::Ring(Ring::new(capacity)))),
+        _ => handles(Shared::queue(Queue::bounded(capacity))),
     }
 }
 
@@ -78,7 +79,7 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// assert_eq!(receiver.iter().sum::<i32>(), 45);
 /// ```
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
-    handles(Shared::queue(Queue::List(List::new())))
+    handles(Shared::queue(Queue::unbounded()))
 }
 
 /// Makes a channel that holds nothing: a send waits until a receive takes its message, and a
@@ -97,6 +98,90 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
 /// ```
 pub fn rendezvous<T>() -> (Sender<T>, Receiver<T>) {
     handles(Shared::rendezvous())
+}
+
+/// Many senders and many receivers: the channels of [`channel`](self) themselves.
+pub mod mpmc {
+    pub use super::{Receiver, Sender, WeakSender, bounded, rendezvous, unbounded};
+}
+
+/// Many senders and one receiver, whose receives need no compare-exchange.
+pub mod mpsc {
+    pub use super::sole::{IntoIter, Receiver, RecvRef};
+    pub use super::{Permit, Sender, WeakSender};
+
+    use super::{Arc, Queue, Shared};
+
+    /// Makes a channel that holds at most `capacity` messages; 0 counts as 1.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, mut receiver) = moirai_sync::channel::mpsc::bounded(2);
+    /// let other = sender.clone();
+    /// sender.send(1).unwrap();
+    /// other.send(2).unwrap();
+    /// assert_eq!((receiver.recv(), receiver.recv()), (Ok(1), Ok(2)));
+    /// ```
+    pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+        let (queue, key) = Queue::mpsc_bounded(capacity);
+        let shared = Arc::new(Shared::queue(queue));
+        (Sender::first(Arc::clone(&shared)), Receiver::new(shared, key))
+    }
+
+    /// Makes a channel without a bound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = moirai_sync::channel::mpsc::unbounded();
+    /// (0..10).for_each(|i| sender.send(i).unwrap());
+    /// drop(sender);
+    /// assert_eq!(receiver.into_iter().sum::<i32>(), 45);
+    /// ```
+    pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+        let (queue, key) = Queue::mpsc_unbounded();
+        let shared = Arc::new(Shared::queue(queue));
+        (Sender::first(Arc::clone(&shared)), Receiver::new(shared, key))
+    }
+}
+
+/// One sender and one receiver: the fastest, and the only one that lends places.
+pub mod spsc {
+    pub use super::sole::{IntoIter, Loan, Receiver, RecvRef, Sender};
+
+    use super::{Arc, Queue, Shared};
+
+    /// Makes a channel that holds at most `capacity` messages; 0 counts as 1.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (mut sender, receiver) = moirai_sync::channel::spsc::bounded(2);
+    /// let thread = std::thread::spawn(move || (0..10).try_for_each(|i| sender.send(i)));
+    /// assert_eq!(receiver.into_iter().sum::<i32>(), 45);
+    /// thread.join().unwrap().unwrap();
+    /// ```
+    pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+        let (queue, producer, consumer) = Queue::spsc_bounded(capacity);
+        let shared = Arc::new(Shared::queue(queue));
+        (Sender::new(Arc::clone(&shared), producer), Receiver::new(shared, consumer))
+    }
+
+    /// Makes a channel without a bound.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (mut sender, mut receiver) = moirai_sync::channel::spsc::unbounded();
+    /// sender.send(1).unwrap();
+    /// assert_eq!(receiver.recv(), Ok(1));
+    /// ```
+    pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
+        let (queue, producer, consumer) = Queue::spsc_unbounded();
+        let shared = Arc::new(Shared::queue(queue));
+        (Sender::new(Arc::clone(&shared), producer), Receiver::new(shared, consumer))
+    }
 }
 
 fn handles<T>(shared: Shared<T>) -> (Sender<T>, Receiver<T>) {

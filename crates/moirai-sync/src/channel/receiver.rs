@@ -2,17 +2,15 @@
 
 use crate::prim::Arc;
 use std::fmt;
-use std::future::poll_fn;
 use std::iter::FusedIterator;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::pin::pin;
 use std::time::{Duration, Instant};
 
-use crate::strand;
-use crate::waitlist::{WaitList, Waiter};
+use crate::prim::atomic::Ordering;
+use crate::waitlist::WaitList;
 
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
-use super::shared::{LastHandle, Shared};
+use super::shared::{LastHandle, Shared, Side, received};
 
 /// The receiving side of a channel; clones share the messages, each goes to one of them.
 #[must_use = "dropping the last receiver closes the channel"]
@@ -45,6 +43,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(receiver.recv(), Ok(7));
     /// assert!(receiver.recv().is_err());
     /// ```
+    #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
         self.recv_until(None).map_err(|_| RecvError)
     }
@@ -121,24 +120,103 @@ impl<T> Receiver<T> {
     /// assert_eq!(strand::block_on(receiver.recv_async()), Ok(7));
     /// ```
     pub async fn recv_async(&self) -> Result<T, RecvError> {
-        match self.try_recv() {
-            Ok(message) => return Ok(message),
-            Err(TryRecvError::Disconnected) => return Err(RecvError),
-            Err(TryRecvError::Empty) => {}
-        }
-        let waiter = pin!(Waiter::new(self.shared.receivers_waiting()));
-        poll_fn(|cx| self.shared.poll_recv(waiter.as_ref(), cx)).await
+        self.shared.suspend(Side::Receivers, || received(self.try_recv())).await
     }
 
+    #[inline]
     fn recv_until(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
         match self.try_recv() {
-            Ok(message) => return Ok(message),
-            Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
-            Err(TryRecvError::Empty) => {}
+            Ok(message) => Ok(message),
+            Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
+            Err(TryRecvError::Empty) => {
+                let result =
+                    self.shared.wait(Side::Receivers, deadline, || received(self.try_recv()));
+                Ok(result.ok_or(RecvTimeoutError::Timeout)??)
+            }
         }
-        let waiter = pin!(Waiter::new(self.shared.receivers_waiting()));
-        let received = strand::wait(deadline, |cx| self.shared.poll_recv(waiter.as_ref(), cx));
-        Ok(received.ok_or(RecvTimeoutError::Timeout)??)
+    }
+
+    /// Takes up to `max` messages, at the end of `messages`, waiting while there is none; says how
+    /// many. It never waits for more than one: what is there is the batch.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`] if the channel is empty and closed, also while waiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = moirai_sync::channel::unbounded();
+    /// sender.send_batch(&mut vec![1, 2, 3]).unwrap();
+    /// let mut batch = Vec::new();
+    /// assert_eq!(receiver.recv_batch(&mut batch, 64), Ok(3));
+    /// assert_eq!(batch, [1, 2, 3]);
+    /// ```
+    pub fn recv_batch(&self, messages: &mut Vec<T>, max: usize) -> Result<usize, RecvError> {
+        self.recv_batch_until(messages, max, None).map_err(|_| RecvError)
+    }
+
+    /// [`recv_batch`](Self::recv_batch), waiting at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError`] if no message came in time, or the channel is empty and closed.
+    pub fn recv_batch_timeout(
+        &self,
+        messages: &mut Vec<T>,
+        max: usize,
+        timeout: Duration,
+    ) -> Result<usize, RecvTimeoutError> {
+        self.recv_batch_until(messages, max, Instant::now().checked_add(timeout))
+    }
+
+    fn recv_batch_until(
+        &self,
+        messages: &mut Vec<T>,
+        max: usize,
+        deadline: Option<Instant>,
+    ) -> Result<usize, RecvTimeoutError> {
+        let attempt = || received(self.shared.try_recv_batch(messages, max));
+        let result = self.shared.wait(Side::Receivers, deadline, attempt);
+        Ok(result.ok_or(RecvTimeoutError::Timeout)??)
+    }
+
+    /// Takes up to `max` messages that are there now, at the end of `messages`; says how many.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError`] if there is none.
+    pub fn try_recv_batch(&self, messages: &mut Vec<T>, max: usize) -> Result<usize, TryRecvError> {
+        self.shared.try_recv_batch(messages, max)
+    }
+
+    /// [`recv_batch`](Self::recv_batch), suspending the async task while there is no message.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`] if the channel is empty and closed, also while waiting.
+    ///
+    /// # Cancel safety
+    ///
+    /// Messages are taken by the poll that is ready: dropping the future before loses nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_sync::{channel, strand};
+    ///
+    /// let (sender, receiver) = channel::unbounded();
+    /// sender.send(1).unwrap();
+    /// let mut batch = Vec::new();
+    /// assert_eq!(strand::block_on(receiver.recv_batch_async(&mut batch, 64)), Ok(1));
+    /// ```
+    pub async fn recv_batch_async(
+        &self,
+        messages: &mut Vec<T>,
+        max: usize,
+    ) -> Result<usize, RecvError> {
+        let attempt = || received(self.shared.try_recv_batch(messages, max));
+        self.shared.suspend(Side::Receivers, attempt).await
     }
 
     /// An iterator that waits for messages and ends when the channel is empty and closed.
@@ -186,6 +264,16 @@ impl<T> Receiver<T> {
     pub fn same_channel(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
             || (self.shared.is_never() && other.shared.is_never())
+    }
+
+    /// How many senders there are.
+    pub fn sender_count(&self) -> usize {
+        self.shared.senders.load(Ordering::Relaxed)
+    }
+
+    /// How many receivers there are.
+    pub fn receiver_count(&self) -> usize {
+        self.shared.receivers.load(Ordering::Relaxed)
     }
 
     /// Where a select waits for a message.

@@ -80,6 +80,21 @@ impl<T> Rendezvous<T> {
         Ok(())
     }
 
+    /// Takes one of the waiting `receivers` out, for whom [`deliver`](Self::deliver) will bring a
+    /// message; the caller wakes it.
+    pub(super) fn reserve(&self, receivers: &WaitList) -> Result<Option<Waker>, TrySendError<()>> {
+        let meeting = self.0.lock();
+        if meeting.closed {
+            return Err(TrySendError::Disconnected(()));
+        }
+        receivers.take_oldest().ok_or(TrySendError::Full(()))
+    }
+
+    /// Leaves a message for a receiver that was taken out, or for the next one; the caller wakes.
+    pub(super) fn deliver(&self, message: T) {
+        self.0.lock().delivered.push_back(message);
+    }
+
     /// Hands `message` to one of the waiting `receivers`, or leaves it here until one comes, who
     /// wakes `sender`.
     pub(super) fn offer(&self, message: T, sender: &Waker, receivers: &WaitList) -> Offered<T> {

@@ -2,16 +2,16 @@
 
 use crate::prim::Arc;
 use std::fmt;
-use std::future::poll_fn;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::pin::pin;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::strand;
-use crate::waitlist::Waiter;
+use crate::prim::atomic::Ordering;
+use crate::queue::front::Front;
 
 use super::error::{SendError, SendTimeoutError, TrySendError};
-use super::shared::{LastHandle, Sending, Shared};
+use super::sending::{Permit, Sending};
+use super::shared::{LastHandle, Revived, Shared, Side};
 
 /// The sending side of a channel; clones send into the same channel.
 #[must_use = "dropping the last sender closes the channel"]
@@ -41,6 +41,7 @@ impl<T> Sender<T> {
     /// drop(receiver);
     /// assert_eq!(sender.send("chunk").unwrap_err().into_inner(), "chunk");
     /// ```
+    #[inline]
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
         self.send_until(message, None).map_err(|error| SendError(error.into_inner()))
     }
@@ -117,33 +118,162 @@ impl<T> Sender<T> {
     /// assert_eq!(receiver.try_recv(), Ok(7));
     /// ```
     pub async fn send_async(&self, message: T) -> Result<(), SendError<T>> {
-        let message = match self.try_send(message) {
-            Ok(()) => return Ok(()),
-            Err(TrySendError::Disconnected(message)) => return Err(SendError(message)),
-            Err(TrySendError::Full(message)) => message,
-        };
-        let waiter = pin!(Waiter::new(&self.shared.senders_waiting));
-        let mut sending = Sending::new(&self.shared, message);
-        poll_fn(|cx| sending.poll(waiter.as_ref(), cx)).await
+        match self.try_send(message) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Disconnected(message)) => Err(SendError(message)),
+            Err(TrySendError::Full(message)) => Sending::new(&self.shared, message).suspend().await,
+        }
     }
 
+    #[inline]
     fn send_until(&self, message: T, deadline: Option<Instant>) -> Result<(), SendTimeoutError<T>> {
-        let message = match self.try_send(message) {
-            Ok(()) => return Ok(()),
+        match self.try_send(message) {
+            Ok(()) => Ok(()),
             Err(TrySendError::Disconnected(message)) => {
-                return Err(SendTimeoutError::Disconnected(message));
+                Err(SendTimeoutError::Disconnected(message))
             }
-            Err(TrySendError::Full(message)) => message,
-        };
-        let waiter = pin!(Waiter::new(&self.shared.senders_waiting));
-        let mut sending = Sending::new(&self.shared, message);
-        match strand::wait(deadline, |cx| sending.poll(waiter.as_ref(), cx)) {
-            Some(result) => Ok(result?),
-            // In the last moment somebody may have taken it.
-            None => sending
-                .take_back()
-                .map_or(Ok(()), |message| Err(SendTimeoutError::Timeout(message))),
+            Err(TrySendError::Full(message)) => Sending::new(&self.shared, message).wait(deadline),
         }
+    }
+
+    /// Keeps a place for one message, waiting while there is none.
+    ///
+    /// What is expensive to make, or must not be lost, is made once there is a place for it.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if the channel is closed, also while waiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = moirai_sync::channel::bounded(1);
+    /// let permit = sender.reserve().unwrap();
+    /// permit.send("made when there was a place");
+    /// assert!(receiver.try_recv().is_ok());
+    /// ```
+    pub fn reserve(&self) -> Result<Permit<'_, T>, SendError<()>> {
+        match self.shared.wait(Side::Senders, None, || self.attempt_reserve()) {
+            Some(result) => result,
+            None => unreachable!("a wait without a deadline ended without a result"),
+        }
+    }
+
+    /// Keeps a place for one message if there is one now.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`] if the channel is full or closed.
+    pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
+        Permit::try_new(&self.shared)
+    }
+
+    /// Keeps a place for one message, suspending the async task while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if the channel is closed, also while waiting.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future passes its turn to the next waiting sender; nothing is lost, for the
+    /// message is still the caller's.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_sync::{channel, strand};
+    ///
+    /// let (sender, receiver) = channel::bounded(1);
+    /// strand::block_on(async { sender.reserve_async().await.map(|permit| permit.send(7)) }).unwrap();
+    /// assert_eq!(receiver.try_recv(), Ok(7));
+    /// ```
+    pub async fn reserve_async(&self) -> Result<Permit<'_, T>, SendError<()>> {
+        self.shared.suspend(Side::Senders, || self.attempt_reserve()).await
+    }
+
+    fn attempt_reserve(&self) -> Poll<Result<Permit<'_, T>, SendError<()>>> {
+        match self.try_reserve() {
+            Ok(permit) => Poll::Ready(Ok(permit)),
+            Err(TrySendError::Disconnected(())) => Poll::Ready(Err(SendError(()))),
+            Err(TrySendError::Full(())) => Poll::Pending,
+        }
+    }
+
+    /// Sends all of `messages`, in order, waiting while the channel is full. What was sent is gone
+    /// from the vector, whose memory stays.
+    ///
+    /// Places are claimed as many at a time as there are, and the other side is told once for them:
+    /// far cheaper than one send each.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if the channel is closed, also while waiting; the rest is still in `messages`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = moirai_sync::channel::unbounded();
+    /// let mut messages = vec![1, 2, 3];
+    /// sender.send_batch(&mut messages).unwrap();
+    /// assert!(messages.is_empty());
+    /// assert_eq!(receiver.try_iter().sum::<i32>(), 6);
+    /// ```
+    pub fn send_batch(&self, messages: &mut Vec<T>) -> Result<(), SendError<()>> {
+        let mut messages = Front::new(messages);
+        match self.shared.wait(Side::Senders, None, || self.attempt_batch(&mut messages)) {
+            Some(result) => result,
+            None => unreachable!("a wait without a deadline ended without a result"),
+        }
+    }
+
+    /// Sends as many of `messages` as fit at once, in order; says how many, which are gone
+    /// from the vector.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`] if not one could be sent, because the channel is full or closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, _receiver) = moirai_sync::channel::bounded(2);
+    /// let mut messages = vec![1, 2, 3];
+    /// assert_eq!(sender.try_send_batch(&mut messages), Ok(2));
+    /// assert_eq!(messages, [3]);
+    /// ```
+    pub fn try_send_batch(&self, messages: &mut Vec<T>) -> Result<usize, TrySendError<()>> {
+        let mut messages = Front::new(messages);
+        let result = self.shared.try_send_batch(&mut messages);
+        sent_some(messages.taken(), result)
+    }
+
+    /// Sends all of `messages`, in order, suspending the async task while the channel is full.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_batch`](Self::send_batch).
+    ///
+    /// # Cancel safety
+    ///
+    /// After the future was dropped, `messages` holds exactly those that were not sent.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_sync::{channel, strand};
+    ///
+    /// let (sender, receiver) = channel::bounded(8);
+    /// strand::block_on(sender.send_batch_async(&mut vec![1, 2, 3])).unwrap();
+    /// assert_eq!(receiver.len(), 3);
+    /// ```
+    pub async fn send_batch_async(&self, messages: &mut Vec<T>) -> Result<(), SendError<()>> {
+        let mut messages = Front::new(messages);
+        self.shared.suspend(Side::Senders, || self.attempt_batch(&mut messages)).await
+    }
+
+    fn attempt_batch(&self, messages: &mut Front<'_, T>) -> Poll<Result<(), SendError<()>>> {
+        sent_all(messages, |messages| self.shared.try_send_batch(messages))
     }
 
     /// Closes the channel for everybody: no later send succeeds; what is queued can be received.
@@ -191,11 +321,92 @@ impl<T> Sender<T> {
     pub fn same_channel(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
+
+    /// A handle that does not keep the channel open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, receiver) = moirai_sync::channel::unbounded::<u8>();
+    /// let weak = sender.downgrade();
+    /// weak.upgrade().unwrap().send(1).unwrap();
+    /// drop(sender);
+    /// assert!(weak.upgrade().is_none());
+    /// assert_eq!(receiver.iter().count(), 1); // ends: no sender is left
+    /// ```
+    pub fn downgrade(&self) -> WeakSender<T> {
+        WeakSender { shared: Arc::clone(&self.shared) }
+    }
+
+    /// How many senders there are.
+    pub fn sender_count(&self) -> usize {
+        self.shared.senders.load(Ordering::Relaxed)
+    }
+
+    /// How many receivers there are.
+    pub fn receiver_count(&self) -> usize {
+        self.shared.receivers.load(Ordering::Relaxed)
+    }
+}
+
+/// A sender that does not keep the channel open; from [`Sender::downgrade`].
+pub struct WeakSender<T> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T> WeakSender<T> {
+    /// A sender of the same channel, unless all senders are gone.
+    pub fn upgrade(&self) -> Option<Sender<T>> {
+        match Shared::<T>::revive_handle(&self.shared.senders) {
+            Revived::Yes => Some(Sender { shared: Arc::clone(&self.shared) }),
+            Revived::No => None,
+        }
+    }
+}
+
+impl<T> Clone for WeakSender<T> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<T> fmt::Debug for WeakSender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeakSender").finish_non_exhaustive()
+    }
+}
+
+/// The result of sending a batch as far as it goes.
+pub(super) fn sent_some(
+    sent: usize,
+    result: Result<(), TrySendError<()>>,
+) -> Result<usize, TrySendError<()>> {
+    match result {
+        Err(error) if sent == 0 => Err(error),
+        _ => Ok(sent),
+    }
+}
+
+/// Sends until nothing is left of `messages`: pending if the channel is full before.
+pub(super) fn sent_all<T>(
+    messages: &mut Front<'_, T>,
+    mut send: impl FnMut(&mut Front<'_, T>) -> Result<(), TrySendError<()>>,
+) -> Poll<Result<(), SendError<()>>> {
+    while messages.left() > 0 {
+        match send(messages) {
+            Ok(()) => {}
+            Err(TrySendError::Full(())) => return Poll::Pending,
+            Err(TrySendError::Disconnected(())) => return Poll::Ready(Err(SendError(()))),
+        }
+    }
+    Poll::Ready(Ok(()))
 }
 
 // A panic elsewhere leaves no channel half changed.
 impl<T> UnwindSafe for Sender<T> {}
 impl<T> RefUnwindSafe for Sender<T> {}
+impl<T> UnwindSafe for WeakSender<T> {}
+impl<T> RefUnwindSafe for WeakSender<T> {}
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {

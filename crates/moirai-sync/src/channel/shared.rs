@@ -1,33 +1,43 @@
-//! Where a queue and two wait lists meet: what both handles do.
+//! Where a queue and two wait lists meet: what all handles do.
 //!
-//! Every operation is a try, and waiting is: try, register, **try again**, sleep. After a push one
-//! waiting receiver is notified, after a pop one waiting sender; a waiter that got what it wanted
-//! and sees more passes the word on. This file knows neither threads nor tasks.
+//! Every operation is an *attempt*, and waiting is: try, register, **try again**, sleep. After a push
+//! one waiting receiver is notified, after a pop one waiting sender; a waiter that got what it wanted
+//! and sees more passes the word on. The loop is written once ([`Shared::poll`]), and every way to
+//! wait goes through it: a thread spins a little and parks, a task is suspended. This file knows
+//! neither threads nor tasks.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
+use crate::backoff::Backoff;
 use crate::prim::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::queue::{Close, PopError, PushError, Queue};
+use crate::queue::front::Front;
+use crate::queue::{Close, Key, PopError, PushError, Queue};
+use crate::strand;
 use crate::waitlist::{Finished, WaitList, Waiter};
 
-use super::error::{RecvError, SendError, TryRecvError, TrySendError};
-use super::rendezvous::{OfferId, Offered, Rendezvous};
+use super::error::{RecvError, TryRecvError, TrySendError};
+use super::rendezvous::Rendezvous;
 use super::timer::Timer;
 
 #[derive(Debug)]
 pub(crate) struct Shared<T> {
-    flavour: Flavour<T>,
-    pub(crate) receivers_waiting: WaitList,
-    pub(crate) senders_waiting: WaitList,
-    pub(crate) senders: AtomicUsize,
-    pub(crate) receivers: AtomicUsize,
+    pub(super) queue: Queue<T>,
+    pub(super) flavour: Flavour<T>,
+    /// See [`receivers_waiting`](Self::receivers_waiting).
+    receivers_waiting: WaitList,
+    pub(super) senders_waiting: WaitList,
+    pub(super) senders: AtomicUsize,
+    pub(super) receivers: AtomicUsize,
 }
 
+/// What stands in for the queue.
 #[derive(Debug)]
-#[allow(clippy::large_enum_variant, reason = "the queue's fields lie where every message passes")]
-enum Flavour<T> {
-    Queue(Queue<T>),
+pub(super) enum Flavour<T> {
+    /// Nothing does.
+    Queue,
     Rendezvous(Box<Rendezvous<T>>),
     /// Has no senders.
     Timer(Box<Timer<T>>),
@@ -35,34 +45,33 @@ enum Flavour<T> {
     Never(AtomicBool),
 }
 
-/// A send that is waiting; dropping it takes its message back.
-#[derive(Debug)]
-pub(crate) struct Sending<'a, T> {
-    shared: &'a Shared<T>,
-    message: Option<T>,
-    /// Where the message is, once it was left with a rendezvous channel.
-    offer: Option<OfferId>,
+/// Who waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Senders,
+    Receivers,
 }
 
 impl<T> Shared<T> {
-    pub(crate) fn queue(queue: Queue<T>) -> Self {
-        Self::new(Flavour::Queue(queue))
+    pub(super) fn queue(queue: Queue<T>) -> Self {
+        Self::new(queue, Flavour::Queue)
     }
 
-    pub(crate) fn rendezvous() -> Self {
-        Self::new(Flavour::Rendezvous(Box::new(Rendezvous::new())))
+    pub(super) fn rendezvous() -> Self {
+        Self::new(Queue::nothing(), Flavour::Rendezvous(Box::new(Rendezvous::new())))
     }
 
-    pub(crate) fn timer(timer: Timer<T>) -> Self {
-        Self::new(Flavour::Timer(Box::new(timer)))
+    pub(super) fn timer(timer: Timer<T>) -> Self {
+        Self::new(Queue::nothing(), Flavour::Timer(Box::new(timer)))
     }
 
-    pub(crate) fn never() -> Self {
-        Self::new(Flavour::Never(AtomicBool::new(false)))
+    pub(super) fn never() -> Self {
+        Self::new(Queue::nothing(), Flavour::Never(AtomicBool::new(false)))
     }
 
-    fn new(flavour: Flavour<T>) -> Self {
+    fn new(queue: Queue<T>, flavour: Flavour<T>) -> Self {
         Self {
+            queue,
             flavour,
             receivers_waiting: WaitList::new(),
             senders_waiting: WaitList::new(),
@@ -71,18 +80,33 @@ impl<T> Shared<T> {
         }
     }
 
+    // Attempts.
+
     #[inline]
-    pub(crate) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        let queue = match &self.flavour {
-            Flavour::Queue(queue) => queue,
-            Flavour::Rendezvous(rendezvous) => {
-                return rendezvous.try_send(message, &self.receivers_waiting);
-            }
-            Flavour::Timer(_) | Flavour::Never(_) => {
-                return Err(TrySendError::Disconnected(message));
-            }
-        };
-        match queue.push(message) {
+    pub(super) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
+        match self.pushed(self.queue.push(message)) {
+            // Where there is no queue, it is always full.
+            Err(TrySendError::Full(message)) => match &self.flavour {
+                Flavour::Queue => Err(TrySendError::Full(message)),
+                Flavour::Rendezvous(meeting) => meeting.try_send(message, &self.receivers_waiting),
+                Flavour::Timer(_) | Flavour::Never(_) => Err(TrySendError::Disconnected(message)),
+            },
+            result => result,
+        }
+    }
+
+    #[inline]
+    pub(super) fn try_send_sole(&self, key: &mut Key, message: T) -> Result<(), TrySendError<T>> {
+        self.pushed(self.queue.push_sole(key, message))
+    }
+
+    /// Tells a receiver of what was pushed.
+    #[inline]
+    pub(super) fn pushed<V>(
+        &self,
+        result: Result<(), PushError<V>>,
+    ) -> Result<(), TrySendError<V>> {
+        match result {
             Ok(()) => {
                 self.receivers_waiting.notify_one_fenced();
                 Ok(())
@@ -93,18 +117,32 @@ impl<T> Shared<T> {
     }
 
     #[inline]
-    pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
-        let queue = match &self.flavour {
-            Flavour::Queue(queue) => queue,
-            Flavour::Rendezvous(rendezvous) => return rendezvous.try_recv(),
-            Flavour::Timer(timer) => return timer.try_recv(),
-            // Relaxed: nothing is read through it.
-            Flavour::Never(closed) if closed.load(Ordering::Relaxed) => {
-                return Err(TryRecvError::Disconnected);
-            }
-            Flavour::Never(_) => return Err(TryRecvError::Empty),
-        };
-        match queue.pop() {
+    pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
+        match self.popped(self.queue.pop()) {
+            // Where there is no queue, it is always empty.
+            Err(TryRecvError::Empty) => match &self.flavour {
+                Flavour::Queue => Err(TryRecvError::Empty),
+                Flavour::Rendezvous(rendezvous) => self.try_meet(rendezvous),
+                Flavour::Timer(timer) => timer.try_recv(),
+                // Relaxed: nothing is read through it.
+                Flavour::Never(closed) if closed.load(Ordering::Relaxed) => {
+                    Err(TryRecvError::Disconnected)
+                }
+                Flavour::Never(_) => Err(TryRecvError::Empty),
+            },
+            result => result,
+        }
+    }
+
+    #[inline]
+    pub(super) fn try_recv_sole(&self, key: &mut Key) -> Result<T, TryRecvError> {
+        self.popped(self.queue.pop_sole(key))
+    }
+
+    /// Tells a sender of the place that was made.
+    #[inline]
+    pub(super) fn popped<V>(&self, result: Result<V, PopError>) -> Result<V, TryRecvError> {
+        match result {
             Ok(message) => {
                 self.senders_waiting.notify_one_fenced();
                 Ok(message)
@@ -114,47 +152,172 @@ impl<T> Shared<T> {
         }
     }
 
-    pub(crate) fn poll_recv(
-        &self,
-        waiter: Pin<&Waiter<'_>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<T, RecvError>> {
-        let attempt = || match self.try_recv() {
-            Ok(message) => Poll::Ready(Ok(message)),
-            Err(TryRecvError::Disconnected) => Poll::Ready(Err(RecvError)),
-            Err(TryRecvError::Empty) => Poll::Pending,
-        };
-        let mut result = attempt();
-        if result.is_pending() {
-            waiter.register(cx.waker());
-            result = attempt();
-            if result.is_pending() {
-                self.before_receiver_sleeps();
+    /// A select that waits to send has no message yet: it makes one when somebody begins to receive,
+    /// so whoever only looks has to wait for it a moment.
+    fn try_meet(&self, rendezvous: &Rendezvous<T>) -> Result<T, TryRecvError> {
+        let mut result = rendezvous.try_recv();
+        if result.is_err() && self.senders_waiting.len() > 0 {
+            let waiter = pin!(Waiter::new(&self.receivers_waiting));
+            waiter.as_ref().register(Waker::noop());
+            let mut backoff = Backoff::new();
+            for _ in 0..MEET_SPINS_MAX {
+                self.senders_waiting.notify_one();
+                result = rendezvous.try_recv();
+                let over = !matches!(result, Err(TryRecvError::Empty));
+                if over || self.senders_waiting.len() == 0 {
+                    break;
+                }
+                backoff.snooze();
             }
-        }
-        if result.is_ready() && waiter.finish() == Finished::Waited && self.has_message() {
-            self.receivers_waiting().notify_one();
+            if result.is_ok() {
+                let _: Finished = waiter.as_ref().finish();
+            }
         }
         result
     }
 
-    /// Tells whoever makes the message that somebody waits for it.
-    pub(crate) fn before_receiver_sleeps(&self) {
-        match &self.flavour {
-            Flavour::Queue(_) | Flavour::Never(_) => {}
-            // A select that waits to send finds a receiver now.
-            Flavour::Rendezvous(_) => self.senders_waiting.notify_one(),
-            Flavour::Timer(timer) => timer.set_alarm(),
+    /// Sends what fits of `messages`, which may be less than all.
+    pub(super) fn try_send_batch(
+        &self,
+        messages: &mut Front<'_, T>,
+    ) -> Result<(), TrySendError<()>> {
+        if let Flavour::Rendezvous(rendezvous) = &self.flavour {
+            while messages.left() > 0 {
+                let sent = rendezvous.try_send(messages.take(), &self.receivers_waiting);
+                sent.map_err(|error| match error {
+                    TrySendError::Full(message) => {
+                        messages.put_back(message);
+                        TrySendError::Full(())
+                    }
+                    TrySendError::Disconnected(message) => {
+                        messages.put_back(message);
+                        TrySendError::Disconnected(())
+                    }
+                })?;
+            }
+            return Ok(());
+        }
+        let before = messages.left();
+        let result = self.queue.push_batch(messages);
+        self.pushed_batch(before - messages.left(), result)
+    }
+
+    pub(super) fn try_send_batch_sole(
+        &self,
+        key: &mut Key,
+        messages: &mut Front<'_, T>,
+    ) -> Result<(), TrySendError<()>> {
+        let before = messages.left();
+        let result = self.queue.push_batch_sole(key, messages);
+        self.pushed_batch(before - messages.left(), result)
+    }
+
+    /// Tells as many receivers as there are new messages.
+    fn pushed_batch(
+        &self,
+        n: usize,
+        result: Result<(), PushError<()>>,
+    ) -> Result<(), TrySendError<()>> {
+        notify(&self.receivers_waiting, n);
+        match result {
+            Ok(()) => Ok(()),
+            Err(PushError::Full(())) => Err(TrySendError::Full(())),
+            Err(PushError::Closed(())) => Err(TrySendError::Disconnected(())),
         }
     }
 
-    /// Whether a receive would find a message.
-    pub(crate) fn has_message(&self) -> bool {
+    /// Receives up to `max` messages that are there, at the end of `messages`; says how many.
+    pub(super) fn try_recv_batch(
+        &self,
+        messages: &mut Vec<T>,
+        max: usize,
+    ) -> Result<usize, TryRecvError> {
         match &self.flavour {
-            Flavour::Queue(queue) => !queue.is_empty(),
-            Flavour::Rendezvous(rendezvous) => rendezvous.has_message(),
-            Flavour::Timer(timer) => timer.has_message(),
-            Flavour::Never(_) => false,
+            Flavour::Queue => {
+                drain(max, |left| self.popped_batch(self.queue.pop_batch(messages, left)))
+            }
+            _ => drain(max, |_| {
+                messages.push(self.try_recv()?);
+                Ok(1)
+            }),
+        }
+    }
+
+    pub(super) fn try_recv_batch_sole(
+        &self,
+        key: &mut Key,
+        messages: &mut Vec<T>,
+        max: usize,
+    ) -> Result<usize, TryRecvError> {
+        drain(max, |left| self.popped_batch(self.queue.pop_batch_sole(key, messages, left)))
+    }
+
+    /// Tells as many senders as places were made.
+    fn popped_batch(&self, result: Result<usize, PopError>) -> Result<usize, TryRecvError> {
+        match result {
+            Ok(n) => {
+                notify(&self.senders_waiting, n);
+                Ok(n)
+            }
+            Err(PopError::Empty) => Err(TryRecvError::Empty),
+            Err(PopError::Closed) => Err(TryRecvError::Disconnected),
+        }
+    }
+
+    // Waiting.
+
+    /// Makes attempts until one is ready; between two of them, somebody on the other side has done
+    /// something.
+    #[inline]
+    pub(super) fn poll<R>(
+        &self,
+        side: Side,
+        waiter: Pin<&Waiter<'_>>,
+        cx: &mut Context<'_>,
+        mut attempt: impl FnMut() -> Poll<R>,
+    ) -> Poll<R> {
+        let mut result = attempt();
+        if result.is_pending() {
+            waiter.register(cx.waker());
+            result = attempt();
+            if result.is_pending() && side == Side::Receivers {
+                self.before_receiver_sleeps();
+            }
+        }
+        if result.is_ready() && waiter.finish() == Finished::Waited && self.has_more(side) {
+            self.waiting(side).notify_one();
+        }
+        result
+    }
+
+    /// [`poll`](Self::poll) on the current strand, which spins a little first if that has paid
+    /// lately; `None` if `deadline` passes first.
+    pub(super) fn wait<R>(
+        &self,
+        side: Side,
+        deadline: Option<Instant>,
+        mut attempt: impl FnMut() -> Poll<R>,
+    ) -> Option<R> {
+        if let Some(result) = strand::spin(deadline, &mut attempt) {
+            return Some(result);
+        }
+        let waiter = pin!(Waiter::new(self.waiting(side)));
+        strand::wait(deadline, |cx| self.poll(side, waiter.as_ref(), cx, &mut attempt))
+    }
+
+    /// [`poll`](Self::poll) in a task.
+    pub(super) async fn suspend<R>(&self, side: Side, mut attempt: impl FnMut() -> Poll<R>) -> R {
+        if let Poll::Ready(result) = attempt() {
+            return result;
+        }
+        let waiter = pin!(Waiter::new(self.waiting(side)));
+        poll_fn(|cx| self.poll(side, waiter.as_ref(), cx, &mut attempt)).await
+    }
+
+    fn waiting(&self, side: Side) -> &WaitList {
+        match side {
+            Side::Senders => &self.senders_waiting,
+            Side::Receivers => self.receivers_waiting(),
         }
     }
 
@@ -167,6 +330,16 @@ impl<T> Shared<T> {
         }
     }
 
+    /// Tells whoever makes the message that somebody waits for it.
+    pub(crate) fn before_receiver_sleeps(&self) {
+        match &self.flavour {
+            Flavour::Queue | Flavour::Never(_) => {}
+            // Who waits to send without having left a message finds a receiver now.
+            Flavour::Rendezvous(_) => self.senders_waiting.notify_one(),
+            Flavour::Timer(timer) => timer.set_alarm(),
+        }
+    }
+
     pub(crate) fn is_rendezvous(&self) -> bool {
         matches!(self.flavour, Flavour::Rendezvous(_))
     }
@@ -176,10 +349,61 @@ impl<T> Shared<T> {
         matches!(self.flavour, Flavour::Never(_))
     }
 
+    /// Whether another one of `side` would find what it waits for.
+    fn has_more(&self, side: Side) -> bool {
+        match side {
+            Side::Senders => !self.queue.is_full(),
+            Side::Receivers => self.has_message(),
+        }
+    }
+
+    /// Whether a receive would find a message.
+    pub(super) fn has_message(&self) -> bool {
+        match &self.flavour {
+            Flavour::Queue => !self.queue.is_empty(),
+            Flavour::Rendezvous(rendezvous) => rendezvous.has_message(),
+            Flavour::Timer(timer) => timer.has_message(),
+            Flavour::Never(_) => false,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match &self.flavour {
+            Flavour::Timer(timer) => usize::from(timer.has_message()),
+            _ => self.queue.len(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        match &self.flavour {
+            Flavour::Timer(timer) => !timer.has_message(),
+            _ => self.queue.is_empty(),
+        }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        match &self.flavour {
+            Flavour::Timer(timer) => timer.has_message(),
+            _ => self.queue.is_full(),
+        }
+    }
+
+    pub(super) fn capacity(&self) -> Option<usize> {
+        match &self.flavour {
+            Flavour::Timer(_) => Some(1),
+            _ => self.queue.capacity(),
+        }
+    }
+
+    // Ends.
+
     /// Forbids later sends and wakes everybody who waits.
-    pub(crate) fn close(&self) -> Close {
+    pub(super) fn close(&self) -> Close {
+        if self.is_closed() {
+            return Close::AlreadyClosed;
+        }
         let closed = match &self.flavour {
-            Flavour::Queue(queue) => queue.close(),
+            Flavour::Queue => self.queue.close(),
             Flavour::Rendezvous(rendezvous) => rendezvous.close(),
             Flavour::Timer(timer) => timer.close(),
             // Relaxed: the wait lists' fences order it.
@@ -197,59 +421,34 @@ impl<T> Shared<T> {
 
     /// The last sender is gone.
     #[cold]
-    pub(crate) fn senders_gone(&self) {
+    pub(super) fn senders_gone(&self) {
         let _: Close = self.close();
     }
 
-    /// The last receiver is gone: nobody can receive what is queued.
+    /// The last of many receivers is gone: nobody can receive what is queued.
     #[cold]
-    pub(crate) fn receivers_gone(&self) {
+    pub(super) fn receivers_gone(&self) {
         let _: Close = self.close();
         match &self.flavour {
-            Flavour::Queue(queue) => while queue.pop().is_ok() {},
+            Flavour::Queue => while self.queue.pop().is_ok() {},
             Flavour::Rendezvous(rendezvous) => rendezvous.discard(),
             Flavour::Timer(_) | Flavour::Never(_) => {}
         }
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
+    /// The only receiver is gone.
+    #[cold]
+    pub(super) fn receiver_gone(&self, key: &mut Key) {
+        let _: Close = self.close();
+        while self.queue.pop_sole(key).is_ok() {}
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
         match &self.flavour {
-            Flavour::Queue(queue) => queue.is_closed(),
+            Flavour::Queue => self.queue.is_closed(),
             Flavour::Rendezvous(rendezvous) => rendezvous.is_closed(),
             Flavour::Timer(timer) => timer.is_closed(),
             Flavour::Never(closed) => closed.load(Ordering::Relaxed),
-        }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        match &self.flavour {
-            Flavour::Queue(queue) => queue.len(),
-            Flavour::Timer(timer) => usize::from(timer.has_message()),
-            Flavour::Rendezvous(_) | Flavour::Never(_) => 0,
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        match &self.flavour {
-            Flavour::Queue(queue) => queue.is_empty(),
-            Flavour::Timer(timer) => !timer.has_message(),
-            Flavour::Rendezvous(_) | Flavour::Never(_) => true,
-        }
-    }
-
-    pub(crate) fn is_full(&self) -> bool {
-        match &self.flavour {
-            Flavour::Queue(queue) => queue.is_full(),
-            Flavour::Timer(timer) => timer.has_message(),
-            Flavour::Rendezvous(_) | Flavour::Never(_) => true,
-        }
-    }
-
-    pub(crate) fn capacity(&self) -> Option<usize> {
-        match &self.flavour {
-            Flavour::Queue(queue) => queue.capacity(),
-            Flavour::Timer(_) => Some(1),
-            Flavour::Rendezvous(_) | Flavour::Never(_) => Some(0),
         }
     }
 
@@ -258,15 +457,26 @@ impl<T> Shared<T> {
     /// # Panics
     ///
     /// Aborts the process at [`HANDLES_MAX`], before the count could overflow.
-    pub(crate) fn add_handle(side: &AtomicUsize) {
+    pub(super) fn add_handle(side: &AtomicUsize) {
         // Relaxed: the new handle is made from an existing one.
         if side.fetch_add(1, Ordering::Relaxed) >= HANDLES_MAX {
             std::process::abort();
         }
     }
 
+    /// Counts one more handle of a side, unless all of them are gone.
+    pub(super) fn revive_handle(side: &AtomicUsize) -> Revived {
+        // Relaxed: as in `add_handle`, where there is one.
+        let raised = side.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| match count {
+            0 => None,
+            HANDLES_MAX.. => std::process::abort(),
+            count => Some(count + 1),
+        });
+        if raised.is_ok() { Revived::Yes } else { Revived::No }
+    }
+
     /// Counts one handle less; says whether it was the last.
-    pub(crate) fn remove_handle(side: &AtomicUsize) -> LastHandle {
+    pub(super) fn remove_handle(side: &AtomicUsize) -> LastHandle {
         // AcqRel: what was done through any handle comes before the close by the last one.
         match side.fetch_sub(1, Ordering::AcqRel) {
             1 => LastHandle::Yes,
@@ -275,93 +485,60 @@ impl<T> Shared<T> {
     }
 }
 
-impl<'a, T> Sending<'a, T> {
-    pub(crate) fn new(shared: &'a Shared<T>, message: T) -> Self {
-        Self { shared, message: Some(message), offer: None }
-    }
-
-    /// Sends the message. After it was ready, it is not to be polled again.
-    pub(crate) fn poll(
-        &mut self,
-        waiter: Pin<&Waiter<'_>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), SendError<T>>> {
-        match &self.shared.flavour {
-            Flavour::Queue(queue) => {
-                let mut result = self.attempt();
-                if result.is_pending() {
-                    waiter.register(cx.waker());
-                    result = self.attempt();
-                }
-                if result.is_ready() && waiter.finish() == Finished::Waited && !queue.is_full() {
-                    self.shared.senders_waiting.notify_one();
-                }
-                result
-            }
-            Flavour::Rendezvous(rendezvous) => self.poll_offer(rendezvous, cx),
-            Flavour::Timer(_) | Flavour::Never(_) => self.attempt(),
+/// Wakes one waiter for each of `n` things that there are to take.
+fn notify(waiting: &WaitList, n: usize) {
+    for _ in 0..n {
+        if waiting.len() == 0 {
+            break;
         }
-    }
-
-    fn attempt(&mut self) -> Poll<Result<(), SendError<T>>> {
-        let Some(message) = self.message.take() else {
-            unreachable!("polled after the message was sent")
-        };
-        match self.shared.try_send(message) {
-            Ok(()) => Poll::Ready(Ok(())),
-            Err(TrySendError::Disconnected(message)) => Poll::Ready(Err(SendError(message))),
-            Err(TrySendError::Full(message)) => {
-                self.message = Some(message);
-                Poll::Pending
-            }
-        }
-    }
-
-    fn poll_offer(
-        &mut self,
-        rendezvous: &Rendezvous<T>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), SendError<T>>> {
-        if let Some(message) = self.message.take() {
-            return match rendezvous.offer(message, cx.waker(), &self.shared.receivers_waiting) {
-                Offered::Delivered => Poll::Ready(Ok(())),
-                Offered::Closed(message) => Poll::Ready(Err(SendError(message))),
-                Offered::Waiting(id) => {
-                    self.offer = Some(id);
-                    Poll::Pending
-                }
-            };
-        }
-        let Some(id) = self.offer else { unreachable!("polled after the message was sent") };
-        let result = rendezvous.poll_offer(id, cx.waker()).map_err(SendError);
-        if result.is_ready() {
-            self.offer = None;
-        }
-        result
-    }
-
-    /// Gives up; `None` if the message has been received meanwhile.
-    pub(crate) fn take_back(&mut self) -> Option<T> {
-        match (&self.shared.flavour, self.offer.take()) {
-            (Flavour::Rendezvous(rendezvous), Some(id)) => rendezvous.withdraw(id),
-            _ => self.message.take(),
-        }
+        waiting.notify_one_fenced();
     }
 }
 
-impl<T> Drop for Sending<'_, T> {
-    fn drop(&mut self) {
-        drop(self.take_back());
+/// Calls `take` with how many are missing to `max` until there is no more; says how many there were.
+fn drain(
+    max: usize,
+    mut take: impl FnMut(usize) -> Result<usize, TryRecvError>,
+) -> Result<usize, TryRecvError> {
+    let mut taken = 0;
+    while taken < max {
+        match take(max - taken) {
+            Ok(n) => taken += n,
+            Err(error) if taken == 0 => return Err(error),
+            Err(_) => break,
+        }
+    }
+    Ok(taken)
+}
+
+/// The result of a receive: an empty channel is pending.
+#[inline]
+pub(super) fn received<V>(result: Result<V, TryRecvError>) -> Poll<Result<V, RecvError>> {
+    match result {
+        Ok(message) => Poll::Ready(Ok(message)),
+        Err(TryRecvError::Disconnected) => Poll::Ready(Err(RecvError)),
+        Err(TryRecvError::Empty) => Poll::Pending,
     }
 }
 
 /// Whether a side of the channel is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub(crate) enum LastHandle {
+pub(super) enum LastHandle {
+    Yes,
+    No,
+}
+
+/// Whether a side of the channel was still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Revived {
     Yes,
     No,
 }
 
 /// More handles than this can only be a leak of handles.
 const HANDLES_MAX: usize = usize::MAX / 2;
+
+/// How often a receive that does not wait looks for the message of a select that it has woken.
+const MEET_SPINS_MAX: u32 = if cfg!(any(moirai_loom, moirai_shuttle)) { 1 } else { 64 };

@@ -5,7 +5,7 @@ use std::task::{Context, Waker};
 
 use loom::thread;
 
-use crate::channel::bounded;
+use crate::channel::{bounded, rendezvous, spsc};
 
 #[test]
 fn a_full_channel_of_one_passes_two_messages() {
@@ -55,5 +55,68 @@ fn a_cancelled_receive_loses_no_message() {
         drop(cancelled);
         assert!(sending.join().unwrap().is_ok());
         assert_eq!(receiving.join().unwrap(), Ok(7));
+    });
+}
+
+/// A permit that ends while the channel is closed: the receiver sees its message, or the end.
+#[test]
+fn a_permit_races_close() {
+    for sends in [false, true] {
+        loom::model(move || {
+            let (sender, receiver) = bounded(1);
+            let receiving = thread::spawn(move || receiver.recv());
+            let permit = sender.reserve().unwrap();
+            sender.close();
+            if sends {
+                permit.send(7);
+                assert_eq!(receiving.join().unwrap(), Ok(7));
+            } else {
+                drop(permit);
+                assert!(receiving.join().unwrap().is_err());
+            }
+        });
+    }
+}
+
+/// A permit that is dropped gives its place to a sender that waits.
+#[test]
+fn a_dropped_permit_frees_a_waiting_sender() {
+    loom::model(|| {
+        let (sender, receiver) = bounded(1);
+        let permit = sender.reserve().unwrap();
+        let other = sender.clone();
+        let sending = thread::spawn(move || other.send(7));
+        drop(permit);
+        assert!(sending.join().unwrap().is_ok());
+        assert_eq!(receiver.try_recv(), Ok(7));
+    });
+}
+
+/// Two threads with an spsc channel of one: both sides wait.
+#[test]
+fn an_spsc_channel_of_one_passes_two_messages() {
+    loom::model(|| {
+        let (mut sender, mut receiver) = spsc::bounded(1);
+        let thread = thread::spawn(move || {
+            sender.send(1).unwrap();
+            sender.send(2).unwrap();
+        });
+        assert_eq!((receiver.recv(), receiver.recv()), (Ok(1), Ok(2)));
+        thread.join().unwrap();
+    });
+}
+
+/// A rendezvous with a receive that is cancelled while the message is handed to it: it is left to
+/// the next one.
+#[test]
+fn a_cancelled_rendezvous_leaves_its_message() {
+    loom::model(|| {
+        let (sender, receiver) = rendezvous();
+        let mut cancelled = Box::pin(receiver.recv_async());
+        assert!(cancelled.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let sending = thread::spawn(move || sender.send(7));
+        drop(cancelled);
+        assert_eq!(receiver.recv(), Ok(7));
+        assert!(sending.join().unwrap().is_ok());
     });
 }

@@ -112,3 +112,18 @@ fn the_length_races_push_and_pop() {
         });
     }
 }
+
+/// The list's end waits for a push that was announced before the close.
+#[test]
+fn a_reserved_push_races_close() {
+    loom::model(|| {
+        let list = used(2);
+        list.reserve().unwrap();
+        let other = Arc::clone(&list);
+        let sender = thread::spawn(move || other.push_reserved(Box::new(7)));
+        assert_eq!(list.close(), Close::Closed);
+        assert_eq!(pop(&list), 7);
+        sender.join().unwrap();
+        assert_eq!(list.pop().map(|value| *value), Err(PopError::Closed));
+    });
+}

@@ -9,5 +9,6 @@ mod list;
 mod oneshot;
 mod parker;
 mod ring;
+mod spsc;
 mod timer;
 mod waitlist;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use loom::thread;
 
+use crate::queue::front::Front;
 use crate::queue::ring::Ring;
 use crate::queue::{Close, PopError, PushError};
 
@@ -86,5 +87,66 @@ fn close_races_push() {
         let received = ring.pop().is_ok();
         assert!(ring.pop().is_err());
         assert_eq!(sender.join().unwrap(), received);
+    });
+}
+
+/// A reserved place is there when its message comes, whoever pushes meanwhile; the ring's end waits
+/// for it.
+#[test]
+fn a_reserved_place_races_push_and_close() {
+    loom::model(|| {
+        let ring = Arc::new(Ring::new(2));
+        ring.reserve().unwrap();
+        let pushing = thread::spawn({
+            let ring = Arc::clone(&ring);
+            move || {
+                usize::from(ring.push(Box::new(1)).is_ok())
+                    + usize::from(ring.push(Box::new(2)).is_ok())
+            }
+        });
+        let reserved = thread::spawn({
+            let ring = Arc::clone(&ring);
+            move || ring.push_reserved(Box::new(7))
+        });
+        let _ = ring.close();
+        // The end is not said before the reserved one is there.
+        let mut received = 0;
+        loop {
+            match ring.pop() {
+                Ok(_) => received += 1,
+                Err(PopError::Closed) => break,
+                Err(PopError::Empty) => thread::yield_now(),
+            }
+        }
+        reserved.join().unwrap();
+        assert_eq!(pushing.join().unwrap() + 1, received);
+    });
+}
+
+/// Batches of two sides meet at the end of a lap.
+#[test]
+fn batches_lap() {
+    loom::model(|| {
+        let ring = Arc::new(Ring::new(2));
+        push(&ring, 0);
+        assert_eq!(pop(&ring), 0);
+        let other = Arc::clone(&ring);
+        let sender = thread::spawn(move || {
+            let mut values = vec![Box::new(1), Box::new(2)];
+            let mut front = Front::new(&mut values);
+            while front.left() > 0 {
+                if other.push_batch(&mut front).is_err() {
+                    thread::yield_now();
+                }
+            }
+        });
+        let mut received = Vec::new();
+        while received.len() < 2 {
+            if ring.pop_batch(&mut received, 2).is_err() {
+                thread::yield_now();
+            }
+        }
+        assert_eq!(received, [Box::new(1), Box::new(2)]);
+        sender.join().unwrap();
     });
 }

@@ -49,7 +49,8 @@ use crate::backoff::Backoff;
 use crate::prim::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 use crate::prim::{UnsafeCell, fence_after_rmw};
 
-use super::{Close, PopError};
+use super::front::Front;
+use super::{Close, PopError, PushError};
 
 /// Positions in a lap: a block's slots, and at least one that belongs to nobody.
 const LAP: usize = if cfg!(moirai_loom) { 4 } else { 32 };
@@ -67,6 +68,8 @@ const FLAG: usize = 1;
 pub(crate) struct List<T> {
     head: CachePadded<Position<T>>,
     tail: CachePadded<Position<T>>,
+    /// Pushes that may still come after a close.
+    reserved: AtomicUsize,
     _values: PhantomData<T>,
 }
 
@@ -122,11 +125,23 @@ impl<T> List<T> {
                 block: AtomicPtr::new(ptr::null_mut()),
             })
         };
-        Self { head: position(), tail: position(), _values: PhantomData }
+        Self {
+            head: position(),
+            tail: position(),
+            reserved: AtomicUsize::new(0),
+            _values: PhantomData,
+        }
     }
 
     /// Appends `value`; gives it back if the list is closed.
+    #[inline]
     pub(crate) fn push(&self, value: T) -> Result<(), T> {
+        self.push_unless(FLAG, value)
+    }
+
+    /// Appends `value` unless `tail` has one of the flags in `refused`.
+    #[inline]
+    fn push_unless(&self, refused: usize, value: T) -> Result<(), T> {
         let mut backoff = Backoff::new();
         let mut spare = Spare(None);
         loop {
@@ -134,7 +149,7 @@ impl<T> List<T> {
             // index or, if the index has moved on, of a later one; then the exchange fails.
             let tail = self.tail.index.load(Ordering::Acquire);
             let block = self.tail.block.load(Ordering::Acquire);
-            if tail & FLAG != 0 {
+            if tail & refused != 0 {
                 return Err(value);
             }
             let offset = offset(tail);
@@ -163,23 +178,78 @@ impl<T> List<T> {
             }
             fence_after_rmw();
             if offset + 1 == Self::BLOCK {
-                let next = spare.0.take().unwrap_or_else(Block::new);
-                // Release: pairs with the Acquire in `next`: the block is initialised.
-                // SAFETY: as below; our slot is not ready yet, so the block is not freed.
-                unsafe { block.as_ref() }.next.store(next.as_ptr(), Ordering::Release);
-                self.tail.block.store(next.as_ptr(), Ordering::Release);
-                // Release: pairs with the Acquire load above. An addition: the list may have been
-                // closed meanwhile.
-                self.tail.index.fetch_add(Self::SKIP, Ordering::Release);
+                // SAFETY: our slot is not ready yet, so the block is not freed.
+                unsafe { self.append_block(block, &mut spare) };
             }
             // SAFETY: moving `tail` past this position gave us the slot. The block is alive: it is
             // freed after all its values were taken, ours included.
-            unsafe { Block::value(block, offset).with_mut(|place| (*place).write(value)) };
-            // Release: pairs with the Acquire load in `take`.
-            // SAFETY: as above; this is our last access.
-            unsafe { block.as_ref() }.ready[offset].store(1, Ordering::Release);
+            unsafe { Block::put(block, offset, value) };
             return Ok(());
         }
+    }
+
+    /// Appends all of `values`; an error says that the list was closed before the rest.
+    pub(crate) fn push_batch(&self, values: &mut Front<'_, T>) -> Result<(), PushError<()>> {
+        let mut backoff = Backoff::new();
+        let mut spare = Spare(None);
+        while values.left() > 0 {
+            // Acquire: as in `push`.
+            let tail = self.tail.index.load(Ordering::Acquire);
+            let block = self.tail.block.load(Ordering::Acquire);
+            if tail & FLAG != 0 {
+                return Err(PushError::Closed(()));
+            }
+            let offset = offset(tail);
+            if offset == Self::BLOCK {
+                backoff.snooze();
+                continue;
+            }
+            let n = values.left().min(Self::BLOCK - offset);
+            if offset + n == Self::BLOCK && spare.0.is_none() {
+                spare.0 = Some(Block::new());
+            }
+            let Some(block) = NonNull::new(block) else {
+                self.first_block(&mut spare);
+                continue;
+            };
+            // SeqCst: as in `push`.
+            let moved = self.tail.index.compare_exchange_weak(
+                tail,
+                tail.wrapping_add(n * STEP),
+                Ordering::SeqCst,
+                Ordering::Relaxed,
+            );
+            if moved.is_err() {
+                backoff.spin();
+                continue;
+            }
+            fence_after_rmw();
+            if offset + n == Self::BLOCK {
+                // SAFETY: our slots are not ready yet, so the block is not freed.
+                unsafe { self.append_block(block, &mut spare) };
+            }
+            for offset in offset..offset + n {
+                // SAFETY: as in `push`, for each of our slots.
+                unsafe { Block::put(block, offset, values.take()) };
+            }
+        }
+        Ok(())
+    }
+
+    /// Links and installs the block after `block`, for the thread that took its last position.
+    ///
+    /// # Safety
+    ///
+    /// `block` is not freed meanwhile.
+    unsafe fn append_block(&self, block: NonNull<Block<T>>, spare: &mut Spare<T>) {
+        let next = spare.0.take().unwrap_or_else(Block::new);
+        // Release: pairs with the Acquire in `wait_for_next`: the block is initialised.
+        // SAFETY: the caller says that it is alive.
+        unsafe { block.as_ref() }.next.store(next.as_ptr(), Ordering::Release);
+        self.tail.block.store(next.as_ptr(), Ordering::Release);
+        // Release: pairs with the Acquire loads of an index. An addition: the list may have been
+        // closed meanwhile.
+        self.tail.index.fetch_add(Self::SKIP, Ordering::Release);
     }
 
     /// Installs the block of the first lap, or leaves `spare` to its owner.
@@ -200,7 +270,36 @@ impl<T> List<T> {
         }
     }
 
+    /// Lets one value follow even after a close: by [`push_reserved`](Self::push_reserved), unless
+    /// [`unreserve`](Self::unreserve) comes.
+    pub(crate) fn reserve(&self) -> Result<(), PushError<()>> {
+        // SeqCst: one order with `close` and with `nothing_at`, which reads it after `tail`.
+        self.reserved.fetch_add(1, Ordering::SeqCst);
+        fence_after_rmw();
+        if self.is_closed() {
+            self.unreserve();
+            return Err(PushError::Closed(()));
+        }
+        Ok(())
+    }
+
+    /// Appends a value that was announced by [`reserve`](Self::reserve).
+    pub(crate) fn push_reserved(&self, value: T) {
+        if self.push_unless(0, value).is_err() {
+            unreachable!("nothing was refused");
+        }
+        self.unreserve();
+    }
+
+    /// Gives up what [`reserve`](Self::reserve) has announced.
+    pub(crate) fn unreserve(&self) {
+        // SeqCst: after the value, if there is one, in the order of `nothing_at`.
+        self.reserved.fetch_sub(1, Ordering::SeqCst);
+        fence_after_rmw();
+    }
+
     /// Takes the oldest value.
+    #[inline]
     pub(crate) fn pop(&self) -> Result<T, PopError> {
         let mut backoff = Backoff::new();
         loop {
@@ -214,12 +313,9 @@ impl<T> List<T> {
             }
             let mut next = head.wrapping_add(STEP);
             if head & FLAG == 0 {
-                // SeqCst: one order with the exchange in `push`.
-                let tail = self.tail.index.load(Ordering::SeqCst);
-                if head / STEP == tail / STEP {
-                    let closed = tail & FLAG != 0;
-                    return Err(if closed { PopError::Closed } else { PopError::Empty });
-                }
+                self.nothing_at(head)?;
+                // Acquire: as for `head`; only its lap matters.
+                let tail = self.tail.index.load(Ordering::Acquire);
                 if lap(head) != lap(tail) {
                     next |= FLAG;
                 }
@@ -246,15 +342,120 @@ impl<T> List<T> {
             }
             // SAFETY: moving `head` past this position gave us the slot, once.
             let value = unsafe { Block::take(block, offset) };
-            // AcqRel: Release for our accesses to the block, Acquire for those of the others.
-            // SAFETY: not freed, as above.
-            let taken = unsafe { block.as_ref() }.taken.fetch_add(1, Ordering::AcqRel) + 1;
-            if taken == Self::BLOCK {
-                // SAFETY: all values are taken, hence all senders are done with the block too, and
-                // `head` and `tail` have left it.
-                unsafe { Block::free(block) };
-            }
+            // SAFETY: the block is alive, and this is our last access.
+            unsafe { Block::taken(block, 1) };
             return Ok(value);
+        }
+    }
+
+    /// [`pop`](Self::pop), without a read-modify-write: nobody waits for room in a list, so nobody
+    /// needs to be told.
+    ///
+    /// # Safety
+    ///
+    /// No other thread pops meanwhile.
+    #[inline]
+    pub(crate) unsafe fn pop_sole(&self) -> Result<T, PopError> {
+        // Relaxed: nobody else moves it.
+        let head = self.head.index.load(Ordering::Relaxed);
+        let offset = offset(head);
+        let mut backoff = Backoff::new();
+        let block = loop {
+            // Acquire: pairs with the Release in `first_block`.
+            let block = NonNull::new(self.head.block.load(Ordering::Acquire));
+            let ready = |block: NonNull<Block<T>>| {
+                // SAFETY: the block that `head` stands in is freed by the pops only.
+                let block = unsafe { block.as_ref() };
+                // Acquire: pairs with the Release in `put`.
+                block.ready[offset].load(Ordering::Acquire)
+            };
+            match block {
+                Some(block) if ready(block) != 0 => break block,
+                _ => self.nothing_at(head)?,
+            }
+            backoff.snooze();
+        };
+        // SAFETY: it is ready, and we move `head` past it below, so that it is read once.
+        let value = unsafe { Block::take(block, offset) };
+        if offset + 1 == Self::BLOCK {
+            // SAFETY: our slot does not count as taken yet, so the block is not freed.
+            unsafe { self.leave_block(block, head.wrapping_add(STEP)) };
+        } else {
+            // Release: pairs with the Acquire loads of an index.
+            self.head.index.store(head.wrapping_add(STEP), Ordering::Release);
+        }
+        // SAFETY: the block is alive, and this is our last access.
+        unsafe { Block::taken_sole(block, offset) };
+        Ok(value)
+    }
+
+    /// Says why nothing is at `head`, if that is so.
+    #[inline]
+    fn nothing_at(&self, head: usize) -> Result<(), PopError> {
+        // SeqCst: one order with the exchange in `push`.
+        let tail = self.tail.index.load(Ordering::SeqCst);
+        if head / STEP != tail / STEP {
+            return Ok(());
+        }
+        // SeqCst, in this order: what was reserved is appended before it counts as such no more.
+        if tail & FLAG == 0 || self.reserved.load(Ordering::SeqCst) != 0 {
+            return Err(PopError::Empty);
+        }
+        if self.tail.index.load(Ordering::SeqCst) == tail { Err(PopError::Closed) } else { Ok(()) }
+    }
+
+    /// Takes up to `max` values, at the end of `values`; says how many. They are of one block.
+    pub(crate) fn pop_batch(&self, values: &mut Vec<T>, max: usize) -> Result<usize, PopError> {
+        let mut backoff = Backoff::new();
+        loop {
+            // Acquire: as in `pop`.
+            let head = self.head.index.load(Ordering::Acquire);
+            let block = self.head.block.load(Ordering::Acquire);
+            let first = offset(head);
+            if first == Self::BLOCK {
+                backoff.snooze();
+                continue;
+            }
+            // SeqCst: one order with the exchange in `push`.
+            let tail = self.tail.index.load(Ordering::SeqCst);
+            let (end, later) = match lap(head) == lap(tail) {
+                true => (offset(tail), 0),
+                false => (Self::BLOCK, FLAG),
+            };
+            if end <= first {
+                self.nothing_at(head)?;
+                continue;
+            }
+            let Some(block) = NonNull::new(block) else {
+                backoff.snooze();
+                continue;
+            };
+            let n = max.min(end - first);
+            values.reserve(n);
+            let next = head.wrapping_add(n * STEP) | later;
+            // SeqCst: as in `pop`.
+            let moved = self.head.index.compare_exchange_weak(
+                head,
+                next,
+                Ordering::SeqCst,
+                Ordering::Relaxed,
+            );
+            if moved.is_err() {
+                backoff.spin();
+                continue;
+            }
+            if first + n == Self::BLOCK {
+                // SAFETY: our slots are not taken yet, so the block is not freed.
+                unsafe { self.leave_block(block, next) };
+            }
+            for offset in first..first + n {
+                // SAFETY: moving `head` past these positions gave us their slots, once. The push
+                // does not allocate, so it does not panic.
+                values.push(unsafe { Block::take(block, offset) });
+            }
+            // SAFETY: the block is alive, and this is our last access.
+            unsafe { Block::taken(block, n) };
+            return Ok(n);
         }
     }
 
@@ -280,6 +481,7 @@ impl<T> List<T> {
     pub(crate) fn close(&self) -> Close {
         // SeqCst: one order with the exchange in `push`.
         let before = self.tail.index.fetch_or(FLAG, Ordering::SeqCst);
+        fence_after_rmw();
         if before & FLAG == 0 { Close::Closed } else { Close::AlreadyClosed }
     }
 
@@ -374,6 +576,20 @@ impl<T> Block<T> {
         unsafe { Self::place(block, offset).as_ref() }
     }
 
+    /// Moves a value into a slot, for the receiver to take. The last access to the block.
+    ///
+    /// # Safety
+    ///
+    /// As `value`; `tail` was moved past the slot by the caller.
+    #[inline]
+    unsafe fn put(block: NonNull<Self>, offset: usize, value: T) {
+        // SAFETY: who moves `tail` past a slot writes it, once.
+        unsafe { Self::value(block, offset).with_mut(|place| (*place).write(value)) };
+        // Release: pairs with the Acquire load in `take`.
+        // SAFETY: not freed before the value was taken.
+        unsafe { block.as_ref() }.ready[offset].store(1, Ordering::Release);
+    }
+
     /// Moves the value out of a slot, waiting until its sender has written it.
     ///
     /// # Safety
@@ -389,6 +605,40 @@ impl<T> Block<T> {
         }
         // SAFETY: ready, so the value is there; who moves `head` past a slot reads it, once.
         unsafe { Self::value(block, offset).with(|place| (*place).assume_init_read()) }
+    }
+
+    /// Counts `n` values that were taken; the last ones free the block.
+    ///
+    /// # Safety
+    ///
+    /// `block` came from `new`; the caller has taken them and uses the block no more.
+    #[inline]
+    unsafe fn taken(block: NonNull<Self>, n: usize) {
+        // AcqRel: Release for our accesses to the block, Acquire for those of the others.
+        // SAFETY: not freed before the last value was counted.
+        let before = unsafe { block.as_ref() }.taken.fetch_add(n, Ordering::AcqRel);
+        if before + n == List::<T>::BLOCK {
+            // SAFETY: all values are taken, hence all senders are done with the block too, and
+            // `head` and `tail` have left it.
+            unsafe { Self::free(block) };
+        }
+    }
+
+    /// [`taken`](Self::taken) for the value at `offset`, where one thread takes them all in turn.
+    ///
+    /// # Safety
+    ///
+    /// As `taken`; nobody else takes.
+    #[inline]
+    unsafe fn taken_sole(block: NonNull<Self>, offset: usize) {
+        if offset + 1 == List::<T>::BLOCK {
+            // SAFETY: as in `taken`.
+            unsafe { Self::free(block) };
+        } else {
+            // Relaxed: read by this thread, or after it has handed the list on.
+            // SAFETY: not freed before the last value.
+            unsafe { block.as_ref() }.taken.store(offset + 1, Ordering::Relaxed);
+        }
     }
 
     /// The block after this one, whose sender is about to link it.
@@ -501,6 +751,40 @@ mod tests {
             assert_eq!(list.pop(), Ok(i));
         }
         assert_eq!(list.pop(), Err(PopError::Closed));
+    }
+
+    #[test]
+    fn a_closed_list_waits_for_what_was_reserved() {
+        let list = List::new();
+        list.reserve().unwrap();
+        list.reserve().unwrap();
+        assert_eq!(list.close(), Close::Closed);
+        assert_eq!(list.pop(), Err(PopError::Empty));
+        list.push_reserved(1);
+        assert_eq!((list.pop(), list.pop()), (Ok(1), Err(PopError::Empty)));
+        list.unreserve();
+        assert_eq!(list.pop(), Err(PopError::Closed));
+        assert_eq!(list.reserve(), Err(PushError::Closed(())));
+    }
+
+    #[test]
+    fn one_receiver_and_batches_free_every_block() {
+        let value = Arc::new(());
+        let list = List::new();
+        let mut taken = Vec::new();
+        for round in 0..40 {
+            let mut values = vec![Arc::clone(&value); 20 + round];
+            list.push_batch(&mut Front::new(&mut values)).unwrap();
+            assert!(values.is_empty());
+            for _ in 0..10 {
+                // SAFETY: one thread.
+                drop(unsafe { list.pop_sole() }.unwrap());
+            }
+            list.pop_batch(&mut taken, 5).unwrap();
+            taken.clear();
+        }
+        drop(list);
+        assert_eq!(Arc::strong_count(&value), 1);
     }
 
     #[test]

@@ -4,17 +4,38 @@
 //! |---|---|---|---|
 //! | [`ring`] | fixed | many and many | a compare-exchange each to push and to pop |
 //! | [`list`] | none | many and many | a compare-exchange to push, two read-modify-writes to pop |
+//! | [`list`] | none | many and one | a compare-exchange to push |
+//! | [`spsc`] | fixed | one and one | a compare-exchange to push, a swap to pop |
 //!
 //! Every queue has the same few operations. A push moves the queue's tail and a pop its head by a
-//! SeqCst exchange followed by a full fence, so whoever then looks for waiters needs no fence of its
-//! own, and "empty" and "full" are decided by head and tail alone: a value that is still being
-//! written counts as there.
+//! SeqCst read-modify-write followed by a full fence, so whoever then looks for waiters needs no
+//! fence of its own, and "empty" and "full" are decided by head and tail alone: a value that is still
+//! being written counts as there.
+//!
+//! **One end alone.** What only one thread at a time may do is faster. The right to do it is a
+//! [`Key`]: there is one for each side of a queue that has it, the operations borrow it exclusively,
+//! and those for many are refused.
 
+#![allow(
+    unsafe_code,
+    reason = "calls what only one thread may do, with its key; model: src/model/spsc.rs"
+)]
+
+pub(crate) mod front;
 pub(crate) mod list;
 pub(crate) mod ring;
+pub(crate) mod spsc;
 
+use std::fmt;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::ops::{Deref, DerefMut};
+
+use crate::prim::Counter;
+
+use front::Front;
 use list::List;
 use ring::Ring;
+use spsc::Spsc;
 
 /// Why a push did not happen; the value comes back.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,70 +68,403 @@ impl From<Close> for bool {
 
 /// One of the queues, chosen when the channel is made.
 #[derive(Debug)]
-pub(crate) enum Queue<T> {
+pub(crate) struct Queue<T> {
+    kind: Kind<T>,
+    /// Whose key may push alone; 0: everybody may push.
+    producer: u64,
+    /// Whose key may pop alone; 0: everybody may pop.
+    consumer: u64,
+}
+
+#[derive(Debug)]
+enum Kind<T> {
     Ring(Ring<T>),
     List(List<T>),
+    Spsc(Spsc<T>),
+    /// Holds nothing and has no room; the channel does everything.
+    Nothing,
+}
+
+/// The right to be alone on one side of one queue.
+#[derive(Debug)]
+pub(crate) struct Key(u64);
+
+/// Keys that were given out; 0 is nobody's.
+static KEYS: Counter = Counter::new(1);
+
+impl Key {
+    fn new() -> Self {
+        Self(KEYS.take(1))
+    }
 }
 
 impl<T> Queue<T> {
+    fn for_many(kind: Kind<T>) -> Self {
+        Self { kind, producer: 0, consumer: 0 }
+    }
+
+    fn for_one_consumer(kind: Kind<T>) -> (Self, Key) {
+        let consumer = Key::new();
+        (Self { kind, producer: 0, consumer: consumer.0 }, consumer)
+    }
+
+    /// A queue for many on both sides.
+    pub(crate) fn bounded(capacity: usize) -> Self {
+        Self::for_many(Kind::Ring(Ring::new(capacity)))
+    }
+
+    /// A queue for many on both sides.
+    pub(crate) fn unbounded() -> Self {
+        Self::for_many(Kind::List(List::new()))
+    }
+
+    /// No queue at all.
+    pub(crate) fn nothing() -> Self {
+        Self::for_many(Kind::Nothing)
+    }
+
+    /// A queue with one consumer, and its key.
+    pub(crate) fn mpsc_bounded(capacity: usize) -> (Self, Key) {
+        Self::for_one_consumer(Kind::Ring(Ring::new(capacity)))
+    }
+
+    /// A queue with one consumer, and its key.
+    pub(crate) fn mpsc_unbounded() -> (Self, Key) {
+        Self::for_one_consumer(Kind::List(List::new()))
+    }
+
+    /// A queue with one producer and one consumer, and their keys in this order.
+    pub(crate) fn spsc_bounded(capacity: usize) -> (Self, Key, Key) {
+        Self::for_one_each(Kind::Spsc(Spsc::new(capacity)))
+    }
+
+    /// A queue with one producer and one consumer, and their keys in this order.
+    pub(crate) fn spsc_unbounded() -> (Self, Key, Key) {
+        Self::for_one_each(Kind::List(List::new()))
+    }
+
+    fn for_one_each(kind: Kind<T>) -> (Self, Key, Key) {
+        let (producer, consumer) = (Key::new(), Key::new());
+        (Self { kind, producer: producer.0, consumer: consumer.0 }, producer, consumer)
+    }
+
+    #[inline]
+    fn check_producer(&self, key: u64) {
+        assert!(self.producer == key, "another sender has this queue to itself");
+    }
+
+    #[inline]
+    fn check_consumer(&self, key: u64) {
+        assert!(self.consumer == key, "another receiver has this queue to itself");
+    }
+
     #[inline]
     pub(crate) fn push(&self, value: T) -> Result<(), PushError<T>> {
-        match self {
-            Self::Ring(ring) => ring.push(value),
-            Self::List(list) => list.push(value).map_err(PushError::Closed),
+        self.check_producer(0);
+        match &self.kind {
+            Kind::Ring(ring) => ring.push(value),
+            Kind::List(list) => list.push(value).map_err(PushError::Closed),
+            Kind::Spsc(_) | Kind::Nothing => Err(PushError::Full(value)),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn push_sole(&self, key: &mut Key, value: T) -> Result<(), PushError<T>> {
+        self.check_producer(key.0);
+        match &self.kind {
+            // SAFETY: the only key for this side, borrowed exclusively.
+            Kind::Spsc(ring) => unsafe { ring.push(value) },
+            Kind::Ring(ring) => ring.push(value),
+            Kind::List(list) => list.push(value).map_err(PushError::Closed),
+            Kind::Nothing => Err(PushError::Full(value)),
+        }
+    }
+
+    /// Pushes as many of `values` as there is room for.
+    pub(crate) fn push_batch(&self, values: &mut Front<'_, T>) -> Result<(), PushError<()>> {
+        self.check_producer(0);
+        match &self.kind {
+            Kind::Ring(ring) => ring.push_batch(values),
+            Kind::List(list) => list.push_batch(values),
+            Kind::Spsc(_) | Kind::Nothing => Err(PushError::Full(())),
+        }
+    }
+
+    /// Pushes as many of `values` as there is room for.
+    pub(crate) fn push_batch_sole(
+        &self,
+        key: &mut Key,
+        values: &mut Front<'_, T>,
+    ) -> Result<(), PushError<()>> {
+        self.check_producer(key.0);
+        match &self.kind {
+            // SAFETY: as in `push_sole`.
+            Kind::Spsc(ring) => unsafe { ring.push_batch(values) },
+            Kind::Ring(ring) => ring.push_batch(values),
+            Kind::List(list) => list.push_batch(values),
+            Kind::Nothing => Err(PushError::Full(())),
         }
     }
 
     #[inline]
     pub(crate) fn pop(&self) -> Result<T, PopError> {
-        match self {
-            Self::Ring(ring) => ring.pop(),
-            Self::List(list) => list.pop(),
+        self.check_consumer(0);
+        match &self.kind {
+            Kind::Ring(ring) => ring.pop(),
+            Kind::List(list) => list.pop(),
+            Kind::Spsc(_) | Kind::Nothing => Err(PopError::Empty),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn pop_sole(&self, key: &mut Key) -> Result<T, PopError> {
+        self.check_consumer(key.0);
+        match &self.kind {
+            // SAFETY: the only key for this side, borrowed exclusively.
+            Kind::Ring(ring) => unsafe { ring.pop_sole() },
+            // SAFETY: as above.
+            Kind::List(list) => unsafe { list.pop_sole() },
+            // SAFETY: as above.
+            Kind::Spsc(ring) => unsafe { ring.pop() },
+            Kind::Nothing => Err(PopError::Empty),
+        }
+    }
+
+    /// Takes up to `max` values, at the end of `values`; says how many.
+    pub(crate) fn pop_batch(&self, values: &mut Vec<T>, max: usize) -> Result<usize, PopError> {
+        self.check_consumer(0);
+        match &self.kind {
+            Kind::Ring(ring) => ring.pop_batch(values, max),
+            Kind::List(list) => list.pop_batch(values, max),
+            Kind::Spsc(_) | Kind::Nothing => Err(PopError::Empty),
+        }
+    }
+
+    /// Takes up to `max` values, at the end of `values`; says how many.
+    pub(crate) fn pop_batch_sole(
+        &self,
+        key: &mut Key,
+        values: &mut Vec<T>,
+        max: usize,
+    ) -> Result<usize, PopError> {
+        self.check_consumer(key.0);
+        match &self.kind {
+            Kind::Ring(ring) => ring.pop_batch(values, max),
+            Kind::List(list) => list.pop_batch(values, max),
+            // SAFETY: as in `pop_sole`.
+            Kind::Spsc(ring) => unsafe { ring.pop_batch(values, max) },
+            Kind::Nothing => Err(PopError::Empty),
+        }
+    }
+
+    /// Keeps a place for [`push_reserved`](Self::push_reserved) or
+    /// [`unreserve`](Self::unreserve), which is not yet closed then.
+    pub(crate) fn reserve(&self) -> Result<(), PushError<()>> {
+        self.check_producer(0);
+        match &self.kind {
+            Kind::Ring(ring) => ring.reserve(),
+            Kind::List(list) => list.reserve(),
+            Kind::Spsc(_) | Kind::Nothing => Err(PushError::Full(())),
+        }
+    }
+
+    /// Pushes into a reserved place, also after a close.
+    pub(crate) fn push_reserved(&self, value: T) {
+        match &self.kind {
+            Kind::Ring(ring) => ring.push_reserved(value),
+            Kind::List(list) => list.push_reserved(value),
+            Kind::Spsc(_) | Kind::Nothing => unreachable!("a place that nobody could reserve"),
+        }
+    }
+
+    /// Gives a reserved place back.
+    pub(crate) fn unreserve(&self) {
+        match &self.kind {
+            Kind::Ring(ring) => ring.unreserve(),
+            Kind::List(list) => list.unreserve(),
+            Kind::Spsc(_) | Kind::Nothing => unreachable!("a place that nobody could reserve"),
         }
     }
 
     /// Forbids every later push; what is queued can still be taken.
     pub(crate) fn close(&self) -> Close {
-        match self {
-            Self::Ring(ring) => ring.close(),
-            Self::List(list) => list.close(),
+        match &self.kind {
+            Kind::Ring(ring) => ring.close(),
+            Kind::List(list) => list.close(),
+            Kind::Spsc(ring) => ring.close(),
+            Kind::Nothing => Close::AlreadyClosed,
         }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        match self {
-            Self::Ring(ring) => ring.is_closed(),
-            Self::List(list) => list.is_closed(),
+        match &self.kind {
+            Kind::Ring(ring) => ring.is_closed(),
+            Kind::List(list) => list.is_closed(),
+            Kind::Spsc(ring) => ring.is_closed(),
+            Kind::Nothing => false,
         }
     }
 
     /// How many values are queued, including those that a sender is still writing.
     pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Ring(ring) => ring.len(),
-            Self::List(list) => list.len(),
+        match &self.kind {
+            Kind::Ring(ring) => ring.len(),
+            Kind::List(list) => list.len(),
+            Kind::Spsc(ring) => ring.len(),
+            Kind::Nothing => 0,
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        match self {
-            Self::Ring(ring) => ring.is_empty(),
-            Self::List(list) => list.is_empty(),
+        match &self.kind {
+            Kind::Ring(ring) => ring.is_empty(),
+            Kind::List(list) => list.is_empty(),
+            Kind::Spsc(ring) => ring.len() == 0,
+            Kind::Nothing => true,
         }
     }
 
+    /// Whether every place is taken or reserved.
     pub(crate) fn is_full(&self) -> bool {
-        match self {
-            Self::Ring(ring) => ring.is_full(),
-            Self::List(_) => false,
+        match &self.kind {
+            Kind::Ring(ring) => ring.is_full(),
+            Kind::List(_) => false,
+            Kind::Spsc(ring) => ring.len() == ring.capacity(),
+            Kind::Nothing => true,
         }
     }
 
     /// `None`: as many as the memory holds.
     pub(crate) fn capacity(&self) -> Option<usize> {
-        match self {
-            Self::Ring(ring) => Some(ring.capacity()),
-            Self::List(_) => None,
+        match &self.kind {
+            Kind::Ring(ring) => Some(ring.capacity()),
+            Kind::List(_) => None,
+            Kind::Spsc(ring) => Some(ring.capacity()),
+            Kind::Nothing => Some(0),
         }
+    }
+
+    /// Borrows the slot that the next push would fill.
+    ///
+    /// # Panics
+    ///
+    /// If this is not a bounded queue for one producer.
+    pub(crate) fn lend<'a>(&'a self, key: &'a mut Key) -> Result<FreeSlot<'a, T>, PushError<()>> {
+        self.check_producer(key.0);
+        let Kind::Spsc(ring) = &self.kind else { panic!("{NO_LOANS}") };
+        // SAFETY: the only key for this side, borrowed exclusively as long as the slot is.
+        let place = unsafe { ring.free_slot() }?;
+        // SAFETY: as above; a free slot is the sender's.
+        Ok(FreeSlot { ring, place: unsafe { &mut *place } })
+    }
+
+    /// Borrows the oldest value in its slot.
+    ///
+    /// # Panics
+    ///
+    /// If this is not a bounded queue for one producer.
+    pub(crate) fn peek<'a>(&'a self, key: &'a mut Key) -> Result<FilledSlot<'a, T>, PopError> {
+        self.check_consumer(key.0);
+        let Kind::Spsc(ring) = &self.kind else { panic!("{NO_LOANS}") };
+        // SAFETY: the only key for this side, borrowed exclusively as long as the slot is.
+        let place = unsafe { ring.filled_slot() }?;
+        // SAFETY: as above; a filled slot is the receiver's and holds a value.
+        Ok(FilledSlot { ring, value: unsafe { (*place).assume_init_mut() } })
+    }
+}
+
+const NO_LOANS: &str = "only a bounded spsc channel lends its places";
+
+/// A slot that its sender has not filled yet. Dropping it changes nothing.
+pub(crate) struct FreeSlot<'a, T> {
+    ring: &'a Spsc<T>,
+    place: &'a mut MaybeUninit<T>,
+}
+
+impl<T> FreeSlot<'_, T> {
+    /// Hands `value` to the receiver; gives it back if the ring was closed.
+    pub(crate) fn write(self, value: T) -> Result<(), T> {
+        self.place.write(value);
+        // SAFETY: the slot was borrowed by the only sender, and just filled.
+        if unsafe { self.ring.publish_slot() }.is_ok() {
+            return Ok(());
+        }
+        // SAFETY: not published, so the value is still the sender's.
+        Err(unsafe { self.place.assume_init_read() })
+    }
+}
+
+impl<U: Copy, const N: usize> FreeSlot<'_, [U; N]> {
+    /// Hands an array to the receiver that is made in the slot, element by element.
+    pub(crate) fn fill(self, mut element: impl FnMut(usize) -> U) -> Result<(), PushError<()>> {
+        let first = self.place.as_mut_ptr().cast::<U>();
+        for i in 0..N {
+            // SAFETY: `i` is within the array. What a panic leaves behind needs no drop.
+            unsafe { first.add(i).write(element(i)) };
+        }
+        // SAFETY: the slot was borrowed by the only sender, and just filled.
+        unsafe { self.ring.publish_slot() }
+    }
+}
+
+impl<T> fmt::Debug for FreeSlot<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FreeSlot").finish_non_exhaustive()
+    }
+}
+
+/// A value in its slot. Dropping it drops the value and frees the slot; a forgotten one leaves the
+/// value to the next receive.
+pub(crate) struct FilledSlot<'a, T> {
+    ring: &'a Spsc<T>,
+    value: &'a mut T,
+}
+
+impl<T> FilledSlot<'_, T> {
+    /// Leaves the value where it is.
+    pub(crate) fn keep(self) {
+        let _leaked = ManuallyDrop::new(self);
+    }
+
+    /// Moves the value out and frees the slot.
+    pub(crate) fn into_inner(self) -> T {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the slot is the receiver's, whose drop does not run any more.
+        let value = unsafe { std::ptr::read(&raw const *this.value) };
+        // SAFETY: the value was moved out.
+        unsafe { this.ring.release_slot() };
+        value
+    }
+}
+
+impl<T> Deref for FilledSlot<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.value
+    }
+}
+
+impl<T> DerefMut for FilledSlot<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.value
+    }
+}
+
+impl<T> Drop for FilledSlot<'_, T> {
+    fn drop(&mut self) {
+        /// Frees the slot also if the value's drop panics: it is not dropped twice.
+        struct Release<'a, T>(&'a Spsc<T>);
+
+        impl<T> Drop for Release<'_, T> {
+            fn drop(&mut self) {
+                // SAFETY: the value was dropped, or its drop has panicked.
+                unsafe { self.0.release_slot() };
+            }
+        }
+
+        let _release = Release(self.ring);
+        // SAFETY: the receiver's value, which nobody uses after this.
+        unsafe { std::ptr::drop_in_place(self.value) };
     }
 }

@@ -10,11 +10,13 @@
 //!   stamp == position + 1      full: the receiver that moves `head` past it reads
 //!   stamp == position + lap    free again, one lap later
 //!
-//!   tail, head:  | lap .............. | closed | index |      (only `tail` has the closed bit)
+//!   tail, head:  | lap ........ | reserved | closed | index |      (only `tail` has the middle two)
 //! ```
 //!
 //! One compare-exchange per operation, and none on the line of the other side unless the ring
-//! looks full or empty. The closed bit shares a word with `tail`, so no push can follow a close.
+//! looks full or empty. The closed bit and the number of reserved places share a word with `tail`:
+//! no push can follow a close, and none can take a place that somebody has reserved. While a place
+//! is reserved, a push also looks at `head`, and a closed ring is not at its end yet.
 //! A sender that stops between its two steps (position taken, stamp not yet written) makes
 //! receivers of that slot wait for it: they spin, then yield.
 //!
@@ -34,9 +36,15 @@ use crate::backoff::Backoff;
 use crate::prim::atomic::{AtomicUsize, Ordering};
 use crate::prim::{UnsafeCell, fence_after_rmw};
 
+use super::front::Front;
 use super::{Close, PopError, PushError};
 
-/// The largest capacity: positions keep at least this many bits for the lap.
+/// The most places that are reserved at once; whoever wants one more finds the ring full.
+pub(crate) const RESERVED_MAX: usize = (1 << RESERVED_BITS) - 1;
+
+const RESERVED_BITS: u32 = usize::BITS / 4;
+
+/// The largest capacity: positions keep a few bits for the lap.
 pub(crate) const CAPACITY_MAX: usize = 1 << (usize::BITS / 2 - 2);
 
 pub(crate) struct Ring<T> {
@@ -45,7 +53,7 @@ pub(crate) struct Ring<T> {
     slots: Box<[Slot<T>]>,
     /// The closed bit, just above the index; also one more than the largest index.
     closed_bit: usize,
-    /// What a lap adds to a position: twice the closed bit.
+    /// What a lap adds to a position.
     one_lap: usize,
 }
 
@@ -59,6 +67,15 @@ struct Slot<T> {
 unsafe impl<T: Send> Send for Ring<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Ring<T> {}
+
+/// Whether there is a place for one more.
+#[must_use]
+enum Room {
+    Yes,
+    No,
+    /// `tail` has moved on since.
+    Unknown,
+}
 
 impl<T> Ring<T> {
     /// A ring for `capacity` values, at least 1 and at most [`CAPACITY_MAX`].
@@ -76,18 +93,18 @@ impl<T> Ring<T> {
             tail: CachePadded::new(AtomicUsize::new(0)),
             slots,
             closed_bit,
-            one_lap: closed_bit * 2,
+            one_lap: closed_bit << (RESERVED_BITS + 1),
         }
     }
 
-    /// The position after `position`: the next index, or index 0 of the next lap.
+    /// The position `n` after `position`, at most a lap.
     #[inline]
-    fn after(&self, position: usize) -> usize {
-        let index = position & (self.closed_bit - 1);
-        if index + 1 < self.slots.len() {
-            position + 1
+    fn after(&self, position: usize, n: usize) -> usize {
+        let index = (position & (self.closed_bit - 1)) + n;
+        if index < self.slots.len() {
+            position + n
         } else {
-            (position & !(self.one_lap - 1)).wrapping_add(self.one_lap)
+            (position & !(self.one_lap - 1)).wrapping_add(self.one_lap) + index - self.slots.len()
         }
     }
 
@@ -96,32 +113,79 @@ impl<T> Ring<T> {
         &self.slots[position & (self.closed_bit - 1)]
     }
 
+    /// What a reserved place adds to `tail`.
+    fn one_reserved(&self) -> usize {
+        self.closed_bit * 2
+    }
+
+    fn reserved(&self, tail: usize) -> usize {
+        (tail & (self.one_lap - 1)) / self.one_reserved()
+    }
+
+    /// The bits of `tail` that belong to no position.
+    #[inline]
+    fn marks(&self, tail: usize) -> usize {
+        tail & (self.one_lap - self.closed_bit)
+    }
+
+    /// How many values lie between two positions, at most a lap apart.
+    fn between(&self, head: usize, tail: usize) -> usize {
+        let (first, last) = (head & (self.closed_bit - 1), tail & (self.closed_bit - 1));
+        if first < last {
+            last - first
+        } else if first > last || head != tail {
+            self.slots.len() - first + last
+        } else {
+            0
+        }
+    }
+
+    /// Whether the ring has a place that is neither taken nor reserved.
+    fn room(&self, tail: usize) -> Room {
+        // SeqCst: one order with the exchanges; an unchanged tail makes the two a snapshot.
+        let head = self.head.load(Ordering::SeqCst);
+        if self.tail.load(Ordering::SeqCst) != tail {
+            return Room::Unknown;
+        }
+        let used = self.between(head, tail - self.marks(tail)) + self.reserved(tail);
+        if used < self.slots.len() { Room::Yes } else { Room::No }
+    }
+
+    #[inline]
     pub(crate) fn push(&self, value: T) -> Result<(), PushError<T>> {
         let mut backoff = Backoff::new();
         // Relaxed: a guess, checked against the stamp and by the exchange.
         let mut tail = self.tail.load(Ordering::Relaxed);
         loop {
-            if tail & self.closed_bit != 0 {
-                return Err(PushError::Closed(value));
+            let marks = self.marks(tail);
+            if marks != 0 {
+                if tail & self.closed_bit != 0 {
+                    return Err(PushError::Closed(value));
+                }
+                match self.room(tail) {
+                    Room::Yes => {}
+                    Room::No => return Err(PushError::Full(value)),
+                    Room::Unknown => {
+                        tail = self.tail.load(Ordering::Relaxed);
+                        continue;
+                    }
+                }
             }
-            let slot = self.slot(tail);
+            let position = tail - marks;
+            let slot = self.slot(position);
             // Acquire: pairs with the Release store in `pop`.
             let stamp = slot.stamp.load(Ordering::Acquire);
-            if stamp == tail {
+            if stamp == position {
                 // SeqCst: one order with `close` and with the exchange in `pop`.
                 match self.tail.compare_exchange_weak(
                     tail,
-                    self.after(tail),
+                    self.after(position, 1) | marks,
                     Ordering::SeqCst,
                     Ordering::Relaxed,
                 ) {
                     Ok(_) => {
                         fence_after_rmw();
-                        // SAFETY: moving `tail` past this position gave us the slot, which is
-                        // free: its stamp was the position.
-                        slot.value.with_mut(|place| unsafe { (*place).write(value) });
-                        // Release: pairs with the Acquire load in `pop`.
-                        slot.stamp.store(tail + 1, Ordering::Release);
+                        self.write(position, value);
                         return Ok(());
                     }
                     Err(current) => {
@@ -129,74 +193,269 @@ impl<T> Ring<T> {
                         backoff.spin();
                     }
                 }
-            } else if stamp.wrapping_add(self.one_lap) == tail.wrapping_add(1) {
+                continue;
+            }
+            if stamp.wrapping_add(self.one_lap) == position.wrapping_add(1) {
                 // The slot holds the value of the lap before. SeqCst: one order with the exchange
                 // of `head` in `pop`: Full is said only if it was so after `tail` was read.
                 let head = self.head.load(Ordering::SeqCst);
-                if head.wrapping_add(self.one_lap) == tail {
+                if head.wrapping_add(self.one_lap) == position {
                     return Err(PushError::Full(value));
                 }
-                backoff.snooze();
+            }
+            backoff.snooze();
+            tail = self.tail.load(Ordering::Relaxed);
+        }
+    }
+
+    /// Writes into the slot of a position that `tail` was moved past, once it is free.
+    #[inline]
+    fn write(&self, position: usize, value: T) {
+        let slot = self.slot(position);
+        let mut backoff = Backoff::new();
+        // Acquire: pairs with the Release store in `read`, which is about to come.
+        while slot.stamp.load(Ordering::Acquire) != position {
+            backoff.snooze();
+        }
+        // SAFETY: moving `tail` past this position gave us the slot, which is free: its stamp is
+        // the position.
+        slot.value.with_mut(|place| unsafe { (*place).write(value) });
+        // Release: pairs with the Acquire load in `read`.
+        slot.stamp.store(position + 1, Ordering::Release);
+    }
+
+    /// Pushes as many of `values` as there is room for.
+    pub(crate) fn push_batch(&self, values: &mut Front<'_, T>) -> Result<(), PushError<()>> {
+        let mut backoff = Backoff::new();
+        let mut tail = self.tail.load(Ordering::Relaxed);
+        loop {
+            let marks = self.marks(tail);
+            if tail & self.closed_bit != 0 {
+                return Err(PushError::Closed(()));
+            }
+            // SeqCst: one order with the exchanges, as in `room`.
+            let head = self.head.load(Ordering::SeqCst);
+            if self.tail.load(Ordering::SeqCst) != tail {
                 tail = self.tail.load(Ordering::Relaxed);
-            } else {
-                backoff.snooze();
-                tail = self.tail.load(Ordering::Relaxed);
+                continue;
+            }
+            let position = tail - marks;
+            let used = self.between(head, position) + self.reserved(tail);
+            let n = values.left().min(self.slots.len().saturating_sub(used));
+            if n == 0 {
+                return if values.left() == 0 { Ok(()) } else { Err(PushError::Full(())) };
+            }
+            // SeqCst: as in `push`.
+            match self.tail.compare_exchange_weak(
+                tail,
+                self.after(position, n) | marks,
+                Ordering::SeqCst,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => {
+                    fence_after_rmw();
+                    (0..n).for_each(|i| self.write(self.after(position, i), values.take()));
+                    return Ok(());
+                }
+                Err(current) => {
+                    tail = current;
+                    backoff.spin();
+                }
             }
         }
     }
 
+    /// Keeps a place for one value, for [`push_reserved`](Self::push_reserved) or
+    /// [`unreserve`](Self::unreserve).
+    pub(crate) fn reserve(&self) -> Result<(), PushError<()>> {
+        let mut backoff = Backoff::new();
+        loop {
+            let tail = self.tail.load(Ordering::Relaxed);
+            if tail & self.closed_bit != 0 {
+                return Err(PushError::Closed(()));
+            }
+            match self.room(tail) {
+                Room::Yes if self.reserved(tail) < RESERVED_MAX => {}
+                Room::Yes | Room::No => return Err(PushError::Full(())),
+                Room::Unknown => continue,
+            }
+            // SeqCst: one order with `push` and `pop`, as a push itself.
+            let reserved = self.tail.compare_exchange_weak(
+                tail,
+                tail + self.one_reserved(),
+                Ordering::SeqCst,
+                Ordering::Relaxed,
+            );
+            if reserved.is_ok() {
+                return Ok(());
+            }
+            backoff.spin();
+        }
+    }
+
+    /// Pushes into a place that [`reserve`](Self::reserve) has kept; also after a close.
+    pub(crate) fn push_reserved(&self, value: T) {
+        let mut backoff = Backoff::new();
+        loop {
+            let tail = self.tail.load(Ordering::Relaxed);
+            let marks = self.marks(tail);
+            // SeqCst: as in `push`. There is room, for it was kept.
+            let moved = self.tail.compare_exchange_weak(
+                tail,
+                self.after(tail - marks, 1) | (marks - self.one_reserved()),
+                Ordering::SeqCst,
+                Ordering::Relaxed,
+            );
+            if moved.is_ok() {
+                fence_after_rmw();
+                self.write(tail - marks, value);
+                return;
+            }
+            backoff.spin();
+        }
+    }
+
+    /// Gives a reserved place back.
+    pub(crate) fn unreserve(&self) {
+        // SeqCst: one order with the loads that decide what is full, and what is at its end.
+        self.tail.fetch_sub(self.one_reserved(), Ordering::SeqCst);
+        fence_after_rmw();
+    }
+
+    #[inline]
     pub(crate) fn pop(&self) -> Result<T, PopError> {
         let mut backoff = Backoff::new();
         // Relaxed: a guess, checked against the stamp and by the exchange.
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             let slot = self.slot(head);
-            // Acquire: pairs with the Release store in `push`.
+            // Acquire: pairs with the Release store in `write`.
             let stamp = slot.stamp.load(Ordering::Acquire);
             if stamp == head.wrapping_add(1) {
                 // SeqCst: one order with the exchange of `tail` in `push`.
                 match self.head.compare_exchange_weak(
                     head,
-                    self.after(head),
+                    self.after(head, 1),
                     Ordering::SeqCst,
                     Ordering::Relaxed,
                 ) {
                     Ok(_) => {
                         fence_after_rmw();
-                        // SAFETY: moving `head` past this position gave us the slot, which is
-                        // full: its stamp was the position plus one.
-                        let value = slot.value.with(|place| unsafe { (*place).assume_init_read() });
-                        // Release: pairs with the Acquire load in `push`.
-                        slot.stamp.store(head.wrapping_add(self.one_lap), Ordering::Release);
-                        return Ok(value);
+                        // SAFETY: moving `head` past this position gave us the slot.
+                        return Ok(unsafe { self.read(head) });
                     }
                     Err(current) => {
                         head = current;
                         backoff.spin();
                     }
                 }
-            } else if stamp == head {
-                // Nothing written here yet. SeqCst: one order with the exchange of `tail` in
-                // `push`: Empty is said only if it was so after `head` was read.
-                let tail = self.tail.load(Ordering::SeqCst);
-                if tail & !self.closed_bit == head {
-                    let closed = tail & self.closed_bit != 0;
-                    return Err(if closed { PopError::Closed } else { PopError::Empty });
+                continue;
+            }
+            if stamp == head {
+                // Nothing written here yet.
+                self.nothing_at(head)?;
+            }
+            // A sender has taken this position and not written its value yet.
+            backoff.snooze();
+            head = self.head.load(Ordering::Relaxed);
+        }
+    }
+
+    /// Says why nothing is at `head`, if that is so.
+    #[inline]
+    fn nothing_at(&self, head: usize) -> Result<(), PopError> {
+        // SeqCst: one order with the exchange of `tail` in `push`: Empty is said only if it was so
+        // after `head` was read.
+        let tail = self.tail.load(Ordering::SeqCst);
+        let marks = self.marks(tail);
+        if tail - marks != head {
+            return Ok(());
+        }
+        // A closed ring has ended when no place is reserved either.
+        Err(if marks == self.closed_bit { PopError::Closed } else { PopError::Empty })
+    }
+
+    /// [`pop`](Self::pop), without a compare-exchange.
+    ///
+    /// # Safety
+    ///
+    /// No other thread pops meanwhile.
+    #[inline]
+    pub(crate) unsafe fn pop_sole(&self) -> Result<T, PopError> {
+        // Relaxed: nobody else moves it.
+        let head = self.head.load(Ordering::Relaxed);
+        let mut backoff = Backoff::new();
+        // Acquire: pairs with the Release store in `write`.
+        while self.slot(head).stamp.load(Ordering::Acquire) != head.wrapping_add(1) {
+            self.nothing_at(head)?;
+            backoff.snooze();
+        }
+        // SeqCst: as in `pop`.
+        self.head.swap(self.after(head, 1), Ordering::SeqCst);
+        fence_after_rmw();
+        // SAFETY: we have moved `head` past this position.
+        Ok(unsafe { self.read(head) })
+    }
+
+    /// Takes up to `max` values, at the end of `values`; says how many.
+    pub(crate) fn pop_batch(&self, values: &mut Vec<T>, max: usize) -> Result<usize, PopError> {
+        let mut backoff = Backoff::new();
+        loop {
+            // SeqCst: both in one order with the exchanges; the exchange checks `head`.
+            let head = self.head.load(Ordering::SeqCst);
+            let tail = self.tail.load(Ordering::SeqCst);
+            let position = tail - self.marks(tail);
+            if position == head {
+                if self.head.load(Ordering::SeqCst) == head {
+                    self.nothing_at(head)?;
                 }
-                // A sender has taken this position and not written its value yet.
-                backoff.snooze();
-                head = self.head.load(Ordering::Relaxed);
-            } else {
-                backoff.snooze();
-                head = self.head.load(Ordering::Relaxed);
+                continue;
+            }
+            // Both loads may be of different times, and then the exchange fails.
+            let n = self.between(head, position).min(self.slots.len()).min(max);
+            values.reserve(n);
+            match self.head.compare_exchange_weak(
+                head,
+                self.after(head, n),
+                Ordering::SeqCst,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => {
+                    fence_after_rmw();
+                    // SAFETY: moving `head` past these positions gave us their slots.
+                    values.extend((0..n).map(|i| unsafe { self.read(self.after(head, i)) }));
+                    return Ok(n);
+                }
+                Err(_) => backoff.spin(),
             }
         }
+    }
+
+    /// Moves the value out of a slot, waiting until its sender has written it.
+    ///
+    /// # Safety
+    ///
+    /// The caller has moved `head` past `position`, and reads it once.
+    #[inline]
+    unsafe fn read(&self, position: usize) -> T {
+        let slot = self.slot(position);
+        let mut backoff = Backoff::new();
+        // Acquire: pairs with the Release store in `write`, which is about to come.
+        while slot.stamp.load(Ordering::Acquire) != position.wrapping_add(1) {
+            backoff.snooze();
+        }
+        // SAFETY: full, as the stamp says, and the caller's.
+        let value = slot.value.with(|place| unsafe { (*place).assume_init_read() });
+        // Release: pairs with the Acquire loads in `push` and `write`.
+        slot.stamp.store(position.wrapping_add(self.one_lap), Ordering::Release);
+        value
     }
 
     /// Forbids every later push; what is in the ring can still be taken.
     pub(crate) fn close(&self) -> Close {
         // SeqCst: one order with the exchange in `push`.
         let before = self.tail.fetch_or(self.closed_bit, Ordering::SeqCst);
+        fence_after_rmw();
         if before & self.closed_bit == 0 { Close::Closed } else { Close::AlreadyClosed }
     }
 
@@ -216,20 +475,9 @@ impl<T> Ring<T> {
             // snapshot.
             let tail = self.tail.load(Ordering::SeqCst);
             let head = self.head.load(Ordering::SeqCst);
-            if self.tail.load(Ordering::SeqCst) != tail {
-                continue;
+            if self.tail.load(Ordering::SeqCst) == tail {
+                return self.between(head, tail - self.marks(tail));
             }
-            let (head_index, tail_index) =
-                (head & (self.closed_bit - 1), tail & (self.closed_bit - 1));
-            return if head_index < tail_index {
-                tail_index - head_index
-            } else if head_index > tail_index {
-                self.slots.len() - head_index + tail_index
-            } else if tail & !self.closed_bit == head {
-                0
-            } else {
-                self.slots.len()
-            };
         }
     }
 
@@ -237,14 +485,18 @@ impl<T> Ring<T> {
         // SeqCst: in one order with the exchanges.
         let head = self.head.load(Ordering::SeqCst);
         let tail = self.tail.load(Ordering::SeqCst);
-        tail & !self.closed_bit == head
+        tail - self.marks(tail) == head
     }
 
+    /// Whether every place is taken or reserved.
     pub(crate) fn is_full(&self) -> bool {
-        // SeqCst: in one order with the exchanges.
-        let tail = self.tail.load(Ordering::SeqCst);
-        let head = self.head.load(Ordering::SeqCst);
-        head.wrapping_add(self.one_lap) == tail & !self.closed_bit
+        loop {
+            match self.room(self.tail.load(Ordering::SeqCst)) {
+                Room::Yes => return false,
+                Room::No => return true,
+                Room::Unknown => {}
+            }
+        }
     }
 }
 
@@ -317,6 +569,72 @@ mod tests {
                 assert_eq!((ring.len(), ring.pop()), (1, Ok(i)));
             }
         }
+    }
+
+    #[test]
+    fn a_reserved_place_is_nobody_elses() {
+        let ring = Ring::new(2);
+        ring.reserve().unwrap();
+        ring.push(1).unwrap();
+        assert!(ring.is_full());
+        assert_eq!(ring.len(), 1);
+        assert_eq!(ring.push(2), Err(PushError::Full(2)));
+        assert_eq!(ring.reserve(), Err(PushError::Full(())));
+        ring.push_reserved(3);
+        assert_eq!((ring.pop(), ring.pop()), (Ok(1), Ok(3)));
+        ring.reserve().unwrap();
+        ring.reserve().unwrap();
+        ring.unreserve();
+        ring.push(4).unwrap();
+        assert_eq!(ring.push(5), Err(PushError::Full(5)));
+        ring.unreserve();
+        ring.push(5).unwrap();
+        assert_eq!((ring.pop(), ring.pop()), (Ok(4), Ok(5)));
+    }
+
+    #[test]
+    fn a_closed_ring_waits_for_what_was_reserved() {
+        let ring = Ring::new(2);
+        ring.reserve().unwrap();
+        ring.reserve().unwrap();
+        assert_eq!(ring.close(), Close::Closed);
+        assert_eq!(ring.pop(), Err(PopError::Empty));
+        ring.push_reserved(1);
+        assert_eq!((ring.pop(), ring.pop()), (Ok(1), Err(PopError::Empty)));
+        ring.unreserve();
+        assert_eq!(ring.pop(), Err(PopError::Closed));
+        assert_eq!(ring.reserve(), Err(PushError::Closed(())));
+    }
+
+    #[test]
+    fn so_many_places_are_reserved_and_not_one_more() {
+        let ring = Ring::<()>::new(RESERVED_MAX + 1);
+        (0..RESERVED_MAX).for_each(|_| ring.reserve().unwrap());
+        assert_eq!(ring.reserve(), Err(PushError::Full(())));
+        ring.push(()).unwrap();
+        (0..RESERVED_MAX).for_each(|_| ring.unreserve());
+        assert_eq!(ring.len(), 1);
+    }
+
+    #[test]
+    fn batches_take_what_there_is_and_keep_the_order() {
+        let ring = Ring::new(3);
+        let (mut source, mut sink) = (vec![1, 2, 3, 4, 5], vec![0]);
+        let mut front = Front::new(&mut source);
+        assert_eq!((ring.push_batch(&mut front), front.taken()), (Ok(()), 3));
+        assert_eq!(ring.push_batch(&mut front), Err(PushError::Full(())));
+        assert_eq!(ring.pop_batch(&mut sink, 2), Ok(2));
+        assert_eq!((ring.push_batch(&mut front), front.taken()), (Ok(()), 5));
+        assert_eq!(ring.push_batch(&mut front), Ok(()));
+        assert_eq!(ring.pop_batch(&mut sink, 9), Ok(3));
+        assert_eq!(ring.pop_batch(&mut sink, 9), Err(PopError::Empty));
+        assert_eq!(sink, [0, 1, 2, 3, 4, 5]);
+        drop(front);
+        source.push(6);
+        let _ = ring.close();
+        let late = ring.push_batch(&mut Front::new(&mut source));
+        assert_eq!(late, Err(PushError::Closed(())));
+        assert_eq!(ring.pop_batch(&mut sink, 9), Err(PopError::Closed));
     }
 
     proptest! {

@@ -1,0 +1,221 @@
+//! A send that waits, and a place that is kept for one.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::task::{Context, Poll, Waker};
+use std::time::Instant;
+
+use crate::queue::PushError;
+use crate::strand;
+use crate::wake::wake;
+
+use super::error::{SendError, SendTimeoutError, TrySendError};
+use super::rendezvous::{OfferId, Offered, Rendezvous};
+use super::shared::{Flavour, Shared, Side};
+
+/// A send that is waiting; dropping it takes its message back.
+#[derive(Debug)]
+pub(super) struct Sending<'a, T> {
+    shared: &'a Shared<T>,
+    message: Option<T>,
+    /// Where the message is, once it was left with a rendezvous channel.
+    offer: Option<OfferId>,
+}
+
+impl<'a, T> Sending<'a, T> {
+    pub(super) fn new(shared: &'a Shared<T>, message: T) -> Self {
+        Self { shared, message: Some(message), offer: None }
+    }
+
+    /// Waits on the current strand.
+    pub(super) fn wait(mut self, deadline: Option<Instant>) -> Result<(), SendTimeoutError<T>> {
+        let shared = self.shared;
+        let (message, offer) = (&mut self.message, &mut self.offer);
+        let sent = match &shared.flavour {
+            Flavour::Rendezvous(rendezvous) => strand::spin(deadline, || attempt(shared, message))
+                .or_else(|| {
+                    strand::wait(deadline, |cx| poll_offer(shared, rendezvous, cx, message, offer))
+                }),
+            _ => shared.wait(Side::Senders, deadline, || attempt(shared, message)),
+        };
+        match sent {
+            Some(result) => Ok(result?),
+            // In the last moment somebody may have taken it.
+            None => match self.take_back() {
+                Some(message) => Err(SendTimeoutError::Timeout(message)),
+                None => Ok(()),
+            },
+        }
+    }
+
+    /// Waits in a task.
+    pub(super) async fn suspend(mut self) -> Result<(), SendError<T>> {
+        let shared = self.shared;
+        let (message, offer) = (&mut self.message, &mut self.offer);
+        match &shared.flavour {
+            Flavour::Rendezvous(rendezvous) => {
+                poll_fn(|cx| poll_offer(shared, rendezvous, cx, message, offer)).await
+            }
+            _ => shared.suspend(Side::Senders, || attempt(shared, message)).await,
+        }
+    }
+
+    /// Gives up; `None` if the message has been received meanwhile.
+    fn take_back(&mut self) -> Option<T> {
+        match (&self.shared.flavour, self.offer.take()) {
+            (Flavour::Rendezvous(rendezvous), Some(id)) => rendezvous.withdraw(id),
+            _ => self.message.take(),
+        }
+    }
+}
+
+impl<T> Drop for Sending<'_, T> {
+    fn drop(&mut self) {
+        drop(self.take_back());
+    }
+}
+
+/// Sends what is in `message`; takes it out unless the result is pending.
+fn attempt<T>(shared: &Shared<T>, message: &mut Option<T>) -> Poll<Result<(), SendError<T>>> {
+    let Some(taken) = message.take() else { unreachable!("polled after the message was sent") };
+    sent(shared.try_send(taken), message)
+}
+
+/// The result of a send: of a full channel it is pending, and `message` holds what was not sent.
+pub(super) fn sent<T>(
+    result: Result<(), TrySendError<T>>,
+    message: &mut Option<T>,
+) -> Poll<Result<(), SendError<T>>> {
+    match result {
+        Ok(()) => Poll::Ready(Ok(())),
+        Err(TrySendError::Disconnected(message)) => Poll::Ready(Err(SendError(message))),
+        Err(TrySendError::Full(back)) => {
+            *message = Some(back);
+            Poll::Pending
+        }
+    }
+}
+
+fn poll_offer<T>(
+    shared: &Shared<T>,
+    rendezvous: &Rendezvous<T>,
+    cx: &mut Context<'_>,
+    message: &mut Option<T>,
+    offer: &mut Option<OfferId>,
+) -> Poll<Result<(), SendError<T>>> {
+    if let Some(message) = message.take() {
+        return match rendezvous.offer(message, cx.waker(), shared.receivers_waiting()) {
+            Offered::Delivered => Poll::Ready(Ok(())),
+            Offered::Closed(message) => Poll::Ready(Err(SendError(message))),
+            Offered::Waiting(id) => {
+                *offer = Some(id);
+                Poll::Pending
+            }
+        };
+    }
+    let Some(id) = *offer else { unreachable!("polled after the message was sent") };
+    let result = rendezvous.poll_offer(id, cx.waker()).map_err(SendError);
+    if result.is_ready() {
+        *offer = None;
+    }
+    result
+}
+
+/// A place in a channel, kept for one message; from [`Sender::reserve`](super::Sender::reserve).
+///
+/// Sending into it neither waits nor fails. It outlives a close of the channel: receivers see the
+/// end only once no permit is left. In a rendezvous channel it keeps a waiting receiver.
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::channel::{self, TrySendError};
+///
+/// let (sender, receiver) = channel::bounded(1);
+/// let permit = sender.reserve().unwrap();
+/// assert_eq!(sender.try_send(1), Err(TrySendError::Full(1)));
+/// permit.send(2);
+/// assert_eq!(receiver.recv(), Ok(2));
+/// ```
+#[must_use = "dropping a permit gives the place back"]
+pub struct Permit<'a, T> {
+    shared: &'a Shared<T>,
+    kept: Kept,
+}
+
+/// What a permit holds.
+enum Kept {
+    Place,
+    /// A receiver that was taken out of its list and not woken yet.
+    Receiver(Option<Waker>),
+    /// Used up.
+    Nothing,
+}
+
+impl<'a, T> Permit<'a, T> {
+    /// Keeps a place if there is one.
+    pub(super) fn try_new(shared: &'a Shared<T>) -> Result<Self, TrySendError<()>> {
+        let kept = match &shared.flavour {
+            Flavour::Rendezvous(rendezvous) => {
+                Kept::Receiver(rendezvous.reserve(shared.receivers_waiting())?)
+            }
+            _ => match shared.queue.reserve() {
+                Ok(()) => Kept::Place,
+                Err(PushError::Full(())) => return Err(TrySendError::Full(())),
+                Err(PushError::Closed(())) => {
+                    // For a moment a receiver may have thought that a message would follow.
+                    shared.receivers_waiting().notify_all();
+                    return Err(TrySendError::Disconnected(()));
+                }
+            },
+        };
+        Ok(Self { shared, kept })
+    }
+
+    /// Sends `message`.
+    ///
+    /// If all receivers are gone meanwhile, it is dropped with the channel.
+    pub fn send(mut self, message: T) {
+        match (std::mem::replace(&mut self.kept, Kept::Nothing), &self.shared.flavour) {
+            (Kept::Receiver(receiver), Flavour::Rendezvous(rendezvous)) => {
+                rendezvous.deliver(message);
+                receiver.into_iter().for_each(wake);
+                // It may be gone, and another one may be waiting.
+                self.shared.receivers_waiting().notify_one();
+            }
+            _ => {
+                self.shared.queue.push_reserved(message);
+                self.shared.receivers_waiting().notify_one_fenced();
+                self.end();
+            }
+        }
+    }
+
+    /// Of a closed channel, tells the receivers that this message will not follow.
+    fn end(&self) {
+        if self.shared.queue.is_closed() {
+            self.shared.receivers_waiting().notify_all();
+        }
+    }
+}
+
+impl<T> Drop for Permit<'_, T> {
+    fn drop(&mut self) {
+        match std::mem::replace(&mut self.kept, Kept::Nothing) {
+            Kept::Nothing => {}
+            Kept::Place => {
+                self.shared.queue.unreserve();
+                self.shared.senders_waiting.notify_one_fenced();
+                self.end();
+            }
+            // It finds nothing and waits again, before all others.
+            Kept::Receiver(receiver) => receiver.into_iter().for_each(wake),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Permit<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,755 @@
+//! Handles that are alone on their side: not cloneable, their methods take `&mut self`, and the queue
+//! needs no compare-exchange where one thread at a time moves an index.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use crate::prim::Arc;
+use crate::queue::front::Front;
+use crate::queue::{FilledSlot, FreeSlot, Key, PopError, PushError};
+
+use super::error::{
+    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+};
+use super::sender::{sent_all, sent_some};
+use super::sending::sent;
+use super::shared::{LastHandle, Shared, Side, received};
+
+/// The only sender of a channel; from [`spsc`](super::spsc).
+///
+/// # Examples
+///
+/// ```
+/// let (mut sender, mut receiver) = moirai_sync::channel::spsc::bounded(2);
+/// sender.send(1).unwrap();
+/// assert_eq!(receiver.recv(), Ok(1));
+/// ```
+#[must_use = "dropping the sender closes the channel"]
+pub struct Sender<T> {
+    shared: Arc<Shared<T>>,
+    key: Key,
+}
+
+/// The only receiver of a channel; from [`spsc`](super::spsc) and [`mpsc`](super::mpsc).
+///
+/// # Examples
+///
+/// ```
+/// let (sender, mut receiver) = moirai_sync::channel::mpsc::unbounded();
+/// sender.send(1).unwrap();
+/// assert_eq!(receiver.recv(), Ok(1));
+/// ```
+#[must_use = "dropping the receiver closes the channel"]
+pub struct Receiver<T> {
+    shared: Arc<Shared<T>>,
+    key: Key,
+}
+
+impl<T> Sender<T> {
+    pub(super) fn new(shared: Arc<Shared<T>>, key: Key) -> Self {
+        Self { shared, key }
+    }
+
+    /// Sends `message`, waiting while the channel is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] returns `message` if the channel is closed, also while waiting.
+    #[inline]
+    pub fn send(&mut self, message: T) -> Result<(), SendError<T>> {
+        self.send_until(message, None).map_err(|error| SendError(error.into_inner()))
+    }
+
+    /// Sends `message` if there is room now.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`] returns `message` if the channel is full or closed.
+    #[inline]
+    pub fn try_send(&mut self, message: T) -> Result<(), TrySendError<T>> {
+        self.shared.try_send_sole(&mut self.key, message)
+    }
+
+    /// Sends `message`, waiting at most `timeout` while the channel is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendTimeoutError`] returns `message` if the channel stayed full or is closed.
+    pub fn send_timeout(
+        &mut self,
+        message: T,
+        timeout: Duration,
+    ) -> Result<(), SendTimeoutError<T>> {
+        self.send_until(message, Instant::now().checked_add(timeout))
+    }
+
+    /// Sends `message`, waiting until `deadline` while the channel is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendTimeoutError`] returns `message` if the channel stayed full or is closed.
+    pub fn send_deadline(
+        &mut self,
+        message: T,
+        deadline: Instant,
+    ) -> Result<(), SendTimeoutError<T>> {
+        self.send_until(message, Some(deadline))
+    }
+
+    #[inline]
+    fn send_until(
+        &mut self,
+        message: T,
+        deadline: Option<Instant>,
+    ) -> Result<(), SendTimeoutError<T>> {
+        match self.try_send(message) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Disconnected(message)) => {
+                Err(SendTimeoutError::Disconnected(message))
+            }
+            Err(TrySendError::Full(message)) => {
+                let mut message = Some(message);
+                match self.shared.wait(Side::Senders, deadline, || {
+                    attempt(&self.shared, &mut self.key, &mut message)
+                }) {
+                    Some(result) => Ok(result?),
+                    None => Err(SendTimeoutError::Timeout(unsent(message))),
+                }
+            }
+        }
+    }
+
+    /// Sends `message`, suspending the async task while the channel is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] returns `message` if the channel is closed, also while waiting.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future before it completes drops `message` unsent. To keep it, wait for a
+    /// [`loan`](Self::loan_async) first.
+    pub async fn send_async(&mut self, message: T) -> Result<(), SendError<T>> {
+        let Self { shared, key } = self;
+        let mut message = Some(message);
+        shared.suspend(Side::Senders, || attempt(shared, key, &mut message)).await
+    }
+
+    /// Sends all of `messages`, in order, waiting while the channel is full. What was sent is gone
+    /// from the vector, whose memory stays.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if the channel is closed, also while waiting; the rest is still in `messages`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (mut sender, mut receiver) = moirai_sync::channel::spsc::bounded(4);
+    /// sender.send_batch(&mut vec![1, 2, 3]).unwrap();
+    /// assert_eq!(receiver.try_iter().sum::<i32>(), 6);
+    /// ```
+    pub fn send_batch(&mut self, messages: &mut Vec<T>) -> Result<(), SendError<()>> {
+        let Self { shared, key } = self;
+        let mut messages = Front::new(messages);
+        match shared.wait(Side::Senders, None, || attempt_batch(shared, key, &mut messages)) {
+            Some(result) => result,
+            None => unreachable!("a wait without a deadline ended without a result"),
+        }
+    }
+
+    /// Sends as many of `messages` as fit at once, in order; says how many, which are gone
+    /// from the vector.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`] if not one could be sent, because the channel is full or closed.
+    pub fn try_send_batch(&mut self, messages: &mut Vec<T>) -> Result<usize, TrySendError<()>> {
+        let mut messages = Front::new(messages);
+        let result = self.shared.try_send_batch_sole(&mut self.key, &mut messages);
+        sent_some(messages.taken(), result)
+    }
+
+    /// Sends all of `messages`, in order, suspending the async task while the channel is full.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_batch`](Self::send_batch).
+    ///
+    /// # Cancel safety
+    ///
+    /// After the future was dropped, `messages` holds exactly those that were not sent.
+    pub async fn send_batch_async(&mut self, messages: &mut Vec<T>) -> Result<(), SendError<()>> {
+        let Self { shared, key } = self;
+        let mut messages = Front::new(messages);
+        shared.suspend(Side::Senders, || attempt_batch(shared, key, &mut messages)).await
+    }
+
+    /// Borrows the place of the next message, waiting while the channel is full, so that the message
+    /// is made where it will be received.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if the channel is closed, also while waiting.
+    ///
+    /// # Panics
+    ///
+    /// If this is not a bounded `spsc` channel: no other lends its places.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (mut sender, mut receiver) = moirai_sync::channel::spsc::bounded::<[u64; 512]>(4);
+    /// sender.loan().unwrap().fill(|i| i as u64).unwrap(); // never on the stack
+    /// assert_eq!(receiver.recv_ref().unwrap()[511], 511); // read in its place
+    /// ```
+    pub fn loan(&mut self) -> Result<Loan<'_, T>, SendError<()>> {
+        let Self { shared, key } = self;
+        let room = shared.wait(Side::Senders, None, || attempt_room(shared, key));
+        match room {
+            Some(Ok(())) => self.try_loan().map_err(|_| SendError(())),
+            Some(Err(error)) => Err(error),
+            None => unreachable!("a wait without a deadline ended without a result"),
+        }
+    }
+
+    /// Borrows the place of the next message if there is one now.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`] if the channel is full or closed.
+    ///
+    /// # Panics
+    ///
+    /// If this is not a bounded `spsc` channel: no other lends its places.
+    pub fn try_loan(&mut self) -> Result<Loan<'_, T>, TrySendError<()>> {
+        match self.shared.queue.lend(&mut self.key) {
+            Ok(slot) => Ok(Loan { shared: &self.shared, slot }),
+            Err(PushError::Full(())) => Err(TrySendError::Full(())),
+            Err(PushError::Closed(())) => Err(TrySendError::Disconnected(())),
+        }
+    }
+
+    /// [`loan`](Self::loan), suspending the async task while the channel is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if the channel is closed, also while waiting.
+    ///
+    /// # Panics
+    ///
+    /// If this is not a bounded `spsc` channel: no other lends its places.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost: there is no message yet.
+    pub async fn loan_async(&mut self) -> Result<Loan<'_, T>, SendError<()>> {
+        let Self { shared, key } = self;
+        shared.suspend(Side::Senders, || attempt_room(shared, key)).await?;
+        self.try_loan().map_err(|_| SendError(()))
+    }
+
+    /// Closes the channel; what is queued can be received. Says whether this call closed it.
+    pub fn close(&self) -> bool {
+        self.shared.close().into()
+    }
+
+    /// Whether the channel is closed.
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_closed()
+    }
+
+    /// How many messages are queued.
+    pub fn len(&self) -> usize {
+        self.shared.len()
+    }
+
+    /// Whether no message is queued.
+    pub fn is_empty(&self) -> bool {
+        self.shared.is_empty()
+    }
+
+    /// Whether the channel holds as many messages as it may.
+    pub fn is_full(&self) -> bool {
+        self.shared.is_full()
+    }
+
+    /// How many messages the channel holds at most; `None` if it has no bound.
+    pub fn capacity(&self) -> Option<usize> {
+        self.shared.capacity()
+    }
+}
+
+impl<T> Receiver<T> {
+    pub(super) fn new(shared: Arc<Shared<T>>, key: Key) -> Self {
+        Self { shared, key }
+    }
+
+    /// Takes the oldest message, waiting while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`] if the channel is empty and closed, also while waiting.
+    #[inline]
+    pub fn recv(&mut self) -> Result<T, RecvError> {
+        self.recv_until(None).map_err(|_| RecvError)
+    }
+
+    /// Takes the oldest message if there is one now.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError`] says whether a message may still come.
+    #[inline]
+    pub fn try_recv(&mut self) -> Result<T, TryRecvError> {
+        self.shared.try_recv_sole(&mut self.key)
+    }
+
+    /// Takes the oldest message, waiting at most `timeout` while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError`] if none came in time, or the channel is empty and closed.
+    pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T, RecvTimeoutError> {
+        self.recv_until(Instant::now().checked_add(timeout))
+    }
+
+    /// Takes the oldest message, waiting until `deadline` while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError`] if none came in time, or the channel is empty and closed.
+    pub fn recv_deadline(&mut self, deadline: Instant) -> Result<T, RecvTimeoutError> {
+        self.recv_until(Some(deadline))
+    }
+
+    #[inline]
+    fn recv_until(&mut self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        match self.try_recv() {
+            Ok(message) => Ok(message),
+            Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
+            Err(TryRecvError::Empty) => {
+                let Self { shared, key } = self;
+                let attempt = || received(shared.try_recv_sole(key));
+                let result = shared.wait(Side::Receivers, deadline, attempt);
+                Ok(result.ok_or(RecvTimeoutError::Timeout)??)
+            }
+        }
+    }
+
+    /// Takes the oldest message, suspending the async task while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`] if the channel is empty and closed, also while waiting.
+    ///
+    /// # Cancel safety
+    ///
+    /// The message is taken by the poll that returns it: dropping the future before loses nothing.
+    pub async fn recv_async(&mut self) -> Result<T, RecvError> {
+        let Self { shared, key } = self;
+        shared.suspend(Side::Receivers, || received(shared.try_recv_sole(key))).await
+    }
+
+    /// Takes up to `max` messages, at the end of `messages`, waiting while there is none; says how
+    /// many. It never waits for more than one: what is there is the batch.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`] if the channel is empty and closed, also while waiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (sender, mut receiver) = moirai_sync::channel::mpsc::unbounded();
+    /// sender.send_batch(&mut vec![1, 2, 3]).unwrap();
+    /// let mut batch = Vec::new();
+    /// assert_eq!(receiver.recv_batch(&mut batch, 64), Ok(3));
+    /// ```
+    pub fn recv_batch(&mut self, messages: &mut Vec<T>, max: usize) -> Result<usize, RecvError> {
+        self.recv_batch_until(messages, max, None).map_err(|_| RecvError)
+    }
+
+    /// [`recv_batch`](Self::recv_batch), waiting at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError`] if no message came in time, or the channel is empty and closed.
+    pub fn recv_batch_timeout(
+        &mut self,
+        messages: &mut Vec<T>,
+        max: usize,
+        timeout: Duration,
+    ) -> Result<usize, RecvTimeoutError> {
+        self.recv_batch_until(messages, max, Instant::now().checked_add(timeout))
+    }
+
+    fn recv_batch_until(
+        &mut self,
+        messages: &mut Vec<T>,
+        max: usize,
+        deadline: Option<Instant>,
+    ) -> Result<usize, RecvTimeoutError> {
+        let Self { shared, key } = self;
+        let attempt = || received(shared.try_recv_batch_sole(key, messages, max));
+        let result = shared.wait(Side::Receivers, deadline, attempt);
+        Ok(result.ok_or(RecvTimeoutError::Timeout)??)
+    }
+
+    /// Takes up to `max` messages that are there now, at the end of `messages`; says how many.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError`] if there is none.
+    pub fn try_recv_batch(
+        &mut self,
+        messages: &mut Vec<T>,
+        max: usize,
+    ) -> Result<usize, TryRecvError> {
+        self.shared.try_recv_batch_sole(&mut self.key, messages, max)
+    }
+
+    /// [`recv_batch`](Self::recv_batch), suspending the async task while there is no message.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`] if the channel is empty and closed, also while waiting.
+    ///
+    /// # Cancel safety
+    ///
+    /// Messages are taken by the poll that is ready: dropping the future before loses nothing.
+    pub async fn recv_batch_async(
+        &mut self,
+        messages: &mut Vec<T>,
+        max: usize,
+    ) -> Result<usize, RecvError> {
+        let Self { shared, key } = self;
+        let attempt = || received(shared.try_recv_batch_sole(key, messages, max));
+        shared.suspend(Side::Receivers, attempt).await
+    }
+
+    /// Borrows the oldest message where it lies, waiting while there is none. Dropping the guard
+    /// takes the message out of the channel.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`] if the channel is empty and closed, also while waiting.
+    ///
+    /// # Panics
+    ///
+    /// If this is not a bounded `spsc` channel: no other lends its places.
+    pub fn recv_ref(&mut self) -> Result<RecvRef<'_, T>, RecvError> {
+        let Self { shared, key } = self;
+        match shared.wait(Side::Receivers, None, || attempt_message(shared, key)) {
+            Some(Ok(())) => self.try_recv_ref().map_err(|_| RecvError),
+            Some(Err(error)) => Err(error),
+            None => unreachable!("a wait without a deadline ended without a result"),
+        }
+    }
+
+    /// Borrows the oldest message where it lies, if there is one now.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError`] says whether a message may still come.
+    ///
+    /// # Panics
+    ///
+    /// If this is not a bounded `spsc` channel: no other lends its places.
+    pub fn try_recv_ref(&mut self) -> Result<RecvRef<'_, T>, TryRecvError> {
+        match self.shared.queue.peek(&mut self.key) {
+            Ok(slot) => Ok(RecvRef { shared: &self.shared, slot: Some(slot) }),
+            Err(PopError::Empty) => Err(TryRecvError::Empty),
+            Err(PopError::Closed) => Err(TryRecvError::Disconnected),
+        }
+    }
+
+    /// [`recv_ref`](Self::recv_ref), suspending the async task while there is no message.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`] if the channel is empty and closed, also while waiting.
+    ///
+    /// # Panics
+    ///
+    /// If this is not a bounded `spsc` channel: no other lends its places.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost: the message stays in the channel until the guard is dropped.
+    pub async fn recv_ref_async(&mut self) -> Result<RecvRef<'_, T>, RecvError> {
+        let Self { shared, key } = self;
+        shared.suspend(Side::Receivers, || attempt_message(shared, key)).await?;
+        self.try_recv_ref().map_err(|_| RecvError)
+    }
+
+    /// An iterator that waits for messages and ends when the channel is empty and closed.
+    pub fn iter(&mut self) -> impl Iterator<Item = T> + '_ {
+        std::iter::from_fn(|| self.recv().ok())
+    }
+
+    /// An iterator over the messages that are there, without waiting.
+    pub fn try_iter(&mut self) -> impl Iterator<Item = T> + '_ {
+        std::iter::from_fn(|| self.try_recv().ok())
+    }
+
+    /// Closes the channel: no later send succeeds; what is queued can be received. Says whether this
+    /// call closed it.
+    pub fn close(&self) -> bool {
+        self.shared.close().into()
+    }
+
+    /// Whether the channel is closed.
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_closed()
+    }
+
+    /// How many messages are queued.
+    pub fn len(&self) -> usize {
+        self.shared.len()
+    }
+
+    /// Whether no message is queued.
+    pub fn is_empty(&self) -> bool {
+        self.shared.is_empty()
+    }
+
+    /// Whether the channel holds as many messages as it may.
+    pub fn is_full(&self) -> bool {
+        self.shared.is_full()
+    }
+
+    /// How many messages the channel holds at most; `None` if it has no bound.
+    pub fn capacity(&self) -> Option<usize> {
+        self.shared.capacity()
+    }
+}
+
+/// Sends what is in `message`; takes it out unless the result is pending.
+fn attempt<T>(
+    shared: &Shared<T>,
+    key: &mut Key,
+    message: &mut Option<T>,
+) -> Poll<Result<(), SendError<T>>> {
+    let Some(taken) = message.take() else { unreachable!("polled after the message was sent") };
+    sent(shared.try_send_sole(key, taken), message)
+}
+
+fn unsent<T>(message: Option<T>) -> T {
+    match message {
+        Some(message) => message,
+        None => unreachable!("a pending send keeps its message"),
+    }
+}
+
+fn attempt_batch<T>(
+    shared: &Shared<T>,
+    key: &mut Key,
+    messages: &mut Front<'_, T>,
+) -> Poll<Result<(), SendError<()>>> {
+    sent_all(messages, |messages| shared.try_send_batch_sole(key, messages))
+}
+
+/// Whether there is a place to lend.
+fn attempt_room<T>(shared: &Shared<T>, key: &mut Key) -> Poll<Result<(), SendError<()>>> {
+    match shared.queue.lend(key) {
+        Ok(_) => Poll::Ready(Ok(())),
+        Err(PushError::Full(())) => Poll::Pending,
+        Err(PushError::Closed(())) => Poll::Ready(Err(SendError(()))),
+    }
+}
+
+/// Whether there is a message to look at.
+fn attempt_message<T>(shared: &Shared<T>, key: &mut Key) -> Poll<Result<(), RecvError>> {
+    match shared.queue.peek(key) {
+        Ok(slot) => {
+            slot.keep();
+            Poll::Ready(Ok(()))
+        }
+        Err(PopError::Empty) => Poll::Pending,
+        Err(PopError::Closed) => Poll::Ready(Err(RecvError)),
+    }
+}
+
+/// The place of the next message, from [`Sender::loan`]. Dropping it sends nothing.
+#[must_use = "a loan that is dropped sends nothing"]
+pub struct Loan<'a, T> {
+    shared: &'a Shared<T>,
+    slot: FreeSlot<'a, T>,
+}
+
+impl<T> Loan<'_, T> {
+    /// Moves `message` into its place.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] returns `message` if the channel was closed meanwhile.
+    pub fn send(self, message: T) -> Result<(), SendError<T>> {
+        let shared = self.shared;
+        self.slot.write(message).map_err(SendError)?;
+        shared.receivers_waiting().notify_one_fenced();
+        Ok(())
+    }
+}
+
+impl<U: Copy, const N: usize> Loan<'_, [U; N]> {
+    /// Sends an array whose elements are made one by one, in their place.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if the channel was closed meanwhile.
+    pub fn fill(self, element: impl FnMut(usize) -> U) -> Result<(), SendError<()>> {
+        let shared = self.shared;
+        self.slot.fill(element).map_err(|_| SendError(()))?;
+        shared.receivers_waiting().notify_one_fenced();
+        Ok(())
+    }
+}
+
+impl<T> fmt::Debug for Loan<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loan").finish_non_exhaustive()
+    }
+}
+
+/// A message where it lies, from [`Receiver::recv_ref`].
+///
+/// Dropping it drops the message and frees its place; a forgotten one leaves the message to the next
+/// receive.
+#[must_use = "the message is dropped with this"]
+pub struct RecvRef<'a, T> {
+    shared: &'a Shared<T>,
+    /// Always there, until the drop.
+    slot: Option<FilledSlot<'a, T>>,
+}
+
+impl<T> RecvRef<'_, T> {
+    /// Moves the message out.
+    pub fn into_inner(mut self) -> T {
+        match self.slot.take() {
+            Some(slot) => {
+                let message = slot.into_inner();
+                self.shared.senders_waiting.notify_one_fenced();
+                message
+            }
+            None => unreachable!("a guard without a message"),
+        }
+    }
+
+    fn slot(&self) -> &FilledSlot<'_, T> {
+        match &self.slot {
+            Some(slot) => slot,
+            None => unreachable!("a guard without a message"),
+        }
+    }
+}
+
+impl<T> Deref for RecvRef<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.slot()
+    }
+}
+
+impl<T> DerefMut for RecvRef<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        match &mut self.slot {
+            Some(slot) => slot,
+            None => unreachable!("a guard without a message"),
+        }
+    }
+}
+
+impl<T> Drop for RecvRef<'_, T> {
+    fn drop(&mut self) {
+        /// Tells the sender also if the message's drop panics.
+        struct Tell<'a, T>(&'a Shared<T>);
+
+        impl<T> Drop for Tell<'_, T> {
+            fn drop(&mut self) {
+                self.0.senders_waiting.notify_one_fenced();
+            }
+        }
+
+        if let Some(slot) = self.slot.take() {
+            let _tell = Tell(self.shared);
+            drop(slot);
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for RecvRef<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RecvRef").field(&**self).finish()
+    }
+}
+
+// A panic elsewhere leaves no channel half changed.
+impl<T> UnwindSafe for Sender<T> {}
+impl<T> RefUnwindSafe for Sender<T> {}
+impl<T> UnwindSafe for Receiver<T> {}
+impl<T> RefUnwindSafe for Receiver<T> {}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        if Shared::<T>::remove_handle(&self.shared.senders) == LastHandle::Yes {
+            self.shared.senders_gone();
+        }
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        if Shared::<T>::remove_handle(&self.shared.receivers) == LastHandle::Yes {
+            self.shared.receiver_gone(&mut self.key);
+        }
+    }
+}
+
+impl<T> IntoIterator for Receiver<T> {
+    type Item = T;
+    type IntoIter = IntoIter<T>;
+
+    fn into_iter(self) -> IntoIter<T> {
+        IntoIter { receiver: self }
+    }
+}
+
+/// Messages as they come; owns its receiver.
+#[derive(Debug)]
+#[must_use = "iterators are lazy"]
+pub struct IntoIter<T> {
+    receiver: Receiver<T>,
+}
+
+impl<T> Iterator for IntoIter<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.receiver.recv().ok()
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("len", &self.len())
+            .field("capacity", &self.capacity())
+            .field("closed", &self.is_closed())
+            .finish()
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("len", &self.len())
+            .field("capacity", &self.capacity())
+            .field("closed", &self.is_closed())
+            .finish()
+    }
+}

@@ -1,0 +1,134 @@
+//! Models of what one sender or one receiver does alone: laps, close, loans, blocks freed in turn.
+
+#![allow(unsafe_code, reason = "calls what only one thread may call, from one thread")]
+
+use std::sync::Arc;
+
+use loom::thread;
+
+use crate::queue::front::Front;
+use crate::queue::list::List;
+use crate::queue::ring::Ring;
+use crate::queue::spsc::Spsc;
+use crate::queue::{Close, PopError, PushError};
+
+fn push(ring: &Spsc<Box<u32>>, value: u32) {
+    let mut value = Box::new(value);
+    // SAFETY: each model has one sender.
+    while let Err(PushError::Full(back)) = unsafe { ring.push(value) } {
+        value = back;
+        thread::yield_now();
+    }
+}
+
+fn pop(ring: &Spsc<Box<u32>>) -> u32 {
+    loop {
+        // SAFETY: each model has one receiver.
+        match unsafe { ring.pop() } {
+            Ok(value) => return *value,
+            Err(_) => thread::yield_now(),
+        }
+    }
+}
+
+/// Every value comes out once, whole, in order; slots are reused.
+#[test]
+fn a_ring_of_one_or_two_laps() {
+    for capacity in [1, 2] {
+        loom::model(move || {
+            let ring = Arc::new(Spsc::new(capacity));
+            let other = Arc::clone(&ring);
+            let sender = thread::spawn(move || (0..3).for_each(|value| push(&other, value)));
+            (0..3).for_each(|value| assert_eq!(pop(&ring), value));
+            sender.join().unwrap();
+        });
+    }
+}
+
+/// A push that succeeded before the close is received; none succeeds after it.
+#[test]
+fn close_races_push() {
+    loom::model(|| {
+        let ring = Arc::new(Spsc::new(1));
+        let other = Arc::clone(&ring);
+        // SAFETY: the only sender.
+        let sender = thread::spawn(move || unsafe { other.push(Box::new(7)) }.is_ok());
+        assert_eq!(ring.close(), Close::Closed);
+        // SAFETY: the only receiver.
+        let received = unsafe { ring.pop() }.is_ok();
+        // SAFETY: as above.
+        assert_eq!(unsafe { ring.pop() }.map(|value| *value), Err(PopError::Closed));
+        assert_eq!(sender.join().unwrap(), received);
+    });
+}
+
+/// A batch comes out as it went in, also where the ring is closed meanwhile.
+#[test]
+fn close_races_a_batch() {
+    loom::model(|| {
+        let ring = Arc::new(Spsc::new(2));
+        let other = Arc::clone(&ring);
+        let sender = thread::spawn(move || {
+            let mut values = vec![Box::new(1), Box::new(2)];
+            // SAFETY: the only sender.
+            let _ = unsafe { other.push_batch(&mut Front::new(&mut values)) };
+            values.len()
+        });
+        let _ = ring.close();
+        let mut received = Vec::new();
+        // SAFETY: the only receiver.
+        let _ = unsafe { ring.pop_batch(&mut received, 2) };
+        assert_eq!(sender.join().unwrap() + received.len(), 2);
+    });
+}
+
+/// One receiver of a list, over the end of a block, beside two senders.
+#[test]
+fn one_receiver_frees_blocks_in_turn() {
+    loom::model(|| {
+        let list = Arc::new(List::new());
+        (0..2).for_each(|value| assert!(list.push(Box::new(value)).is_ok()));
+        let other = Arc::clone(&list);
+        let sender = thread::spawn(move || {
+            (2..4).for_each(|value| assert!(other.push(Box::new(value)).is_ok()));
+        });
+        for expected in 0..4 {
+            loop {
+                // SAFETY: the only receiver.
+                match unsafe { list.pop_sole() } {
+                    Ok(value) => break assert_eq!(*value, expected),
+                    Err(_) => thread::yield_now(),
+                }
+            }
+        }
+        sender.join().unwrap();
+    });
+}
+
+/// One receiver of a ring with stamps.
+#[test]
+fn one_receiver_of_a_ring_for_many_senders() {
+    loom::model(|| {
+        let ring = Arc::new(Ring::new(1));
+        let other = Arc::clone(&ring);
+        let sender = thread::spawn(move || {
+            for value in 0..2 {
+                let mut value = Box::new(value);
+                while let Err(PushError::Full(back)) = other.push(value) {
+                    value = back;
+                    thread::yield_now();
+                }
+            }
+        });
+        for expected in 0..2 {
+            loop {
+                // SAFETY: the only receiver.
+                match unsafe { ring.pop_sole() } {
+                    Ok(value) => break assert_eq!(*value, expected),
+                    Err(_) => thread::yield_now(),
+                }
+            }
+        }
+        sender.join().unwrap();
+    });
+}

@@ -1,0 +1,458 @@
+//! A bounded ring for one sender and one receiver.
+//!
+//! Each side has its index and remembers what it last saw of the other's, on a line of its own: it
+//! looks at the other's line only when the ring seems full or empty. There are no stamps: a value is
+//! published by the sender's index, and its slot given back by the receiver's.
+//!
+//! ```text
+//!   head ............ tail          slots[head..tail] are the receiver's, the others the sender's
+//!   tail, in its word: | position | closed |
+//! ```
+//!
+//! The indices move by a read-modify-write, which is also the full fence that whoever looks for
+//! waiters afterwards needs; moving `tail` by a compare-exchange makes a close final at no cost.
+//!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | `tail` exchange in `publish` | SeqCst | the receiver's SeqCst load: the values are there |
+//! | `head` swap in `release` | SeqCst | the sender's SeqCst load: the slots were read |
+//! | `tail` closed | SeqCst | the exchange in `publish` |
+
+#![allow(unsafe_code, reason = "slots change hands by two indices; model: src/model/spsc.rs")]
+
+use std::fmt;
+use std::mem::MaybeUninit;
+
+use crate::CachePadded;
+use crate::prim::atomic::{AtomicUsize, Ordering};
+use crate::prim::{UnsafeCell, fence_after_rmw};
+
+use super::front::Front;
+use super::ring::CAPACITY_MAX;
+use super::{Close, PopError, PushError};
+
+/// `tail` counts positions in steps of two; the lowest bit says that the ring is closed.
+const STEP: usize = 2;
+const CLOSED: usize = 1;
+
+pub(crate) struct Spsc<T> {
+    head: CachePadded<Side>,
+    tail: CachePadded<Side>,
+    /// A power of two of them, so that positions may wrap around.
+    slots: Box<[UnsafeCell<MaybeUninit<T>>]>,
+    capacity: usize,
+}
+
+struct Side {
+    index: AtomicUsize,
+    /// What this side last saw of the other's position.
+    other: UnsafeCell<usize>,
+}
+
+// SAFETY: a value is moved in by one thread and out by another, each with exclusive access to its
+// slot; no reference to a value is shared.
+unsafe impl<T: Send> Send for Spsc<T> {}
+// SAFETY: as above; what only one side may do is `unsafe` to call.
+unsafe impl<T: Send> Sync for Spsc<T> {}
+
+/// `last - first`, of positions of at most `usize::BITS - 1` bits.
+fn between(first: usize, last: usize) -> usize {
+    last.wrapping_sub(first) & (usize::MAX / STEP)
+}
+
+impl<T> Spsc<T> {
+    /// A ring for `capacity` values, at least 1 and at most [`CAPACITY_MAX`].
+    pub(crate) fn new(capacity: usize) -> Self {
+        let capacity = capacity.clamp(1, CAPACITY_MAX);
+        let slots = (0..capacity.next_power_of_two())
+            .map(|_| UnsafeCell::new(MaybeUninit::uninit()))
+            .collect();
+        let side =
+            || CachePadded::new(Side { index: AtomicUsize::new(0), other: UnsafeCell::new(0) });
+        Self { head: side(), tail: side(), slots, capacity }
+    }
+
+    #[inline]
+    fn slot(&self, position: usize) -> &UnsafeCell<MaybeUninit<T>> {
+        &self.slots[position & (self.slots.len() - 1)]
+    }
+
+    /// The sender's position and how many slots are free from there on: at least 1, and `wanted` if
+    /// there are so many.
+    ///
+    /// # Safety
+    ///
+    /// Only for the sender.
+    #[inline]
+    unsafe fn free(&self, wanted: usize) -> Result<(usize, usize), PushError<()>> {
+        // Relaxed: only the sender moves it, and a close is decided by `publish`.
+        let tail = self.tail.index.load(Ordering::Relaxed);
+        if tail & CLOSED != 0 {
+            return Err(PushError::Closed(()));
+        }
+        let tail = tail / STEP;
+        // SAFETY: the sender's own field.
+        let head = self.tail.other.with(|other| unsafe { *other });
+        let used = between(head, tail);
+        if self.capacity - used >= wanted {
+            return Ok((tail, self.capacity - used));
+        }
+        // SeqCst: pairs with the swap in `release`: the slots before `head` were read.
+        let head = self.head.index.load(Ordering::SeqCst);
+        // SAFETY: as above.
+        self.tail.other.with_mut(|other| unsafe { *other = head });
+        let used = between(head, tail);
+        if used < self.capacity {
+            Ok((tail, self.capacity - used))
+        } else {
+            Err(PushError::Full(()))
+        }
+    }
+
+    /// Hands the `n` values at `tail` to the receiver. An error says that the ring was closed and
+    /// they are still the sender's.
+    ///
+    /// # Safety
+    ///
+    /// Only for the sender, which has written them.
+    #[inline]
+    unsafe fn publish(&self, tail: usize, n: usize) -> Result<(), usize> {
+        // SeqCst: pairs with the receiver's load in `filled`. It fails only if the ring was closed.
+        let (before, after) = (tail.wrapping_mul(STEP), tail.wrapping_add(n).wrapping_mul(STEP));
+        let published =
+            self.tail.index.compare_exchange(before, after, Ordering::SeqCst, Ordering::Relaxed);
+        fence_after_rmw();
+        published.map(|_| ())
+    }
+
+    /// # Safety
+    ///
+    /// Only for the sender.
+    #[inline]
+    pub(crate) unsafe fn push(&self, value: T) -> Result<(), PushError<T>> {
+        // SAFETY: the caller is the sender.
+        let tail = match unsafe { self.free(1) } {
+            Ok((tail, _)) => tail,
+            Err(PushError::Full(())) => return Err(PushError::Full(value)),
+            Err(PushError::Closed(())) => return Err(PushError::Closed(value)),
+        };
+        // SAFETY: a free slot is the sender's.
+        self.slot(tail).with_mut(|slot| unsafe { (*slot).write(value) });
+        // SAFETY: just written.
+        if unsafe { self.publish(tail, 1) }.is_ok() {
+            return Ok(());
+        }
+        // SAFETY: not published, so the value is still the sender's.
+        Err(PushError::Closed(self.slot(tail).with(|slot| unsafe { (*slot).assume_init_read() })))
+    }
+
+    /// Pushes as many of `values` as there is room for.
+    ///
+    /// # Safety
+    ///
+    /// Only for the sender.
+    pub(crate) unsafe fn push_batch(&self, values: &mut Front<'_, T>) -> Result<(), PushError<()>> {
+        // SAFETY: the caller is the sender.
+        let (tail, free) = unsafe { self.free(values.left().max(1)) }?;
+        // Pushed one by one, a batch would be published one by one.
+        let n = values.left().min(free);
+        // A close that comes between is one that came before: then nothing is taken.
+        for i in 0..n {
+            let value = values.take();
+            // SAFETY: a free slot is the sender's.
+            self.slot(tail.wrapping_add(i)).with_mut(|slot| unsafe { (*slot).write(value) });
+        }
+        // SAFETY: all written.
+        if unsafe { self.publish(tail, n) }.is_err() {
+            for i in (0..n).rev() {
+                let slot = self.slot(tail.wrapping_add(i));
+                // SAFETY: not published, so still the sender's.
+                values.put_back(slot.with(|slot| unsafe { (*slot).assume_init_read() }));
+            }
+            return Err(PushError::Closed(()));
+        }
+        Ok(())
+    }
+
+    /// The receiver's position and how many values are there: at least 1, and `wanted` if there are
+    /// so many.
+    ///
+    /// # Safety
+    ///
+    /// Only for the receiver.
+    #[inline]
+    unsafe fn filled(&self, wanted: usize) -> Result<(usize, usize), PopError> {
+        // Relaxed: only the receiver moves it.
+        let head = self.head.index.load(Ordering::Relaxed);
+        // SAFETY: the receiver's own field.
+        let tail = self.head.other.with(|other| unsafe { *other });
+        if between(head, tail) >= wanted {
+            return Ok((head, between(head, tail)));
+        }
+        // SeqCst: pairs with the exchange in `publish`: the values before `tail` are there.
+        let tail = self.tail.index.load(Ordering::SeqCst);
+        let (tail, closed) = (tail / STEP, tail & CLOSED != 0);
+        // SAFETY: as above.
+        self.head.other.with_mut(|other| unsafe { *other = tail });
+        match between(head, tail) {
+            0 if closed => Err(PopError::Closed),
+            0 => Err(PopError::Empty),
+            filled => Ok((head, filled)),
+        }
+    }
+
+    /// Gives the `n` slots at `head` back to the sender.
+    ///
+    /// # Safety
+    ///
+    /// Only for the receiver, which has read them.
+    #[inline]
+    unsafe fn release(&self, head: usize, n: usize) {
+        // SeqCst: pairs with the sender's load in `free`.
+        self.head.index.swap(head.wrapping_add(n) & (usize::MAX / STEP), Ordering::SeqCst);
+        fence_after_rmw();
+    }
+
+    /// # Safety
+    ///
+    /// Only for the receiver.
+    #[inline]
+    pub(crate) unsafe fn pop(&self) -> Result<T, PopError> {
+        // SAFETY: the caller is the receiver.
+        let (head, _) = unsafe { self.filled(1) }?;
+        // SAFETY: a filled slot is the receiver's, and read once: the next line gives it back.
+        let value = self.slot(head).with(|slot| unsafe { (*slot).assume_init_read() });
+        // SAFETY: just read.
+        unsafe { self.release(head, 1) };
+        Ok(value)
+    }
+
+    /// Takes up to `max` values, at the end of `values`; says how many.
+    ///
+    /// # Safety
+    ///
+    /// Only for the receiver.
+    pub(crate) unsafe fn pop_batch(
+        &self,
+        values: &mut Vec<T>,
+        max: usize,
+    ) -> Result<usize, PopError> {
+        // SAFETY: the caller is the receiver.
+        let (head, filled) = unsafe { self.filled(max.max(1)) }?;
+        let n = filled.min(max);
+        values.reserve(n);
+        for i in 0..n {
+            let slot = self.slot(head.wrapping_add(i));
+            // SAFETY: as in `pop`. The push does not allocate, so it does not panic in between.
+            values.push(slot.with(|slot| unsafe { (*slot).assume_init_read() }));
+        }
+        // SAFETY: just read.
+        unsafe { self.release(head, n) };
+        Ok(n)
+    }
+
+    /// The slot that the next push fills.
+    ///
+    /// # Safety
+    ///
+    /// Only for the sender, which does nothing else with the ring as long as it uses the slot.
+    pub(crate) unsafe fn free_slot(&self) -> Result<*mut MaybeUninit<T>, PushError<()>> {
+        // SAFETY: the caller is the sender.
+        unsafe { self.free(1) }.map(|(tail, _)| self.slot(tail).with_mut(|slot| slot))
+    }
+
+    /// Hands the value in [`free_slot`](Self::free_slot) to the receiver; an error says that the
+    /// ring was closed and it is still the sender's.
+    ///
+    /// # Safety
+    ///
+    /// Only for the sender, which has written it.
+    pub(crate) unsafe fn publish_slot(&self) -> Result<(), PushError<()>> {
+        // Relaxed: only the sender moves it.
+        let tail = self.tail.index.load(Ordering::Relaxed) / STEP;
+        // SAFETY: the caller is the sender and has written it.
+        unsafe { self.publish(tail, 1) }.map_err(|_| PushError::Closed(()))
+    }
+
+    /// The slot that the next pop empties.
+    ///
+    /// # Safety
+    ///
+    /// Only for the receiver, which does nothing else with the ring as long as it uses the slot.
+    pub(crate) unsafe fn filled_slot(&self) -> Result<*mut MaybeUninit<T>, PopError> {
+        // SAFETY: the caller is the receiver.
+        unsafe { self.filled(1) }.map(|(head, _)| self.slot(head).with_mut(|slot| slot))
+    }
+
+    /// Gives [`filled_slot`](Self::filled_slot) back to the sender.
+    ///
+    /// # Safety
+    ///
+    /// Only for the receiver, which has moved the value out or dropped it.
+    pub(crate) unsafe fn release_slot(&self) {
+        // Relaxed: only the receiver moves it.
+        let head = self.head.index.load(Ordering::Relaxed);
+        // SAFETY: the caller is the receiver and done with the value.
+        unsafe { self.release(head, 1) };
+    }
+
+    /// Forbids every later push; what is in the ring can still be taken.
+    pub(crate) fn close(&self) -> Close {
+        // SeqCst: one order with the exchange in `publish`.
+        let before = self.tail.index.fetch_or(CLOSED, Ordering::SeqCst);
+        fence_after_rmw();
+        if before & CLOSED == 0 { Close::Closed } else { Close::AlreadyClosed }
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        // SeqCst: one order with `close`.
+        self.tail.index.load(Ordering::SeqCst) & CLOSED != 0
+    }
+
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        loop {
+            // SeqCst: both loads in one order with the exchanges; an unchanged tail makes them a
+            // snapshot.
+            let tail = self.tail.index.load(Ordering::SeqCst);
+            let head = self.head.index.load(Ordering::SeqCst);
+            if self.tail.index.load(Ordering::SeqCst) == tail {
+                return between(head, tail / STEP);
+            }
+        }
+    }
+}
+
+impl<T> Drop for Spsc<T> {
+    fn drop(&mut self) {
+        // SAFETY: `&mut self`: there is neither a sender nor a receiver.
+        while unsafe { self.pop() }.is_ok() {}
+    }
+}
+
+impl<T> fmt::Debug for Spsc<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Spsc")
+            .field("len", &self.len())
+            .field("capacity", &self.capacity())
+            .field("closed", &self.is_closed())
+            .finish()
+    }
+}
+
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
+mod tests {
+    use std::collections::VecDeque;
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// One thread, which is both sides.
+    fn push<T>(ring: &Spsc<T>, value: T) -> Result<(), PushError<T>> {
+        // SAFETY: the tests of this module have one thread.
+        unsafe { ring.push(value) }
+    }
+
+    fn pop<T>(ring: &Spsc<T>) -> Result<T, PopError> {
+        // SAFETY: as above.
+        unsafe { ring.pop() }
+    }
+
+    #[test]
+    fn close_lets_what_is_queued_be_taken() {
+        let ring = Spsc::new(2);
+        push(&ring, 1).unwrap();
+        assert_eq!(ring.close(), Close::Closed);
+        assert_eq!(ring.close(), Close::AlreadyClosed);
+        assert_eq!(push(&ring, 2), Err(PushError::Closed(2)));
+        assert_eq!((pop(&ring), pop(&ring)), (Ok(1), Err(PopError::Closed)));
+    }
+
+    #[test]
+    fn dropping_the_ring_drops_what_is_in_it() {
+        let value = Arc::new(());
+        let ring = Spsc::new(3);
+        for _ in 0..3 {
+            push(&ring, Arc::clone(&value)).unwrap();
+        }
+        drop(pop(&ring));
+        drop(ring);
+        assert_eq!(Arc::strong_count(&value), 1);
+    }
+
+    #[test]
+    fn positions_may_wrap_around() {
+        for capacity in 1..5 {
+            let ring = Spsc::new(capacity);
+            let start = (usize::MAX / STEP) & !7;
+            ring.head.index.store(start, Ordering::Relaxed);
+            ring.tail.index.store(start * STEP, Ordering::Relaxed);
+            ring.head.other.with_mut(|other| {
+                // SAFETY: nobody else is here.
+                unsafe { *other = start }
+            });
+            ring.tail.other.with_mut(|other| {
+                // SAFETY: as above.
+                unsafe { *other = start }
+            });
+            for i in 0..20 {
+                push(&ring, i).unwrap();
+                assert_eq!((ring.len(), pop(&ring)), (1, Ok(i)));
+            }
+        }
+    }
+
+    proptest! {
+        // Under Miri few cases, and no file of those that failed.
+        #![proptest_config(if cfg!(miri) {
+            ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() }
+        } else {
+            ProptestConfig::default()
+        })]
+
+        #[test]
+        fn behaves_like_a_vec_deque(
+            capacity in 1_usize..9,
+            steps in proptest::collection::vec(0..4_usize, 0..200),
+        ) {
+            let (ring, mut model) = (Spsc::new(capacity), VecDeque::new());
+            for (i, step) in steps.into_iter().enumerate() {
+                match step {
+                    0 => {
+                        let expected = if model.len() < capacity {
+                            model.push_back(i);
+                            Ok(())
+                        } else {
+                            Err(PushError::Full(i))
+                        };
+                        prop_assert_eq!(push(&ring, i), expected);
+                    }
+                    1 => prop_assert_eq!(pop(&ring), model.pop_front().ok_or(PopError::Empty)),
+                    2 => {
+                        let mut values = vec![i; 3];
+                        let mut front = Front::new(&mut values);
+                        // SAFETY: one thread.
+                        let result = unsafe { ring.push_batch(&mut front) };
+                        let taken = front.taken();
+                        prop_assert_eq!(taken, 3.min(capacity - model.len()));
+                        prop_assert_eq!(result.is_ok(), taken > 0);
+                        model.extend(vec![i; taken]);
+                    }
+                    _ => {
+                        let mut values = Vec::new();
+                        // SAFETY: one thread.
+                        let _ = unsafe { ring.pop_batch(&mut values, 3) };
+                        let expected: Vec<_> = model.drain(..model.len().min(3)).collect();
+                        prop_assert_eq!(values, expected);
+                    }
+                }
+                prop_assert_eq!(ring.len(), model.len());
+            }
+        }
+    }
+}
