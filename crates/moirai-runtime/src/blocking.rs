@@ -1,16 +1,35 @@
 //! Threads for calls that block: as many as are needed, up to a limit, gone after a while of rest.
 //!
-//! It runs [`Work`] and knows neither workers nor tasks. A job is refused, never forgotten: when
-//! the queue is full, when the pool is closed, or when the system refuses the very first thread.
+//! ```text
+//!                      next: a job is queued
+//!                        ┌──────────┐
+//!   start                ▼          │  next: none           give
+//!   VACANT ───────────► BUSY ───────┴─────────────► IDLE ─────────► GIVEN
+//!     ▲                  ▲ next: the given job      │  ▲               │
+//!     │                  └───────────────────────── │ ─│ ──────────────┘
+//!     │                       rest ends, or closed  │  └ woken for nothing
+//!     └─────────────────────────────────────────────┘
+//! ```
+//!
+//! A job is given to the thread that has rested for the shortest time, so that those who are not
+//! needed rest on until they end; without one, to a new thread; without that, it is queued. It is
+//! given under the lock: a thread whose rest ends at the same time finds it. Jobs are queued only
+//! while there are threads, and a thread ends only while none is queued, so none is forgotten.
+//! Checked by the models in `src/model/blocking.rs`.
+//!
+//! This file runs [`Work`] and knows neither workers nor tasks. A job is refused, never forgotten:
+//! when the queue is full, when the pool is closed, or when the system refuses the very first thread.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use moirai_sync::__prim::{self as prim, Condvar, Mutex, thread};
+use moirai_sync::__prim::{Mutex, Parked, Parker, thread};
 use moirai_sync::SpawnFailed;
 
 use crate::sched::work::{Chain, Work};
+use crate::trace::BlockingMetrics;
 
 #[derive(Clone, Debug)]
 pub(crate) struct BlockingPool {
@@ -20,7 +39,6 @@ pub(crate) struct BlockingPool {
 #[derive(Debug)]
 struct Shared {
     jobs: Mutex<Jobs>,
-    changed: Condvar,
     config: Config,
 }
 
@@ -29,119 +47,435 @@ pub(crate) struct Config {
     pub(crate) name: String,
     pub(crate) threads_max: usize,
     pub(crate) queue_max: usize,
+    /// How long a thread without a job stays.
+    pub(crate) idle_timeout: Duration,
     pub(crate) stack_bytes: Option<usize>,
+    pub(crate) start: Start,
+}
+
+/// Starts a thread. What the system refuses now and then, a test refuses on purpose.
+pub(crate) type Start = fn(thread::Builder, Box<dyn FnOnce() + Send>) -> io::Result<()>;
+
+/// The system's threads.
+pub(crate) fn start(builder: thread::Builder, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+    builder.spawn(run).map(drop)
 }
 
 #[derive(Debug)]
 struct Jobs {
-    queue: Chain,
-    threads: usize,
-    /// Threads that wait for a job, woken or not: a queue shorter than this needs no new thread.
-    waiting: usize,
-    next_id: usize,
+    queue: VecDeque<Job>,
+    /// By the number of the thread.
+    seats: Vec<Seat>,
+    vacant: Vec<usize>,
+    /// The threads that rest, whoever rests longest first.
+    idle: Vec<usize>,
     closed: bool,
+    counts: Counts,
 }
 
-/// What the pool has to do.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Load {
-    pub(crate) threads: usize,
-    pub(crate) queued: usize,
+#[derive(Debug)]
+struct Job {
+    work: Work,
+    since: Instant,
+}
+
+/// Where a thread stands.
+#[derive(Debug)]
+enum Seat {
+    Vacant,
+    Busy,
+    Idle(Arc<Parker>),
+    /// It is on its way to this job.
+    Given(Job),
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    jobs: u64,
+    refused: u64,
+    waited: Duration,
+    waited_max: Duration,
+}
+
+/// What a thread does next.
+#[must_use]
+enum Next {
+    Run(Work),
+    Rest,
+    End,
 }
 
 impl BlockingPool {
     pub(crate) fn new(config: Config) -> Self {
-        let jobs = Jobs { queue: Chain::new(), threads: 0, waiting: 0, next_id: 0, closed: false };
-        let shared = Shared { jobs: Mutex::new(jobs), changed: Condvar::new(), config };
-        Self { shared: Arc::new(shared) }
+        let jobs = Jobs {
+            queue: VecDeque::new(),
+            seats: Vec::new(),
+            vacant: Vec::new(),
+            idle: Vec::new(),
+            closed: false,
+            counts: Counts::default(),
+        };
+        Self { shared: Arc::new(Shared { jobs: Mutex::new(jobs), config }) }
     }
 
-    pub(crate) fn load(&self) -> Load {
+    pub(crate) fn metrics(&self) -> BlockingMetrics {
         let jobs = self.shared.jobs.lock();
-        Load { threads: jobs.threads, queued: jobs.queue.len() }
+        let oldest = jobs.queue.front().map(|job| job.since);
+        BlockingMetrics {
+            threads: jobs.threads(),
+            idle: jobs.idle.len(),
+            queued: jobs.queue.len(),
+            jobs: jobs.counts.jobs,
+            refused: jobs.counts.refused,
+            queue_wait: jobs.counts.waited,
+            queue_wait_max: jobs.counts.waited_max,
+            oldest_wait: oldest.map_or(Duration::ZERO, |since| since.elapsed()),
+        }
     }
 
     /// Runs `work` on one of the threads, soon. A refused job comes back with the reason.
     pub(crate) fn spawn(&self, work: Work) -> Result<(), (Work, SpawnFailed)> {
-        let shared = &self.shared;
-        let mut jobs = shared.jobs.lock();
+        let Config { threads_max, queue_max, .. } = self.shared.config;
+        let job = Job { work, since: Instant::now() };
+        let mut jobs = self.shared.jobs.lock();
         if jobs.closed {
-            return Err((work, SpawnFailed::ShutDown));
+            return Err((job.work, SpawnFailed::ShutDown));
         }
-        if jobs.queue.len() < jobs.waiting {
-            jobs.queue.push(work);
-            drop(jobs);
-            shared.changed.notify_one();
+        if let Some(id) = jobs.idle.pop() {
+            if let Seat::Idle(parker) = jobs.seats[id].replace(Seat::Given(job)) {
+                drop(jobs);
+                parker.unpark();
+            }
             return Ok(());
         }
-        if jobs.threads < shared.config.threads_max {
-            match self.start_thread(&mut jobs) {
-                Ok(()) => {
-                    jobs.queue.push(work);
-                    return Ok(());
-                }
-                Err(error) if jobs.threads == 0 => {
-                    return Err((work, SpawnFailed::NoThread(error)));
+        let mut job = job;
+        if jobs.threads() < threads_max {
+            job = match self.start_thread(&mut jobs, job) {
+                Ok(()) => return Ok(()),
+                Err((job, error)) if jobs.threads() == 0 => {
+                    jobs.counts.refused += 1;
+                    return Err((job.work, SpawnFailed::NoThread(error)));
                 }
                 // The threads that there are will get to it.
-                Err(_) => {}
-            }
+                Err((job, _)) => job,
+            };
         }
-        if jobs.queue.len() >= shared.config.queue_max {
-            return Err((work, SpawnFailed::QueueFull { limit: shared.config.queue_max }));
+        if jobs.queue.len() >= queue_max {
+            jobs.counts.refused += 1;
+            return Err((job.work, SpawnFailed::QueueFull { limit: queue_max }));
         }
-        jobs.queue.push(work);
+        jobs.queue.push_back(job);
         Ok(())
     }
 
-    fn start_thread(&self, jobs: &mut Jobs) -> io::Result<()> {
+    fn start_thread(&self, jobs: &mut Jobs, job: Job) -> Result<(), (Job, io::Error)> {
         let config = &self.shared.config;
-        let name = format!("{}-blocking-{}", config.name, jobs.next_id);
-        let mut builder = thread::Builder::new().name(name);
+        let id = jobs.take_seat(job);
+        let mut builder = thread::Builder::new().name(format!("{}-blocking-{id}", config.name));
         if let Some(bytes) = config.stack_bytes {
             builder = builder.stack_size(bytes);
         }
         let shared = Arc::clone(&self.shared);
-        builder.spawn(move || shared.work())?;
-        jobs.threads += 1;
-        jobs.next_id += 1;
-        Ok(())
+        (config.start)(builder, Box::new(move || shared.work(id))).map_err(|error| {
+            match jobs.leave_seat(id) {
+                Seat::Given(job) => (job, error),
+                _ => unreachable!("no thread has taken the seat, and we hold the lock"),
+            }
+        })
     }
 
-    /// Refuses jobs from now on, lets waiting threads end, and returns what was not begun. Jobs
+    /// Refuses jobs from now on, lets resting threads end, and returns what was not begun. Jobs
     /// that run go on: nothing can stop a blocking call.
     pub(crate) fn close(&self) -> Chain {
         let mut jobs = self.shared.jobs.lock();
         jobs.closed = true;
-        self.shared.changed.notify_all();
-        std::mem::replace(&mut jobs.queue, Chain::new())
+        jobs.idle.clear();
+        let mut unbegun: Chain = jobs.queue.drain(..).map(|job| job.work).collect();
+        let mut resting = Vec::new();
+        for seat in &mut jobs.seats {
+            match seat.replace(Seat::Busy) {
+                Seat::Given(job) => unbegun.push(job.work),
+                Seat::Idle(parker) => resting.push(parker),
+                Seat::Vacant => *seat = Seat::Vacant,
+                Seat::Busy => {}
+            }
+        }
+        drop(jobs);
+        resting.iter().for_each(|parker| parker.unpark());
+        unbegun
     }
 }
 
 impl Shared {
-    fn work(&self) {
+    fn work(&self, id: usize) {
+        let parker = Arc::new(Parker::new());
         let mut jobs = self.jobs.lock();
         loop {
-            if let Some(work) = jobs.queue.pop() {
-                drop(jobs);
-                work.run();
-                jobs = self.jobs.lock();
-                continue;
-            }
-            let rest_until = Instant::now() + REST;
-            jobs.waiting += 1;
-            while jobs.queue.len() == 0 && !jobs.closed && Instant::now() < rest_until {
-                let rest = rest_until.saturating_duration_since(Instant::now());
-                jobs = prim::condvar_wait(&self.changed, jobs, Some(rest));
-            }
-            jobs.waiting -= 1;
-            if jobs.queue.len() == 0 {
-                jobs.threads -= 1;
-                return;
+            match jobs.next(id, &parker) {
+                Next::Run(work) => {
+                    drop(jobs);
+                    work.run();
+                    jobs = self.jobs.lock();
+                }
+                Next::Rest => {
+                    drop(jobs);
+                    // A timeout that no `Instant` can tell is for ever.
+                    let parked = parker.park(Instant::now().checked_add(self.config.idle_timeout));
+                    jobs = self.jobs.lock();
+                    if let Rested::Enough = jobs.end_rest(id, parked) {
+                        return;
+                    }
+                }
+                Next::End => return,
             }
         }
     }
 }
 
-/// How long a thread without a job stays.
-const REST: Duration = Duration::from_secs(10);
+/// How a rest ended.
+#[must_use]
+enum Rested {
+    /// By a job, or for nothing.
+    Woken,
+    /// By its length: the seat is vacant.
+    Enough,
+}
+
+impl Jobs {
+    fn threads(&self) -> usize {
+        self.seats.len() - self.vacant.len()
+    }
+
+    /// A seat for a new thread, with its first job.
+    fn take_seat(&mut self, job: Job) -> usize {
+        match self.vacant.pop() {
+            Some(id) => {
+                self.seats[id] = Seat::Given(job);
+                id
+            }
+            None => {
+                self.seats.push(Seat::Given(job));
+                self.seats.len() - 1
+            }
+        }
+    }
+
+    fn leave_seat(&mut self, id: usize) -> Seat {
+        self.vacant.push(id);
+        self.seats[id].replace(Seat::Vacant)
+    }
+
+    fn next(&mut self, id: usize, parker: &Arc<Parker>) -> Next {
+        let job = match self.seats[id].replace(Seat::Busy) {
+            Seat::Given(job) => Some(job),
+            _ => self.queue.pop_front(),
+        };
+        if let Some(Job { work, since }) = job {
+            let waited = since.elapsed();
+            self.counts.jobs += 1;
+            self.counts.waited += waited;
+            self.counts.waited_max = self.counts.waited_max.max(waited);
+            return Next::Run(work);
+        }
+        // What a storm of jobs needed is given back.
+        if self.queue.capacity() > QUEUE_KEPT {
+            self.queue = VecDeque::new();
+        }
+        if self.closed {
+            self.leave_seat(id);
+            return Next::End;
+        }
+        self.seats[id] = Seat::Idle(Arc::clone(parker));
+        self.idle.push(id);
+        Next::Rest
+    }
+
+    fn end_rest(&mut self, id: usize, parked: Parked) -> Rested {
+        if !matches!(self.seats[id], Seat::Idle(_)) {
+            return Rested::Woken;
+        }
+        // Near the front, if its rest was long.
+        if let Some(place) = self.idle.iter().position(|&other| other == id) {
+            self.idle.remove(place);
+        }
+        match parked {
+            Parked::Notified => Rested::Woken,
+            Parked::TimedOut => {
+                self.leave_seat(id);
+                Rested::Enough
+            }
+        }
+    }
+}
+
+impl Seat {
+    fn replace(&mut self, seat: Self) -> Self {
+        std::mem::replace(self, seat)
+    }
+}
+
+/// Places of an empty queue that are kept.
+const QUEUE_KEPT: usize = 1024;
+
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
+mod tests {
+    use std::cell::Cell;
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::sched::work::Tally;
+
+    thread_local! {
+        /// How many more threads this test may start.
+        static ALLOWED: Cell<usize> = const { Cell::new(0) };
+    }
+
+    /// What a system does whose limit of threads is reached.
+    fn start_if_allowed(builder: thread::Builder, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+        match ALLOWED.get() {
+            0 => Err(io::Error::from(io::ErrorKind::WouldBlock)),
+            allowed => {
+                ALLOWED.set(allowed - 1);
+                start(builder, run)
+            }
+        }
+    }
+
+    fn pool(allowed: usize, threads_max: usize, idle_timeout: Duration) -> BlockingPool {
+        ALLOWED.set(allowed);
+        BlockingPool::new(Config {
+            name: "test".into(),
+            threads_max,
+            queue_max: 2,
+            idle_timeout,
+            stack_bytes: None,
+            start: start_if_allowed,
+        })
+    }
+
+    fn until(pool: &BlockingPool, what: impl Fn(&BlockingMetrics) -> bool) {
+        while !what(&pool.metrics()) {
+            thread::yield_now();
+        }
+    }
+
+    fn refused(spawned: Result<(), (Work, SpawnFailed)>) -> SpawnFailed {
+        let Err((work, reason)) = spawned else { panic!("not refused") };
+        work.shutdown();
+        reason
+    }
+
+    /// Until the other end is dropped.
+    fn wait(gate: &mpsc::Receiver<()>) {
+        assert!(gate.recv().is_err());
+    }
+
+    #[test]
+    fn a_refused_first_thread_refuses_the_job_and_the_next_one_is_tried_again() {
+        let (pool, tally) = (pool(0, 4, Duration::MAX), Tally::default());
+        let reason = refused(pool.spawn(tally.work(1)));
+        assert!(matches!(reason, SpawnFailed::NoThread(error)
+            if error.kind() == io::ErrorKind::WouldBlock));
+        let BlockingMetrics { threads, queued, jobs, refused, .. } = pool.metrics();
+        assert_eq!((threads, queued, jobs, refused), (0, 0, 0, 1));
+        ALLOWED.set(1);
+        assert!(pool.spawn(tally.work(2)).is_ok());
+        until(&pool, |metrics| metrics.idle == 1);
+        assert_eq!(tally.ran(), [1, 2]);
+        assert_eq!(pool.close().len(), 0);
+    }
+
+    #[test]
+    fn a_refused_second_thread_leaves_its_job_to_the_first() {
+        let (pool, tally) = (pool(1, 4, Duration::MAX), Tally::default());
+        let (gate, closed) = mpsc::channel::<()>();
+        let blocked = tally.work_after(1, move || wait(&closed));
+        assert!(pool.spawn(blocked).is_ok());
+        until(&pool, |metrics| metrics.jobs == 1);
+        assert!(pool.spawn(tally.work(2)).is_ok() && pool.spawn(tally.work(3)).is_ok());
+        // The queue is as long as it may be: an error, and no hang.
+        assert!(matches!(refused(pool.spawn(tally.work(4))), SpawnFailed::QueueFull { limit: 2 }));
+        let metrics = pool.metrics();
+        assert_eq!((metrics.threads, metrics.queued, metrics.refused), (1, 2, 1));
+        assert!(metrics.oldest_wait > Duration::ZERO);
+        drop(gate);
+        until(&pool, |metrics| metrics.idle == 1);
+        assert_eq!(tally.ran(), [4, 1, 2, 3]);
+        let metrics = pool.metrics();
+        assert_eq!((metrics.jobs, metrics.queued, metrics.oldest_wait), (3, 0, Duration::ZERO));
+        assert!(metrics.queue_wait >= metrics.queue_wait_max);
+        assert!(metrics.queue_wait_max >= metrics.queue_wait_mean());
+        assert_eq!(pool.close().len(), 0);
+    }
+
+    #[test]
+    fn a_job_goes_to_the_thread_that_has_rested_for_the_shortest_time() {
+        let (pool, tally) = (pool(2, 2, Duration::MAX), Tally::default());
+        let names = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let name = |after: Option<mpsc::Receiver<()>>| {
+            let names = Arc::clone(&names);
+            move || {
+                after.iter().for_each(wait);
+                names.lock().unwrap().push(thread::current().name().map(str::to_owned));
+            }
+        };
+        let (gate, closed) = mpsc::channel::<()>();
+        assert!(pool.spawn(tally.work_after(0, name(Some(closed)))).is_ok());
+        assert!(pool.spawn(tally.work_after(1, name(None))).is_ok());
+        until(&pool, |metrics| metrics.idle == 1);
+        drop(gate);
+        // Now the first one has rested for the shortest time, and does so again.
+        for idle in 2..5 {
+            until(&pool, |metrics| metrics.idle == 2);
+            assert!(pool.spawn(tally.work_after(idle, name(None))).is_ok());
+            until(&pool, |metrics| metrics.jobs == u64::from(idle) + 1 && metrics.idle == 2);
+        }
+        let names: Vec<_> = names.lock().unwrap().iter().flatten().cloned().collect();
+        let (first, second) = ("test-blocking-0", "test-blocking-1");
+        assert_eq!(names, [second, first, first, first, first]);
+        assert_eq!(pool.close().len(), 0);
+    }
+
+    #[test]
+    fn a_storm_uses_no_more_threads_than_allowed_and_all_of_them_end() {
+        let jobs = if cfg!(miri) { 20 } else { 2_000 };
+        for timeout in [Duration::ZERO, Duration::from_millis(5)] {
+            let (pool, tally) = (pool(usize::MAX, 3, timeout), Tally::default());
+            let queue_full = |reason| matches!(reason, SpawnFailed::QueueFull { .. });
+            for n in 0..jobs {
+                if let Err((work, reason)) = pool.spawn(tally.work(n)) {
+                    assert!(queue_full(reason));
+                    work.shutdown();
+                }
+                assert!(pool.metrics().threads <= 3);
+            }
+            until(&pool, |metrics| metrics.threads == 0);
+            let metrics = pool.metrics();
+            assert_eq!(metrics.jobs + metrics.refused, u64::from(jobs));
+            assert_eq!((metrics.idle, metrics.queued), (0, 0));
+            let mut ran = tally.ran();
+            ran.sort_unstable();
+            assert!(ran.into_iter().eq(0..jobs));
+        }
+    }
+
+    #[test]
+    fn closing_returns_what_was_not_begun_and_ends_the_threads() {
+        let (pool, tally) = (pool(2, 2, Duration::MAX), Tally::default());
+        let (gates, closed): (Vec<_>, Vec<_>) = (0..2).map(|_| mpsc::channel::<()>()).unzip();
+        for (n, closed) in (0..2).zip(closed) {
+            assert!(pool.spawn(tally.work_after(n, move || wait(&closed))).is_ok());
+        }
+        until(&pool, |metrics| metrics.jobs == 2);
+        assert!(pool.spawn(tally.work(2)).is_ok());
+        let mut unbegun = pool.close();
+        assert_eq!(unbegun.len(), 1);
+        unbegun.pop().into_iter().for_each(Work::shutdown);
+        assert!(matches!(refused(pool.spawn(tally.work(3))), SpawnFailed::ShutDown));
+        drop(gates);
+        until(&pool, |metrics| metrics.threads == 0);
+        let mut ran = tally.ran();
+        ran.sort_unstable();
+        assert_eq!(ran, [0, 1, 2, 3]);
+    }
+}

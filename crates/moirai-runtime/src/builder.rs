@@ -35,6 +35,7 @@ pub struct Builder {
     spare_threads: usize,
     blocking_threads: usize,
     blocking_queue_depth: usize,
+    blocking_idle_timeout: Duration,
     thread_stack_bytes: Option<usize>,
     blocking_stack_bytes: Option<usize>,
     task_pool_kept_bytes: usize,
@@ -52,6 +53,7 @@ impl Builder {
             spare_threads: SPARE_THREADS_DEFAULT,
             blocking_threads: BLOCKING_THREADS_DEFAULT,
             blocking_queue_depth: BLOCKING_QUEUE_DEPTH_DEFAULT,
+            blocking_idle_timeout: BLOCKING_IDLE_TIMEOUT_DEFAULT,
             thread_stack_bytes: None,
             blocking_stack_bytes: None,
             task_pool_kept_bytes: TASK_POOL_KEPT_BYTES_DEFAULT,
@@ -115,6 +117,27 @@ impl Builder {
     /// How many `spawn_blocking` jobs may wait for a thread; more are refused.
     pub fn blocking_queue_depth(mut self, jobs: usize) -> Self {
         self.blocking_queue_depth = jobs;
+        self
+    }
+
+    /// How long a thread of `spawn_blocking` stays without a job; without this, ten seconds. Zero
+    /// ends each thread with its last job, [`Duration::MAX`] none before the runtime ends.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use moirai_runtime::Runtime;
+    ///
+    /// let runtime = Runtime::builder().blocking_idle_timeout(Duration::ZERO).build()?;
+    /// runtime.spawn_blocking(|| ()).join().unwrap();
+    /// while runtime.handle().metrics().blocking.threads > 0 {
+    ///     std::thread::yield_now();
+    /// }
+    /// # Ok::<(), moirai_runtime::BuildError>(())
+    /// ```
+    pub fn blocking_idle_timeout(mut self, timeout: Duration) -> Self {
+        self.blocking_idle_timeout = timeout;
         self
     }
 
@@ -191,6 +214,7 @@ impl Builder {
             spare_threads,
             blocking_threads,
             blocking_queue_depth,
+            blocking_idle_timeout,
             thread_stack_bytes,
             blocking_stack_bytes,
             task_pool_kept_bytes,
@@ -215,7 +239,9 @@ impl Builder {
             name: name.clone(),
             threads_max: blocking_threads,
             queue_max: blocking_queue_depth,
+            idle_timeout: blocking_idle_timeout,
             stack_bytes: blocking_stack_bytes,
+            start: blocking::start,
         });
         let config = Config {
             worker_threads,
@@ -257,6 +283,9 @@ const BLOCKING_THREADS_DEFAULT: usize = 512;
 const BLOCKING_QUEUE_DEPTH_MAX: usize = usize::MAX;
 /// A job is a few hundred bytes: this many wait in well under a gigabyte.
 const BLOCKING_QUEUE_DEPTH_DEFAULT: usize = 1 << 20;
+/// A thread costs tens of microseconds to start and, asleep, some pages: it should outlive the pauses
+/// of a busy program, and not the night. It is also what users of tokio are used to.
+const BLOCKING_IDLE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 /// Enough that a program which spawns and joins thousands of tasks in waves asks the system rarely.
 const TASK_POOL_KEPT_BYTES_DEFAULT: usize = 768 << 10;
 /// The least that a thread of a debug build gets through a panic with.

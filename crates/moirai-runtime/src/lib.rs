@@ -62,4 +62,4 @@ pub use runtime::{
 };
 pub use slab::TaskPool;
 pub use task::{CancelOnDrop, TaskHandle, TaskId};
-pub use trace::{Activity, Metering, Relief, Stall, TaskMetrics, WorkerMetrics};
+pub use trace::{Activity, BlockingMetrics, Metering, Relief, Stall, TaskMetrics, WorkerMetrics};

@@ -2,7 +2,7 @@
 
 use crate::sched::pool::Pool;
 use crate::slab::TaskPool;
-use crate::trace::WorkerMetrics;
+use crate::trace::{BlockingMetrics, WorkerMetrics};
 
 /// A snapshot of a runtime; from [`Handle::metrics`](crate::Handle::metrics).
 ///
@@ -32,10 +32,8 @@ pub struct RuntimeMetrics {
     pub searching: usize,
     /// Times that a future did not return for [`stall_after`](crate::Builder::stall_after).
     pub stalls: u64,
-    /// Threads of `spawn_blocking` at this moment.
-    pub blocking_threads: usize,
-    /// Jobs of `spawn_blocking` that wait for a thread.
-    pub blocking_queued: usize,
+    /// The threads and jobs of `spawn_blocking`.
+    pub blocking: BlockingMetrics,
     /// Timers that run at this moment: sleeps, timeouts and intervals that somebody has polled.
     pub timers: usize,
     /// The memory of the tasks.
@@ -51,7 +49,6 @@ impl RuntimeMetrics {
 
 /// What `pool` and its workers have done and hold.
 pub(crate) fn of(pool: &Pool) -> RuntimeMetrics {
-    let blocking = pool.blocking.load();
     RuntimeMetrics {
         workers: pool
             .remotes()
@@ -62,8 +59,7 @@ pub(crate) fn of(pool: &Pool) -> RuntimeMetrics {
         idle: pool.idle.free(),
         searching: pool.idle.searchers(),
         stalls: pool.watch.stalls(),
-        blocking_threads: blocking.threads,
-        blocking_queued: blocking.queued,
+        blocking: pool.blocking.metrics(),
         timers: pool.driver.timers(),
         task_pool: pool.slab.report(),
     }

@@ -298,9 +298,14 @@ impl Handle {
     /// Runs a closure on a thread of its own: for calls that block.
     ///
     /// The threads are started as needed, up to
-    /// [`blocking_threads`](crate::Builder::blocking_threads), and end after ten seconds of rest.
-    /// A job is refused ([`TaskError::SpawnFailed`](moirai_sync::TaskError::SpawnFailed)) if too
-    /// many wait, if the system refuses the first thread, or after shutdown.
+    /// [`blocking_threads`](crate::Builder::blocking_threads), and end after a
+    /// [while of rest](crate::Builder::blocking_idle_timeout). If the system refuses another thread,
+    /// the job waits for those that there are. A job is refused
+    /// ([`TaskError::SpawnFailed`](moirai_sync::TaskError::SpawnFailed)) if too many wait, if the
+    /// system refuses the first thread, or after shutdown.
+    ///
+    /// A job that waits for another one keeps its thread: jobs that wait for each other need as many
+    /// threads at once. A job that runs cannot be cancelled, and shutdown does not wait for it.
     ///
     /// # Examples
     ///

@@ -3,6 +3,7 @@
 //! They run the real code on a pool without threads: a task's queue entries land in the injector,
 //! and the model decides which of its threads takes them out.
 
+mod blocking;
 mod deque;
 mod injector;
 mod park;
@@ -12,8 +13,9 @@ mod slot;
 mod task;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::blocking::{self, BlockingPool};
+use crate::blocking::{self as jobs, BlockingPool};
 use crate::sched::driver::TimeDriver;
 use crate::sched::pool::{Config, Pool, Start};
 use crate::sched::strategy::StealStrategy;
@@ -22,11 +24,13 @@ use crate::trace::Metering;
 
 /// A pool for one worker.
 fn pool(start: Start) -> Arc<Pool> {
-    let blocking = BlockingPool::new(blocking::Config {
+    let blocking = BlockingPool::new(jobs::Config {
         name: String::new(),
         threads_max: 1,
         queue_max: 1,
+        idle_timeout: Duration::MAX,
         stack_bytes: None,
+        start: jobs::start,
     });
     let config = Config {
         worker_threads: 1,

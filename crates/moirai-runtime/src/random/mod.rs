@@ -36,6 +36,7 @@ mod stall;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
@@ -89,7 +90,10 @@ fn pool_of(
         name: String::new(),
         threads_max: 2,
         queue_max: 8,
+        // A rest ends at any moment: there is no clock.
+        idle_timeout: Duration::from_secs(1),
         stack_bytes: None,
+        start: jobs::start,
     });
     let config = pool::Config {
         worker_threads,

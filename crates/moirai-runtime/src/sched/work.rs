@@ -258,25 +258,32 @@ struct Noted {
     /// In a cell, so that a model sees who reads it before it was written.
     number: UnsafeCell<u32>,
     tally: Tally,
+    before: Option<Box<dyn FnOnce() + Send>>,
 }
 
 #[cfg(test)]
 impl Tally {
     /// Work that notes `number`.
     pub(crate) fn work(&self, number: u32) -> Work {
+        self.work_after(number, || ())
+    }
+
+    /// Work that notes `number` once it has called `before`.
+    pub(crate) fn work_after(&self, number: u32, before: impl FnOnce() + Send + 'static) -> Work {
         static VTABLE: VTable =
             VTable { run: note, shutdown: note, describe: || "Noted", kind: Kind::Parallel };
         unsafe fn note(header: NonNull<Header>) {
             // SAFETY: the table is that of `Noted`, which a Box below made, and work runs once.
-            let noted = unsafe { Box::from_raw(header.cast::<Noted>().as_ptr()) };
+            let mut noted = unsafe { Box::from_raw(header.cast::<Noted>().as_ptr()) };
+            noted.before.take().into_iter().for_each(|before| before());
             // SAFETY: written by `work`, and the work is ours.
             let number = noted.number.with(|number| unsafe { *number });
             noted.tally.0.lock().unwrap().push(number);
         }
         // SAFETY: the table is a static.
         let header = unsafe { Header::new(NonNull::from(&VTABLE)) };
-        let noted =
-            Box::new(Noted { header, number: UnsafeCell::new(number), tally: self.clone() });
+        let (number, before) = (UnsafeCell::new(number), Some(Box::new(before) as Box<_>));
+        let noted = Box::new(Noted { header, number, tally: self.clone(), before });
         // SAFETY: the box lives until the work is run.
         unsafe { Work::from_header(NonNull::from(Box::leak(noted)).cast()) }
     }

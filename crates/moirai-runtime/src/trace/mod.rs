@@ -6,11 +6,13 @@
 //!
 //! This module knows no scheduler: the scheduler counts here, and others read.
 
+mod blocking;
 mod counters;
 mod metering;
 mod snapshot;
 mod stall;
 
+pub use blocking::BlockingMetrics;
 pub(crate) use counters::Counters;
 pub use metering::{Metering, TaskMetrics};
 pub use snapshot::WorkerMetrics;

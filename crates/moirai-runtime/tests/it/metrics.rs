@@ -151,10 +151,10 @@ fn blocking_threads_and_jobs_are_counted() {
                 })
             })
             .collect();
-        until(&runtime, |metrics| (metrics.blocking_threads, metrics.blocking_queued) == (1, 2));
+        until(&runtime, |metrics| (metrics.blocking.threads, metrics.blocking.queued) == (1, 2));
         go.store(true, Ordering::Relaxed);
         jobs.into_iter().for_each(|job| job.join().unwrap());
-        assert_eq!(metrics(&runtime).blocking_queued, 0);
+        assert_eq!(metrics(&runtime).blocking.queued, 0);
     });
 }
 
