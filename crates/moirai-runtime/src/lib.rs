@@ -39,9 +39,11 @@ pub mod par;
 mod runtime;
 mod sched;
 mod slab;
+mod stack;
 mod task;
 pub mod time;
 mod trace;
+mod unwind;
 
 #[cfg(all(test, moirai_loom))]
 mod model;
@@ -51,7 +53,7 @@ mod random;
 
 pub use builder::Builder;
 pub use error::BuildError;
-pub use join::{FnContext, current_num_workers, join, join_context};
+pub use join::{FnContext, current_num_workers, join, join_context, parallel_uninterruptible};
 pub use metrics::RuntimeMetrics;
 pub use moirai_sync::{
     Panicked, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult, result_channel,

@@ -53,7 +53,9 @@ pub(crate) fn of(pool: &Pool) -> RuntimeMetrics {
         workers: pool
             .remotes()
             .enumerate()
-            .map(|(id, remote)| remote.own.counters.read(id, remote.queue.ring.len()))
+            .map(|(id, remote)| {
+                remote.own.counters.read(id, remote.queue.ring.len(), remote.post.asks())
+            })
             .collect(),
         worker_threads: pool.config().worker_threads,
         idle: pool.idle.free(),

@@ -1,14 +1,15 @@
-//! What the two halves of a join are told, and what code between two joins may ask.
-
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+//! What code that forks is told, and what it may ask.
 
 use crate::global;
 use crate::sched::current;
+use crate::sched::edge;
+use crate::sched::offers::Interrupts;
+use crate::sched::signal::Ask;
 
-/// What a closure of [`join_context`] is told.
+/// What a closure of [`join_context`](super::join_context) is told.
 #[derive(Debug)]
 pub struct FnContext {
-    migrated: bool,
+    pub(super) migrated: bool,
 }
 
 impl FnContext {
@@ -27,33 +28,6 @@ impl FnContext {
     }
 }
 
-/// As [`join`](super::join), and tells each closure whether it has been taken by another worker.
-///
-/// # Panics
-///
-/// As [`join`](super::join).
-///
-/// # Examples
-///
-/// ```
-/// let (a, b) = moirai_runtime::join_context(|_| 1, |context| u8::from(context.migrated()));
-/// assert!(a == 1 && b <= 1);
-/// ```
-pub fn join_context<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
-where
-    A: FnOnce(FnContext) -> RA + Send,
-    B: FnOnce(FnContext) -> RB + Send,
-    RA: Send,
-    RB: Send,
-{
-    let first = catch_unwind(AssertUnwindSafe(|| a(FnContext { migrated: false })));
-    let second = catch_unwind(AssertUnwindSafe(|| b(FnContext { migrated: false })));
-    match (first, second) {
-        (Ok(first), Ok(second)) => (first, second),
-        (Err(panic), _) | (_, Err(panic)) => resume_unwind(panic),
-    }
-}
-
 /// How many workers the current runtime has, else the global one, which the first such call starts.
 ///
 /// # Examples
@@ -69,7 +43,43 @@ pub fn current_num_workers() -> usize {
         .unwrap_or_else(|| global::pool().config().worker_threads)
 }
 
-/// What others want of a worker that computes.
+/// Calls `f`, and polls no tasks in the middle of it.
+///
+/// A worker that computes polls tasks that wait, at its forks and between the steps of long loops, if
+/// the computation began in [`spawn_parallel`](crate::spawn_parallel). Use this around forks that
+/// happen while a lock is held which a task may want: a task that is polled by the thread that holds
+/// the lock would wait for it for ever. What `f` forks is not interrupted either, wherever it runs.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Mutex;
+///
+/// static TOTALS: Mutex<[u64; 2]> = Mutex::new([0, 0]);
+///
+/// let done = moirai_runtime::spawn_parallel(|| {
+///     let mut totals = TOTALS.lock().unwrap();
+///     let (first, second) = totals.split_at_mut(1);
+///     moirai_runtime::parallel_uninterruptible(|| {
+///         moirai_runtime::join(|| first[0] += 1, || second[0] += 2);
+///     });
+/// });
+/// done.join().unwrap();
+/// assert_eq!(*TOTALS.lock().unwrap(), [1, 2]);
+/// ```
+pub fn parallel_uninterruptible<R>(f: impl FnOnce() -> R) -> R {
+    current::with_else(
+        f,
+        |f, context| {
+            let tree = context.forks.tree();
+            let tree = crate::sched::offers::Tree { interrupts: Interrupts::Refused, ..tree };
+            context.forks.within(tree, f)
+        },
+        |f| f(),
+    )
+}
+
+/// What others want of a loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 #[allow(dead_code, reason = "for loops that are long")]
@@ -84,5 +94,11 @@ pub(crate) enum Demand {
 /// worker for, and says what only the loop itself can do.
 #[allow(dead_code, reason = "for loops that are long")]
 pub(crate) fn checkpoint() -> Demand {
-    Demand::None
+    current::with(|context| {
+        let Some(post) = context.forks.post() else { return Demand::None };
+        let hungry = post.signal.peek().contains(Ask::Hungry) && context.forks.keeps_nothing();
+        edge::look_up(context);
+        if hungry { Demand::Split } else { Demand::None }
+    })
+    .unwrap_or(Demand::None)
 }

@@ -1,13 +1,51 @@
 //! Fork-join: two closures that may run at the same time, on the workers that run the tasks.
 //!
-//! [`join`] runs its first closure here and offers the second one to whoever is idle; what nobody
-//! has taken by then runs here, too.
+//! [`join`] runs its first closure here and offers the second one to whoever is idle; what nobody has
+//! taken by then runs here, too.
+//!
+//! ```text
+//!   join(a, b)   push b ─► look up ─► run a ─► pop b ──┬─ still here: run b
+//!                  │ first fork, or                    └─ taken: help with the tree, wait, take result
+//!                  │ somebody is hungry                                              ▲
+//!                  ▼                                                                 │ latch
+//!                place ──────────► taken by a worker ──► run b ──────────────────────┘
+//! ```
+//!
+//! What is pushed lies on the caller's stack. In the common case a fork is a handful of loads and
+//! stores: no exchange, no fence, no clock, no allocation.
+//!
+//! | file | what |
+//! |---|---|
+//! | `job` | a half that is offered: closure, then result |
+//! | `latch` | says that somebody else has run it |
+//! | `wait` | what a thread does that waits for it |
+//! | `enter` | threads that are no workers |
+//! | `context` | what code that forks is told, and may ask |
+//!
+//! Where offers lie and who takes them is the scheduler's affair: `sched::offers`, `sched::post`,
+//! `sched::forks`; and what else a thread does at a fork: `sched::edge`.
+
+#![allow(unsafe_code, reason = "keeps the jobs that it offers in place; model: src/model/join.rs")]
 
 mod context;
+mod enter;
+mod job;
+mod latch;
+mod wait;
+
+use std::mem::ManuallyDrop;
+use std::panic::resume_unwind;
+
+use crate::sched::current::{self, Context};
+use crate::sched::edge;
+use crate::sched::offers::Popped;
+use crate::unwind::{Caught, catch, drop_contained};
+
+use job::StackJob;
 
 #[allow(unused_imports, reason = "for loops that are long")]
 pub(crate) use context::{Demand, checkpoint};
-pub use context::{FnContext, current_num_workers, join_context};
+pub use context::{FnContext, current_num_workers, parallel_uninterruptible};
 
 /// Calls both closures, at the same time if a worker is free, and returns both results.
 ///
@@ -44,6 +82,168 @@ where
     join_context(|_| a(), |_| b())
 }
 
+/// As [`join`], and tells each closure whether it has been taken by another worker.
+///
+/// # Panics
+///
+/// As [`join`].
+///
+/// # Examples
+///
+/// ```
+/// let (a, b) = moirai_runtime::join_context(|_| 1, |context| u8::from(context.migrated()));
+/// assert!(a == 1 && b <= 1);
+/// ```
+#[inline]
+pub fn join_context<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
+where
+    A: FnOnce(FnContext) -> RA + Send,
+    B: FnOnce(FnContext) -> RB + Send,
+    RA: Send,
+    RB: Send,
+{
+    current::with_else(
+        (a, b),
+        |(a, b), context| {
+            if context.forks.post().is_some() {
+                fork(context, a, b)
+            } else {
+                enter::with_context(context.pool, |context| here(context, a, b))
+            }
+        },
+        |(a, b)| enter::anywhere(|context| here(context, a, b)),
+    )
+}
+
+/// On a thread that is no worker, whether it has got a seat or not.
+fn here<A, B, RA, RB>(context: Option<&Context<'_>>, a: A, b: B) -> (RA, RB)
+where
+    A: FnOnce(FnContext) -> RA + Send,
+    B: FnOnce(FnContext) -> RB + Send,
+    RA: Send,
+    RB: Send,
+{
+    match context {
+        Some(context) => fork(context, a, b),
+        None => alone(a, b),
+    }
+}
+
+/// One after the other.
+fn alone<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
+where
+    A: FnOnce(FnContext) -> RA,
+    B: FnOnce(FnContext) -> RB,
+{
+    let first = catch(|| a(FnContext { migrated: false }));
+    let second = catch(|| b(FnContext { migrated: false }));
+    both(first, second)
+}
+
+fn both<RA, RB>(first: Caught<RA>, second: Caught<RB>) -> (RA, RB) {
+    match (first, second) {
+        (Ok(first), Ok(second)) => (first, second),
+        (Ok(_), Err(panic)) => resume_unwind(panic),
+        (Err(panic), second) => {
+            drop_contained(second);
+            resume_unwind(panic)
+        }
+    }
+}
+
+#[inline(always)]
+fn fork<A, B, RA, RB>(context: &Context<'_>, a: A, b: B) -> (RA, RB)
+where
+    A: FnOnce(FnContext) -> RA + Send,
+    B: FnOnce(FnContext) -> RB + Send,
+    RA: Send,
+    RB: Send,
+{
+    let job = StackJob::new(b);
+    let job = &raw const job;
+    // SAFETY: the pointer is to all of the job, which stays here until it has come back or its latch
+    // is set: below, or where `a` panics in `Forked::drop`. What `a` forks is popped before it ends.
+    unsafe { context.forks.push(context.pool, job.cast()) };
+    let forked = Forked { context, job };
+    edge::at_fork(context);
+    let first = a(FnContext { migrated: false });
+    let forked = ManuallyDrop::new(forked);
+    // SAFETY: the newest fork.
+    if unsafe { context.forks.pop_kept(job.cast()) } == Popped::Own {
+        // SAFETY: the job is ours again, and is not used after this.
+        let second = unsafe { StackJob::closure(job) };
+        return (first, second(FnContext { migrated: false }));
+    }
+    match forked.offered() {
+        Ok(second) => (first, second),
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+/// A fork whose second half is not over; dropped where the first one panics.
+struct Forked<'c, 'p, F, R>
+where
+    F: FnOnce(FnContext) -> R + Send,
+    R: Send,
+{
+    context: &'c Context<'p>,
+    job: *const StackJob<F, R>,
+}
+
+impl<F, R> Forked<'_, '_, F, R>
+where
+    F: FnOnce(FnContext) -> R + Send,
+    R: Send,
+{
+    /// The result of a job that was published: runs it if nobody has taken it, else waits for it.
+    #[cold]
+    #[inline(never)]
+    fn offered(&self) -> Caught<R> {
+        let forks = &self.context.forks;
+        // SAFETY: the newest fork, and not in the list.
+        match unsafe { forks.pop_offered(self.job.cast()) } {
+            Popped::Own => {
+                // SAFETY: the frame is the caller's, and the job is ours again.
+                forks.ended(unsafe { &*self.job.cast() });
+                self.run()
+            }
+            Popped::Taken => {
+                // SAFETY: the frame is the caller's; the runner has done with it once it is set.
+                unsafe {
+                    wait::until_set(self.context, &(*self.job).latch);
+                    forks.ended(&*self.job.cast());
+                    StackJob::result(self.job)
+                }
+            }
+        }
+    }
+
+    /// Runs the second half here.
+    fn run(&self) -> Caught<R> {
+        // SAFETY: the caller has it back.
+        let second = unsafe { StackJob::closure(self.job) };
+        catch(|| second(FnContext { migrated: false }))
+    }
+}
+
+/// The first half has panicked: the second one runs to its end all the same, for it may borrow from
+/// the frames above, and is not heard of.
+impl<F, R> Drop for Forked<'_, '_, F, R>
+where
+    F: FnOnce(FnContext) -> R + Send,
+    R: Send,
+{
+    #[cold]
+    fn drop(&mut self) {
+        // SAFETY: the newest fork: those of the first half were popped as it unwound.
+        let kept = unsafe { self.context.forks.pop_kept(self.job.cast()) };
+        let result = match kept {
+            Popped::Own => self.run(),
+            Popped::Taken => self.offered(),
+        };
+        drop_contained(result);
+    }
+}
 #[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -6,6 +6,7 @@
 mod blocking;
 mod deque;
 mod injector;
+mod join;
 mod park;
 mod permit;
 mod slab;

@@ -3,14 +3,14 @@
 use loom::sync::Arc;
 use loom::thread;
 
-use crate::sched::slot::NextSlot;
+use crate::sched::slot::Slot;
 use crate::sched::work::{Tally, Work};
 
 /// Each work has one taker, which sees what was written before it was put in.
 #[test]
 fn the_owner_and_a_thief_take_each_work_once() {
     loom::model(|| {
-        let (slot, tally) = (Arc::new(NextSlot::new()), Tally::default());
+        let (slot, tally) = (Arc::new(Slot::new()), Tally::default());
         let thief = thread::spawn({
             let slot = Arc::clone(&slot);
             move || (0..2).filter_map(|_| slot.take()).for_each(Work::run)

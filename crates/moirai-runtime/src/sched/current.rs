@@ -15,11 +15,14 @@ use std::sync::Arc;
 
 use moirai_sync::__prim::thread_local;
 
+use super::forks::Forks;
+use super::guests::Guest;
 use super::local::{LocalQueue, Pushed};
 use super::pool::Pool;
 use super::remote::Remote;
 use super::waits::Frames;
 use super::work::{Chain, Work};
+use crate::stack;
 
 /// Where the calling thread stands.
 #[derive(Debug)]
@@ -31,6 +34,14 @@ pub(crate) struct Context<'a> {
     remote: Option<&'a Remote>,
     pub(crate) busy: Cell<Busy>,
     pub(crate) frames: Frames,
+    /// Blocking calls inside each other; the outermost gives the permit up.
+    pub(crate) blocking_depth: Cell<u32>,
+    /// How many parts of a tree run on top of each other here, each while another waits.
+    pub(crate) help_depth: Cell<u32>,
+    /// What the thread has forked.
+    pub(crate) forks: Forks<'a>,
+    /// The lowest address that the stack may come to, if it is known.
+    pub(crate) stack_floor: Option<usize>,
 }
 
 /// What the thread is in the middle of.
@@ -60,12 +71,32 @@ pub(crate) enum Place {
 impl<'a> Context<'a> {
     #[inline]
     pub(crate) fn new(pool: &'a Pool, local: Option<LocalQueue>) -> Self {
-        Self { pool, local, remote: None, busy: Cell::new(Busy::Task), frames: Frames::default() }
+        Self {
+            pool,
+            local,
+            remote: None,
+            busy: Cell::new(Busy::Task),
+            frames: Frames::default(),
+            blocking_depth: Cell::new(0),
+            help_depth: Cell::new(0),
+            forks: Forks::new(None),
+            stack_floor: None,
+        }
+    }
+
+    /// The context of a thread that is no worker and forks.
+    pub(crate) fn of_guest(guest: &Guest<'a>, pool: &'a Pool) -> Self {
+        Self { forks: Forks::new(Some(guest.post())), ..Self::new(pool, None) }
     }
 
     /// The context of a worker's thread.
     pub(crate) fn of_worker(pool: &'a Pool, local: LocalQueue, remote: &'a Remote) -> Self {
-        Self { remote: Some(remote), ..Self::new(pool, Some(local)) }
+        Self {
+            remote: Some(remote),
+            forks: Forks::new(Some(&remote.post)),
+            stack_floor: stack::floor(),
+            ..Self::new(pool, Some(local))
+        }
     }
 
     /// The worker's shared half, on a worker's thread.
@@ -87,6 +118,14 @@ impl<'a> Context<'a> {
             Pushed::Ring if self.busy.get() == Busy::Driver => {}
             Pushed::Ring => self.pool.wake_one(),
             Pushed::Overflow(overflow) => self.overflow(overflow),
+        }
+    }
+
+    /// Queues work that has come up and is not to run yet; nobody is woken for it again.
+    pub(crate) fn keep(&self, work: Work) {
+        let Some(local) = &self.local else { return self.pool.inject(work) };
+        if let Pushed::Overflow(overflow) = local.push_back(work) {
+            self.overflow(overflow);
         }
     }
 
@@ -142,9 +181,21 @@ fn replace(context: Option<Entered>) -> Option<Entered> {
 /// Calls `f` with the current context, if there is one.
 #[inline]
 pub(crate) fn with<R>(f: impl FnOnce(&Context<'_>) -> R) -> Option<R> {
-    let context = CURRENT.try_with(Cell::get).ok().flatten()?;
-    // SAFETY: `enter`, further down this stack, holds what it has entered.
-    Some(f(unsafe { context.as_ref() }))
+    with_else(f, |f, context| Some(f(context)), |_| None)
+}
+
+/// Calls `f` with `value` and the current context, or `g` with `value` where there is none.
+#[inline(always)]
+pub(crate) fn with_else<T, R>(
+    value: T,
+    f: impl FnOnce(T, &Context<'_>) -> R,
+    g: impl FnOnce(T) -> R,
+) -> R {
+    match CURRENT.try_with(Cell::get).ok().flatten() {
+        // SAFETY: `enter`, further down this stack, holds what it has entered.
+        Some(context) => f(value, unsafe { context.as_ref() }),
+        None => g(value),
+    }
 }
 
 /// The current pool.

@@ -12,11 +12,11 @@ use moirai_sync::__prim::Arc;
 use moirai_sync::CachePadded;
 
 use super::deque::{self, Local, Stealer};
-use super::slot::NextSlot;
+use super::slot::Slot;
 use super::work::{Chain, Work};
 
 pub(crate) struct LocalQueue {
-    next: Arc<CachePadded<NextSlot>>,
+    next: Arc<CachePadded<Slot>>,
     /// Runs from the slot since the last one from the ring.
     streak: Cell<u32>,
     ring: Local<Work>,
@@ -26,7 +26,7 @@ pub(crate) struct LocalQueue {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) ring: Stealer<Work>,
-    pub(crate) next: Arc<CachePadded<NextSlot>>,
+    pub(crate) next: Arc<CachePadded<Slot>>,
 }
 
 /// Where pushed work went.
@@ -44,7 +44,7 @@ pub(crate) enum Pushed {
 impl LocalQueue {
     /// An empty queue.
     pub(crate) fn new() -> Self {
-        let next = Arc::new(CachePadded::new(NextSlot::new()));
+        let next = Arc::new(CachePadded::new(Slot::new()));
         Self { next, streak: Cell::new(0), ring: deque::ring().0 }
     }
 

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use moirai_sync::__prim::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use moirai_sync::__prim::thread::JoinHandle;
 use moirai_sync::__prim::{self as prim, Mutex, thread};
+use moirai_sync::CachePadded;
 use moirai_sync::strand::{self, Clock, Hooks};
 
 use crate::blocking::BlockingPool;
@@ -30,10 +31,13 @@ use crate::slab::{self, Home, Slab};
 use crate::trace::{Metering, OnStall};
 
 use super::driver::Driver;
-use super::idle::{Bed, Grant, Idle};
+use super::guests::{Guest, Guests, Returned};
+use super::idle::{Acquired, Bed, Grant, Idle};
 use super::injector::Injector;
 use super::local::LocalQueue;
+use super::post::{ASK_INTERVAL_US, Post};
 use super::remote::Remote;
+use super::signal::{Ask, Raised};
 use super::strategy::StealStrategy;
 use super::waits::Waits;
 use super::watch::{Off, Watch};
@@ -55,6 +59,10 @@ pub(crate) struct Pool {
     /// The workers' shared halves, by id; those below `started` are there.
     remotes: Box<[OnceLock<Remote>]>,
     started: AtomicUsize,
+    /// Threads that fork and are no workers.
+    pub(crate) guests: Guests,
+    /// Whether anybody forks; a hint, which may be out of date for a moment.
+    forking: CachePadded<AtomicBool>,
     /// Whether a sleeper waits for the driver.
     driver_manned: AtomicBool,
     closed: AtomicBool,
@@ -63,6 +71,8 @@ pub(crate) struct Pool {
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// As many as when the threads were started.
     forks: u64,
+    /// What a model has for a clock.
+    looks: prim::Counter,
     me: Weak<Self>,
 }
 
@@ -127,11 +137,14 @@ impl Pool {
             config,
             remotes: (0..workers + spares).map(|_| OnceLock::new()).collect(),
             started: AtomicUsize::new(0),
+            guests: Guests::new(workers),
+            forking: CachePadded::new(AtomicBool::new(false)),
             driver_manned: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             late: Mutex::new(Some(Chain::new())),
             threads: Mutex::new(Vec::new()),
             forks: fork::count(),
+            looks: prim::Counter::new(0),
             me: Weak::clone(me),
         })
     }
@@ -221,9 +234,96 @@ impl Pool {
     /// Called after work was published.
     #[inline]
     pub(crate) fn wake_one(&self) {
+        match self.idle.wake_one() {
+            Some(grant) => self.give(grant),
+            // Of a guest with a permit, either we know here, or it sees the work.
+            None if self.guests.have_permits() || self.forks() => self.press(),
+            None => {}
+        }
+    }
+
+    /// As [`wake_one`](Self::wake_one), for a part of work that its owner does itself if no worker is
+    /// idle.
+    #[inline]
+    pub(crate) fn wake_idle(&self) {
         if let Some(grant) = self.idle.wake_one() {
             self.give(grant);
         }
+    }
+
+    /// Tasks wait, and nobody was woken for them. If that is because all permits are taken, a guest
+    /// gives one up, or a worker that computes is asked to look up.
+    #[cold]
+    pub(crate) fn press(&self) {
+        if self.idle.searchers() != 0 || !self.has_tasks() {
+            return;
+        }
+        if self.guests.recall() == Returned::Yes {
+            self.idle.release();
+            self.wake_idle();
+        } else if self.idle.free() == 0 {
+            let mut polling =
+                self.remotes().map(|remote| &remote.post).filter(|post| post.polls()).peekable();
+            if polling.peek().is_none() {
+                return self.nobody_forks();
+            }
+            // One who has not been asked yet; it polls some of all that wait.
+            let _asked = polling.find(|post| post.signal.raise(Ask::Urgent) == Raised::New);
+        }
+    }
+
+    /// Lends a permit to a guest, if one is free and no task waits for it.
+    pub(crate) fn lend_permit(&self, guest: &Guest<'_>) {
+        if self.idle.free() == 0 || self.idle.try_acquire() == Acquired::No {
+            return;
+        }
+        guest.borrow_permit();
+        // The fence in `borrow_permit` pairs with the publisher's: one of us sees the other.
+        if self.has_tasks() {
+            self.take_permit_back(guest);
+        }
+    }
+
+    /// Takes the permit back, if the guest still has it.
+    pub(crate) fn take_permit_back(&self, guest: &Guest<'_>) {
+        if guest.return_permit() == Returned::Yes {
+            self.release_permit();
+        }
+    }
+
+    /// A tree begins.
+    pub(crate) fn somebody_forks(&self) {
+        if !self.forking.load(Ordering::Relaxed) {
+            self.forking.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Forgets that anybody forks. A tree that has just begun may be forgotten, too; then its owner
+    /// looks up by itself, if a little later.
+    #[cold]
+    fn nobody_forks(&self) {
+        if self.posts().all(|post| post.tree() == 0) {
+            self.forking.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether anybody forks; a hint.
+    pub(crate) fn forks(&self) -> bool {
+        self.forking.load(Ordering::Relaxed)
+    }
+
+    /// The time since the pool began, in microseconds; in a model, each look is a moment later.
+    pub(crate) fn clock_us(&self) -> u64 {
+        if !prim::HAS_CLOCK {
+            return self.looks.take(ASK_INTERVAL_US);
+        }
+        self.driver.now().saturating_duration_since(self.began).as_micros() as u64
+    }
+
+    /// Whether a worker might be woken for more work; a hint.
+    #[inline]
+    pub(crate) fn somebody_sleeps(&self) -> bool {
+        self.idle.free() != 0 && self.idle.searchers() == 0
     }
 
     #[cold]
@@ -266,7 +366,17 @@ impl Pool {
     pub(crate) fn has_work(&self) -> bool {
         // SeqCst fence: pairs with the one in `Idle::wake_one`.
         fence(Ordering::SeqCst);
+        self.has_tasks() || self.posts().any(Post::offers)
+    }
+
+    /// Whether work is queued that nobody will come back to by himself. Without a fence, a hint.
+    pub(crate) fn has_tasks(&self) -> bool {
         !self.injector.is_empty() || self.remotes().any(|remote| remote.queue.ring.len() != 0)
+    }
+
+    /// The posts of all who may fork.
+    pub(crate) fn posts(&self) -> impl Iterator<Item = &Post> {
+        self.remotes().map(|remote| &remote.post).chain(self.guests.posts())
     }
 
     /// A running thread passes its permit on because it blocks. Somebody else must take over what

@@ -13,6 +13,7 @@ use moirai_sync::CachePadded;
 use super::cpu_clock::CpuClock;
 use super::local::Shared;
 use super::permit::Permit;
+use super::post::Post;
 use super::work::VTable;
 use crate::trace::Counters;
 
@@ -22,6 +23,8 @@ pub(crate) struct Remote {
     /// What the worker writes at every run and others rarely read.
     pub(crate) own: CachePadded<Own>,
     pub(crate) queue: Shared,
+    /// What it offers, and what is asked of it.
+    pub(crate) post: Post,
     /// Set by the thread before it first sleeps.
     pub(crate) parker: OnceLock<Arc<Parker>>,
     /// Set by the thread before it runs anything.
@@ -59,6 +62,7 @@ impl Remote {
         Self {
             own: CachePadded::new(own),
             queue,
+            post: Post::new(),
             parker: OnceLock::new(),
             cpu: OnceLock::new(),
             granted: AtomicBool::new(false),

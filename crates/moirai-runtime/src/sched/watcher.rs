@@ -250,7 +250,7 @@ impl<'a> Watcher<'a> {
             return Relief::Lent;
         }
         // One that nobody holds would do as well.
-        if self.pool.idle.free() != 0 || !self.pool.has_work() {
+        if self.pool.idle.free() != 0 || !self.pool.has_tasks() {
             return Relief::NotNeeded;
         }
         let computes = activity != Activity::Blocked;

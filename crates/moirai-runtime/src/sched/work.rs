@@ -58,6 +58,8 @@ pub(crate) enum Kind {
     Parallel,
     /// A closure, run to its end on the blocking pool.
     Blocking,
+    /// A half of a join, or the like: a part of other work, which waits for it.
+    Job,
 }
 
 impl Header {
@@ -145,6 +147,25 @@ impl Work {
     pub(super) unsafe fn link(raw: *mut Header, next: *mut Header) {
         // SAFETY: the caller says so.
         unsafe { (*raw).next.with_mut(|place| *place = next) };
+    }
+
+    /// What [`link`](Self::link) has written last, or null.
+    ///
+    /// # Safety
+    ///
+    /// As for [`link`](Self::link).
+    pub(super) unsafe fn linked(raw: *mut Header) -> *mut Header {
+        // SAFETY: the caller says so.
+        unsafe { (*raw).next.with(|next| *next) }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.header().kind()
+    }
+
+    /// The header, for comparing.
+    pub(crate) fn as_ptr(&self) -> NonNull<Header> {
+        self.0
     }
 
     fn header(&self) -> &Header {

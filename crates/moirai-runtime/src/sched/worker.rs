@@ -18,10 +18,12 @@ use super::current::{self, Busy, Context};
 use super::deque::{Missed, RING_CAPACITY};
 use super::idle::{Acquired, Bed, LastSearcher, Search};
 use super::local::LocalQueue;
+use super::offers::Interrupts;
 use super::permit::GaveUp;
 use super::pool::{Begin, Pool};
+use super::post::{ASK_INTERVAL_US, Begged, Post};
 use super::remote::Remote;
-use super::work::Work;
+use super::work::{Kind, Work};
 use crate::slab;
 
 /// Starts a worker's thread; see [`Start`](super::pool::Start).
@@ -54,7 +56,6 @@ fn run(pool: Arc<Pool>, id: usize, local: LocalQueue, begin: Begin) {
         context: &context,
         remote,
         clock: pool.driver.clock(id),
-        blocking_depth: Cell::new(0),
         interrupted: Cell::new(Busy::Task),
     };
     let worker = Worker {
@@ -81,9 +82,7 @@ struct Seat<'a> {
     context: &'a Context<'a>,
     remote: &'a Remote,
     clock: Arc<dyn Clock>,
-    /// Blocking calls inside each other; the outermost gives the permit up.
-    blocking_depth: Cell<u32>,
-    /// What the outermost one has interrupted.
+    /// What the outermost blocking call has interrupted.
     interrupted: Cell<Busy>,
 }
 
@@ -96,8 +95,8 @@ impl Seat<'_> {
 
 impl Hooks for Seat<'_> {
     fn blocking_begin(&self) {
-        let depth = self.blocking_depth.get();
-        self.blocking_depth.set(depth + 1);
+        let depth = self.context.blocking_depth.get();
+        self.context.blocking_depth.set(depth + 1);
         if depth == 0 {
             self.interrupted.set(self.context.busy.replace(Busy::Blocked));
             self.context.share_next();
@@ -115,8 +114,8 @@ impl Hooks for Seat<'_> {
 
     fn blocking_end(&self) {
         // Zero if the guard has outlived its task: see `Worker::run`.
-        let depth = self.blocking_depth.get().saturating_sub(1);
-        self.blocking_depth.set(depth);
+        let depth = self.context.blocking_depth.get().saturating_sub(1);
+        self.context.blocking_depth.set(depth);
         if depth != 0 {
             return;
         }
@@ -233,11 +232,16 @@ impl Worker<'_> {
         self.remote.own.counters.runs.add(1);
         self.remote.own.running.begin(work.vtable_ptr());
         self.context.frames.run(Some(work.address()));
+        let interrupts = match work.kind() {
+            Kind::Parallel => Interrupts::Allowed,
+            _ => Interrupts::Refused,
+        };
+        self.context.forks.interrupts(interrupts);
         work.run();
         self.context.frames.run(None);
         // A task may leave its guard behind, forgotten or in a thread-local: the next one does not
         // block inside of it.
-        self.seat.blocking_depth.set(0);
+        self.context.blocking_depth.set(0);
         self.context.busy.set(Busy::Task);
     }
 
@@ -302,6 +306,9 @@ impl Worker<'_> {
                 Err(missed) => busy |= missed == Missed::Busy,
             }
         }
+        if let Some(work) = self.take_offer() {
+            return Some(work);
+        }
         self.remote.own.counters.futile_searches.add(1);
         // Whoever is in the middle of a theft may have no core. There is work, so this thread would
         // be woken at once if it slept.
@@ -311,12 +318,39 @@ impl Worker<'_> {
         self.take_injected(Share::Fair)
     }
 
+    /// Takes a part of what another thread has forked.
+    fn take_offer(&self) -> Option<Work> {
+        let work = self.others_posts().find_map(Post::take)?;
+        self.remote.own.counters.thefts.add(1);
+        self.remote.own.counters.stolen.add(1);
+        Some(work)
+    }
+
+    /// Asks for a part of what another thread keeps for itself.
+    fn beg(&self) {
+        let now_us = self.pool().clock_us();
+        let first = self.random() as usize % ASK_INTERVAL_US as usize;
+        let mut posts = self.others_posts().filter(|post| post.tree() != 0);
+        // One at a time, and not always the same.
+        let post = posts.nth(first).or_else(|| self.others_posts().find(|post| post.tree() != 0));
+        if let Some(post) = post {
+            let _: Begged = post.beg(now_us);
+        }
+    }
+
+    fn others_posts(&self) -> impl Iterator<Item = &Post> {
+        self.pool().posts().filter(|&post| !std::ptr::eq(post, &self.remote.post))
+    }
+
     /// Looks on for a moment before it sleeps, if work has come soon lately: waking a sleeping
     /// thread costs more than this on both sides. Only one searcher does, and nobody is woken
     /// while it looks.
     fn spin(&self) -> Option<Work> {
+        if self.pool().forks() {
+            self.beg();
+        }
         if self.search.get() == Search::No
-            || !self.rest.is_short()
+            || !(self.rest.is_short() || self.pool().forks())
             || !self.pool().idle.is_only_searcher()
         {
             return None;
@@ -328,6 +362,9 @@ impl Worker<'_> {
                 spin_loop();
             }
             let mut work = if self.pool().has_work() { self.steal() } else { None };
+            if work.is_none() && self.pool().forks() {
+                self.beg();
+            }
             let spun = start.elapsed();
             if work.is_none() && spun >= NEXT_AGE_MIN {
                 work = stuck.take().and_then(|(remote, runs)| self.take_next(remote, runs));
@@ -413,6 +450,10 @@ impl Worker<'_> {
             {
                 self.seat.hold_permit();
                 break;
+            }
+            // They run here once a permit is free, or elsewhere.
+            if !self.local().ring().is_empty() {
+                self.pool().press();
             }
             match bed {
                 Bed::Driver => self.wait_in_driver(remote),

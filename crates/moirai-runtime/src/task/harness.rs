@@ -15,8 +15,9 @@ use moirai_sync::{TaskError, TaskResult};
 
 use crate::sched::current::{self, Place};
 use crate::sched::work::{Kind, Work};
+use crate::unwind::drop_contained;
 
-use super::raw::{self, Cell, Core, Stage, TaskRef, contain, drop_contained};
+use super::raw::{self, Cell, Core, Stage, TaskRef, contain};
 use super::state::{Completed, Output, ToIdle, ToRunning, ToShutdown, Waiting};
 use super::waker;
 
@@ -96,7 +97,7 @@ unsafe fn poll<F: Future>(task: TaskRef) {
         // SAFETY: while RUNNING the union is ours and holds the future, which never moves.
         let mut poll = || unsafe { Pin::new_unchecked(&mut *(*stage).future) }.poll(&mut cx);
         let polled = contain(|| match task.core().header().kind() {
-            Kind::Future | Kind::Parallel => poll(),
+            Kind::Future | Kind::Parallel | Kind::Job => poll(),
             // Its thread belongs to no pool until it has a job.
             Kind::Blocking => {
                 let pool = task.pool().arc();

@@ -5,7 +5,6 @@
 
 #![allow(unsafe_code, reason = "type-erased cells; model: src/model/task.rs")]
 
-use std::any::Any;
 use std::mem::{ManuallyDrop, offset_of};
 use std::panic::Location;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,6 +20,7 @@ use crate::sched::pool::Pool;
 use crate::sched::work::{Header, Kind, VTable, Work};
 use crate::slab::{self, CellLayout, word};
 use crate::trace::Metering;
+use crate::unwind::drop_contained;
 
 use super::harness;
 use super::id::TaskId;
@@ -316,13 +316,4 @@ impl Core {
 pub(super) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, TaskError> {
     catch_unwind(AssertUnwindSafe(f))
         .map_err(|payload| TaskError::Panicked(moirai_sync::Panicked::new(payload)))
-}
-
-/// Drops `value`; if that panics, the panic ends here, and so does one from its payload's drop.
-pub(super) fn drop_contained<T>(value: T) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        let second = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-        // A payload whose drop panics with another such payload is leaked.
-        let _leaked: ManuallyDrop<Result<(), Box<dyn Any + Send>>> = ManuallyDrop::new(second);
-    }
 }

@@ -40,8 +40,8 @@ impl Counters {
         }
     }
 
-    /// What has been counted so far, of a worker with so much in its queue.
-    pub(crate) fn read(&self, id: usize, queued: usize) -> WorkerMetrics {
+    /// What has been counted so far, of a worker with so much in its queue, which was asked so often.
+    pub(crate) fn read(&self, id: usize, queued: usize, asks: u64) -> WorkerMetrics {
         WorkerMetrics {
             id,
             runs: self.runs.get(),
@@ -53,6 +53,7 @@ impl Counters {
             parks: self.parks.get(),
             parked: Duration::from_nanos(self.parked_ns.get()),
             blocked: self.blocked.get(),
+            asks,
             queued,
         }
     }

@@ -26,6 +26,8 @@ pub struct WorkerMetrics {
     pub parked: Duration,
     /// Blocking calls for which it let another thread take its place.
     pub blocked: u64,
+    /// Times that a worker without work has asked it for a part of what it computes.
+    pub asks: u64,
     /// Tasks in its queue at this moment.
     pub queued: usize,
 }

@@ -16,6 +16,7 @@ mod memory;
 mod metrics;
 mod panic;
 mod par;
+mod parallel;
 mod progress;
 mod random;
 mod reenter;

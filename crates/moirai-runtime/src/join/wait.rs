@@ -1,0 +1,103 @@
+//! Waiting for a half that somebody else runs.
+//!
+//! A waiting thread first helps, with parts of the same tree only: what it takes on holds up what it
+//! waits for no longer than that would have taken anyway, and nothing that it takes on can wait for
+//! what lies below it on this stack. It asks whoever works on the tree for more. When there has been
+//! nothing for a while, it blocks as its strand does: a worker gives its permit to another thread.
+
+use std::time::{Duration, Instant};
+
+use moirai_sync::__prim::{HAS_CLOCK, spin_loop, thread};
+use moirai_sync::strand;
+
+use crate::sched::current::Context;
+use crate::sched::edge;
+use crate::sched::offers::{Offer, Tree};
+use crate::sched::post::{Begged, Post};
+
+use super::latch::Latch;
+
+/// Returns once `latch` is set.
+#[cold]
+#[inline(never)]
+pub(super) fn until_set(context: &Context<'_>, latch: &Latch) {
+    let mut idle: Option<Instant> = None;
+    let mut yields = 0;
+    while !latch.is_done() {
+        if help(context) == Helped::Yes {
+            idle = None;
+            continue;
+        }
+        if !HAS_CLOCK {
+            yields += 1;
+            if yields > MODEL_YIELDS {
+                return context.forks.within(Tree::NONE, || block(latch));
+            }
+            thread::yield_now();
+            continue;
+        }
+        let now = Instant::now();
+        if now.saturating_duration_since(*idle.get_or_insert(now)) >= SPIN {
+            return context.forks.within(Tree::NONE, || block(latch));
+        }
+        for _ in 0..PAUSES {
+            spin_loop();
+        }
+    }
+}
+
+fn block(latch: &Latch) {
+    let ready = strand::wait(None, |cx| latch.poll(cx));
+    debug_assert!(ready.is_some(), "a wait without a deadline ends when the latch is set");
+}
+
+/// Whether the thread has done anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Helped {
+    Yes,
+    No,
+}
+
+/// Runs a part of the tree that the thread works on, or asks for one.
+fn help(context: &Context<'_>) -> Helped {
+    let forks = &context.forks;
+    let Some(own) = forks.post() else { return Helped::No };
+    if !own.signal.peek().is_none() {
+        edge::look_up(context);
+    }
+    if context.help_depth.get() >= HELP_DEPTH_MAX {
+        return Helped::No;
+    }
+    let tree = forks.tree().id;
+    let work = context.pool.posts().filter(|post| post.tree() == tree).find_map(Post::take);
+    match work {
+        Some(work) if Offer::tree_of(&work).is_some_and(|own| own.id == tree) => {
+            let depth = context.help_depth.get();
+            context.help_depth.set(depth + 1);
+            work.run();
+            context.help_depth.set(depth);
+            return Helped::Yes;
+        }
+        // What the post said was out of date.
+        Some(work) => context.pool.inject(work),
+        None => {}
+    }
+    let mut others =
+        context.pool.posts().filter(|&post| post.tree() == tree && !std::ptr::eq(post, own));
+    let now_us = context.pool.clock_us();
+    let _asked = others.find(|post| post.beg(now_us) == Begged::Yes);
+    Helped::No
+}
+
+/// How long a waiting thread looks for something to do before it blocks: about what it costs to be
+/// woken.
+const SPIN: Duration = Duration::from_micros(50);
+
+/// How many parts of a tree a thread runs on top of each other while it waits.
+const HELP_DEPTH_MAX: u32 = 64;
+
+/// Pauses between two looks.
+const PAUSES: u32 = 16;
+
+/// In a model, which has no clock, so many looks.
+const MODEL_YIELDS: u32 = 1;

@@ -1,0 +1,167 @@
+//! Models of fork-join: what becomes of a half that its owner and a thief both want, and of a permit
+//! that a guest and a publisher both want.
+
+#![allow(unsafe_code, reason = "lets the model watch who writes what; it is the model")]
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use loom::cell::UnsafeCell;
+use loom::thread::{self, JoinHandle};
+
+use super::{idle_pool, run_queued};
+use crate::join::join;
+use crate::sched::current::{self, Context};
+use crate::sched::idle::{Bed, Search};
+use crate::sched::pool::Pool;
+use crate::sched::post::Post;
+use crate::sched::signal::{Ask, Raised};
+use crate::sched::work::Tally;
+
+/// Calls `f` as a thread of the program that forks on `pool`.
+fn fork_on<R>(pool: &Arc<Pool>, f: impl FnOnce() -> R) -> R {
+    current::enter(&Context::new(pool, None), f)
+}
+
+/// A thread that runs up to `n` of what it finds, and asks for more if told so.
+fn thief(pool: &Arc<Pool>, n: u32, begs: Begs) -> JoinHandle<u32> {
+    let pool = Arc::clone(pool);
+    thread::spawn(move || {
+        let mut taken = 0;
+        for _ in 0..n {
+            if let Some(work) = pool.posts().find_map(Post::take) {
+                work.run();
+                taken += 1;
+            }
+            if begs == Begs::Yes {
+                for post in pool.posts() {
+                    let _: Raised = post.signal.raise(Ask::Hungry);
+                }
+            }
+        }
+        taken
+    })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Begs {
+    Yes,
+    No,
+}
+
+/// Written by one thread, read by another, and never without an order between them.
+struct Watched(UnsafeCell<u32>);
+
+// SAFETY: a model complains where two threads meet.
+unsafe impl Sync for Watched {}
+
+impl Watched {
+    fn new() -> Self {
+        Self(UnsafeCell::new(0))
+    }
+
+    fn add(&self, n: u32) {
+        // SAFETY: see above.
+        self.0.with_mut(|value| unsafe { *value += n });
+    }
+
+    fn get(&self) -> u32 {
+        // SAFETY: see above.
+        self.0.with(|value| unsafe { *value })
+    }
+}
+
+/// Taken by the thief or taken back, each half runs once, and the owner sees what it did; the owner
+/// blocks, or finds it done.
+#[test]
+fn a_half_is_taken_or_taken_back() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let thief = thief(&pool, 1, Begs::No);
+        let sums = [Watched::new(), Watched::new()];
+        let (a, b) = fork_on(&pool, || {
+            join(
+                || sums[0].add(1),
+                || {
+                    sums[1].add(2);
+                    3
+                },
+            )
+        });
+        assert_eq!((a, b), ((), 3));
+        assert_eq!((sums[0].get(), sums[1].get()), (1, 2));
+        thief.join().unwrap();
+    });
+}
+
+/// A hungry thief against the owner of a fork that is alone in its list.
+#[test]
+fn the_only_fork_in_the_list_is_promoted() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let thief = thief(&pool, 2, Begs::Yes);
+        let sums = [Watched::new(), Watched::new(), Watched::new()];
+        fork_on(&pool, || join(|| join(|| sums[0].add(1), || sums[1].add(2)), || sums[2].add(4)));
+        assert_eq!(sums.map(|sum| sum.get()), [1, 2, 4]);
+        thief.join().unwrap();
+    });
+}
+
+fn panic_with(payload: u32) {
+    std::panic::resume_unwind(Box::new(payload));
+}
+
+/// The first half panics while the second one may be with the thief: it has ended when the panic goes
+/// on.
+#[test]
+fn a_panic_waits_for_the_other_half() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let thief = thief(&pool, 1, Begs::No);
+        let sum = Watched::new();
+        let panic = catch_unwind(AssertUnwindSafe(|| {
+            fork_on(&pool, || join(|| panic_with(7), || sum.add(1)))
+        }));
+        let panic = panic.unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&7_u32));
+        assert_eq!(sum.get(), 1);
+        thief.join().unwrap();
+    });
+}
+
+/// The second half panics, on either side.
+#[test]
+fn a_panic_comes_back_from_the_thief() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let thief = thief(&pool, 1, Begs::No);
+        let panic =
+            catch_unwind(AssertUnwindSafe(|| fork_on(&pool, || join(|| (), || panic_with(7)))));
+        let panic = panic.unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&7_u32));
+        thief.join().unwrap();
+    });
+}
+
+/// A guest takes the only free permit while a task is published: the sleeping worker is woken all the
+/// same, and not at the end of what the guest computes.
+#[test]
+fn a_guests_permit_is_called_back_for_a_task() {
+    loom::model(|| {
+        let pool = idle_pool();
+        pool.idle.sleep(0, Bed::Own, Search::No);
+        let tally = Tally::default();
+        let publisher = thread::spawn({
+            let (pool, tally) = (Arc::clone(&pool), tally.clone());
+            move || pool.inject(tally.work(1))
+        });
+        let guest = pool.guests.sit_down().unwrap();
+        pool.lend_permit(&guest);
+        publisher.join().unwrap();
+        // Woken, it searches.
+        assert_eq!(pool.idle.searchers(), 1);
+        pool.take_permit_back(&guest);
+        run_queued(&pool);
+        assert_eq!(tally.ran(), [1]);
+    });
+}

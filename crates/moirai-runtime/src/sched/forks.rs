@@ -1,0 +1,365 @@
+//! What a thread decides when it forks: what it offers to whom, whom it wakes, and when it looks up.
+//!
+//! **Whom to wake.** A fork that finds a place is seen by every worker that is awake. To wake one costs
+//! as much as ten thousand forks, and most trees end sooner, so a tree is private for its first
+//! [`PRIVATE_US`]. But a tree may consist of two long halves, and its owner looks up from neither. So
+//! the first fork of a tree wakes somebody *unless the last tree that began at this place in the
+//! program was short*: one bit for each place, hashed by the type of the closure. A tree that turns
+//! out long wakes at one of its later forks; the next one from there wakes at once.
+//!
+//! **When to look up.** A clock costs as much as five forks, so it is read every so many: as many as
+//! pass in [`LOOK_US`] at the present pace, but no more than [`STRIDE_MAX`], for a pace changes.
+//!
+//! This file knows no task and no join: what is done with the time is `edge`'s affair.
+
+#![allow(unsafe_code, reason = "passes on the contract of `offers`; model: src/model/join.rs")]
+
+use std::cell::Cell;
+use std::ptr;
+use std::time::{Duration, Instant};
+
+use moirai_sync::__prim::HAS_CLOCK;
+
+use super::offers::{Interrupts, Offer, Offers, Popped, Promoted, Tree};
+use super::pool::Pool;
+use super::post::Post;
+use super::signal::Ask;
+
+/// Of one thread, for itself.
+#[derive(Debug)]
+pub(crate) struct Forks<'a> {
+    offers: Offers<'a>,
+    branch: Branch,
+    /// Forks until the clock is read, and out of how many.
+    ticks: Cell<u32>,
+    stride: Cell<u32>,
+    looked: Cell<Option<Instant>>,
+    /// Tasks are polled again no earlier.
+    resume: Cell<Option<Instant>>,
+    /// One bit for each hash of a place in the program: the last tree from there was short.
+    short: Cell<u64>,
+    /// Trees begun here.
+    trees: Cell<u16>,
+}
+
+/// The piece of a tree that the thread works on.
+#[derive(Clone, Debug)]
+struct Branch {
+    tree: Cell<Tree>,
+    /// Whether the tree began here.
+    own: Cell<bool>,
+    /// The first fork in it, if it was published.
+    root: Cell<*const Offer>,
+    /// When that was, if somebody slept then.
+    began: Cell<Option<Instant>>,
+    /// Nobody is woken before.
+    wake: Cell<Option<Instant>>,
+}
+
+/// Whether it is time for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Due {
+    Yes,
+    No,
+}
+
+impl Branch {
+    fn new(tree: Tree) -> Self {
+        Self {
+            tree: Cell::new(tree),
+            own: Cell::new(false),
+            root: Cell::new(ptr::null()),
+            began: Cell::new(None),
+            wake: Cell::new(None),
+        }
+    }
+
+    fn swap(&self, other: &Self) {
+        self.tree.swap(&other.tree);
+        self.own.swap(&other.own);
+        self.root.swap(&other.root);
+        self.began.swap(&other.began);
+        self.wake.swap(&other.wake);
+    }
+}
+
+impl<'a> Forks<'a> {
+    pub(crate) fn new(post: Option<&'a Post>) -> Self {
+        Self {
+            offers: Offers::new(post),
+            branch: Branch::new(Tree::NONE),
+            ticks: Cell::new(1),
+            stride: Cell::new(1),
+            looked: Cell::new(None),
+            resume: Cell::new(None),
+            short: Cell::new(0),
+            trees: Cell::new(0),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn post(&self) -> Option<&'a Post> {
+        self.offers.post()
+    }
+
+    /// Whether nothing is kept back that could be offered.
+    pub(crate) fn keeps_nothing(&self) -> bool {
+        self.offers.is_empty()
+    }
+
+    pub(crate) fn tree(&self) -> Tree {
+        self.branch.tree.get()
+    }
+
+    /// Whether tasks may be polled in the middle of what this thread does from now on; returns
+    /// whether they might so far.
+    pub(crate) fn interrupts(&self, interrupts: Interrupts) -> Interrupts {
+        let tree = self.tree();
+        self.branch.tree.set(Tree { interrupts, ..tree });
+        self.describe();
+        tree.interrupts
+    }
+
+    /// Calls `f` as a part of `tree`, on top of whatever the thread was at.
+    pub(crate) fn within<R>(&self, tree: Tree, f: impl FnOnce() -> R) -> R {
+        let _restore = Restore { forks: self, outer: Branch::new(tree) };
+        self.branch.swap(&_restore.outer);
+        self.describe();
+        f()
+    }
+
+    /// Adds a fork to those that the thread will come back to.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Offers::push`].
+    #[inline(always)]
+    pub(crate) unsafe fn push(&self, pool: &Pool, offer: *const Offer) {
+        // SAFETY: the caller says so.
+        unsafe {
+            if self.offers.is_empty() {
+                self.publish(pool, offer);
+            } else {
+                self.offers.push(offer);
+            }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// As for [`Offers::push`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn publish(&self, pool: &Pool, offer: *const Offer) {
+        let branch = &self.branch;
+        let mut tree = self.tree();
+        if tree.id == 0 {
+            tree.id = self.new_tree();
+        }
+        // SAFETY: the caller says so.
+        if unsafe { self.offers.publish(offer, tree) } == Promoted::No {
+            return;
+        }
+        if branch.root.get().is_null() {
+            branch.root.set(offer);
+            if branch.tree.replace(tree).id == 0 {
+                branch.own.set(true);
+                pool.somebody_forks();
+                self.describe();
+            }
+            // SAFETY: the caller's frame, of which a taker only reads.
+            self.wake_for_root(pool, unsafe { &*offer });
+        } else {
+            self.wake(pool);
+        }
+    }
+
+    /// Whether the newest fork is still in the list, as nearly always; then it leaves it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Offers::pop_kept`].
+    #[inline(always)]
+    pub(crate) unsafe fn pop_kept(&self, offer: *const Offer) -> Popped {
+        // SAFETY: the caller says so.
+        unsafe { self.offers.pop_kept(offer) }
+    }
+
+    /// Whether a fork that is not in the list is still in its place; then it leaves it.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Offers::pop_offered`].
+    pub(crate) unsafe fn pop_offered(&self, offer: *const Offer) -> Popped {
+        // SAFETY: the caller says so.
+        unsafe { self.offers.pop_offered(offer) }
+    }
+
+    /// The fork is over: for one that was published, once its owner has it back or it has been run.
+    pub(crate) fn ended(&self, offer: &Offer) {
+        if !ptr::eq(self.branch.root.get(), offer) {
+            return;
+        }
+        let branch = &self.branch;
+        branch.root.set(ptr::null());
+        branch.wake.set(None);
+        if let Some(began) = branch.began.take() {
+            let site = site(offer);
+            let short = began.elapsed() < PRIVATE;
+            self.short.set(if short { self.short.get() | site } else { self.short.get() & !site });
+        }
+        if branch.own.take() {
+            branch.tree.set(Tree { id: 0, ..self.tree() });
+            self.describe();
+            // Nothing is left to be had, and the next tree may be a small one.
+            if let Some(post) = self.post()
+                && !post.signal.peek().is_none()
+            {
+                post.signal.forget(Ask::Hungry);
+            }
+        }
+    }
+
+    /// Does what a hungry worker has asked for.
+    pub(crate) fn feed(&self, pool: &Pool) {
+        if self.offers.promote(self.tree()) == Promoted::Yes {
+            pool.wake_idle();
+        }
+    }
+
+    /// Sleeping workers get a share of a tree that takes long.
+    pub(crate) fn spread(&self, pool: &Pool) {
+        if !pool.somebody_sleeps() {
+            return;
+        }
+        let promoted = self.offers.promote(self.tree());
+        if promoted == Promoted::Yes || self.post().is_some_and(Post::offers) {
+            self.wake(pool);
+        }
+    }
+
+    /// Counts a fork; whether the clock is to be read at this one.
+    #[inline(always)]
+    pub(crate) fn tick(&self) -> Due {
+        let ticks = self.ticks.get() - 1;
+        self.ticks.set(ticks);
+        if ticks == 0 { Due::Yes } else { Due::No }
+    }
+
+    /// Whether so much time has passed since this said so last that it is time to look up.
+    pub(crate) fn look_due(&self, now: Instant) -> Due {
+        let passed = self.looked.get().map(|looked| now.saturating_duration_since(looked));
+        let due = match passed {
+            Some(passed) if passed < LOOK => Due::No,
+            _ => Due::Yes,
+        };
+        if due == Due::Yes {
+            self.looked.set(Some(now));
+        }
+        // As many forks as a look is to come after; a pace that changes is met within a few.
+        let stride = match passed {
+            Some(passed) if passed < LOOK => (self.stride.get() * 2).min(STRIDE_MAX),
+            Some(passed) if passed < LOOK * 2 => self.stride.get(),
+            _ => (self.stride.get() / 4).max(1),
+        };
+        self.stride.set(stride);
+        self.ticks.set(stride);
+        due
+    }
+
+    /// Whether tasks may be polled again: they take no more than half of the time.
+    pub(crate) fn may_resume(&self, now: Instant) -> Due {
+        match self.resume.get() {
+            Some(resume) if now < resume => Due::No,
+            _ => Due::Yes,
+        }
+    }
+
+    /// Tasks were polled from `began` to now.
+    pub(crate) fn polled(&self, began: Instant, now: Instant) {
+        self.resume.set(Some(now + now.saturating_duration_since(began).min(YIELD_MAX)));
+        self.looked.set(Some(now));
+    }
+
+    fn new_tree(&self) -> u64 {
+        let trees = self.trees.get().wrapping_add(1);
+        self.trees.set(trees);
+        let post = self.post().map_or(0, |post| ptr::from_ref(post).addr());
+        (post as u64) << 16 | u64::from(trees)
+    }
+
+    fn describe(&self) {
+        if let Some(post) = self.post() {
+            let tree = self.tree();
+            post.describe(tree.id, tree.interrupts == Interrupts::Allowed);
+        }
+    }
+
+    fn wake_for_root(&self, pool: &Pool, offer: &Offer) {
+        if !pool.somebody_sleeps() {
+            return;
+        }
+        if HAS_CLOCK {
+            let now = Instant::now();
+            self.branch.began.set(Some(now));
+            if self.short.get() & site(offer) != 0 {
+                self.branch.wake.set(Some(now + PRIVATE));
+                return;
+            }
+            self.branch.wake.set(Some(now + WAKE_INTERVAL));
+        }
+        pool.wake_idle();
+    }
+
+    fn wake(&self, pool: &Pool) {
+        if !pool.somebody_sleeps() {
+            return;
+        }
+        if HAS_CLOCK {
+            let now = Instant::now();
+            if self.branch.wake.get().is_some_and(|wake| now < wake) {
+                return;
+            }
+            self.branch.wake.set(Some(now + WAKE_INTERVAL));
+        }
+        pool.wake_idle();
+    }
+}
+
+struct Restore<'f, 'a> {
+    forks: &'f Forks<'a>,
+    outer: Branch,
+}
+
+impl Drop for Restore<'_, '_> {
+    fn drop(&mut self) {
+        self.forks.branch.swap(&self.outer);
+        self.forks.describe();
+    }
+}
+
+/// One of 64 bits for where in the program a fork is: each has closures of its own types, and so a
+/// vtable of its own.
+fn site(offer: &Offer) -> u64 {
+    // Fibonacci hashing: the upper bits of the product depend on all of the address.
+    1 << (offer.site().wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58)
+}
+
+/// For so long a tree is its owner's, in microseconds, if those before it were short: about what it
+/// costs the waker to wake a sleeping worker.
+pub(crate) const PRIVATE_US: u64 = 20;
+const PRIVATE: Duration = Duration::from_micros(PRIVATE_US);
+
+/// At least so long between two workers that one thread wakes for its tree.
+const WAKE_INTERVAL: Duration = Duration::from_micros(50);
+
+/// How often a thread that forks looks at what else there is to do, in microseconds.
+pub(crate) const LOOK_US: u64 = 25;
+const LOOK: Duration = Duration::from_micros(LOOK_US);
+
+/// The most forks between two looks at the clock.
+const STRIDE_MAX: u32 = 256;
+
+/// The longest time for which a thread does not poll tasks because it has done so for as long.
+const YIELD_MAX: Duration = Duration::from_millis(1);

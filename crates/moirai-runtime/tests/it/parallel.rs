@@ -1,0 +1,451 @@
+//! Fork-join: what is forked runs once, at the same time if a worker is free, and whatever panics,
+//! nothing is left behind.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use moirai_runtime::{
+    Handle, Runtime, block_on, current_num_workers, join, join_context, parallel_uninterruptible,
+    spawn,
+};
+
+use super::{Random, runtime, watch, works_on};
+
+fn fib(n: u64) -> u64 {
+    if n < 2 {
+        return n;
+    }
+    let (a, b) = join(|| fib(n - 1), || fib(n - 2));
+    a + b
+}
+
+/// Runs `f` with `workers`, everywhere that one may fork from.
+fn from_everywhere<T: Send + 'static>(
+    workers: usize,
+    f: impl Fn() -> T + Clone + Send + Sync + 'static,
+    check: impl Fn(T),
+) {
+    let runtime = runtime(workers);
+    let g = f.clone();
+    check(runtime.spawn_parallel(g).join().unwrap());
+    let g = f.clone();
+    check(runtime.spawn(async move { g() }).join().unwrap());
+    let g = f.clone();
+    check(runtime.spawn_blocking(g).join().unwrap());
+    check(runtime.block_on(async { f() }));
+    works_on(&runtime);
+}
+
+#[test]
+fn a_tree_has_the_same_result_wherever_it_is_forked() {
+    let n = if cfg!(miri) { 5 } else { 16 };
+    let expected = if cfg!(miri) { 5 } else { 987 };
+    for workers in [1, 2, 4] {
+        watch(move || from_everywhere(workers, move || fib(n), |sum| assert_eq!(sum, expected)));
+    }
+    watch(move || assert_eq!(fib(n), expected));
+}
+
+/// Two parts that cannot end before both have begun.
+#[test]
+fn both_halves_run_at_once_although_every_other_worker_sleeps() {
+    watch(|| {
+        from_everywhere(
+            2,
+            || {
+                let both = Barrier::new(2);
+                join(|| both.wait(), || both.wait());
+            },
+            |()| (),
+        );
+    });
+}
+
+/// As above, after trees from the same place that were too short to be worth waking anybody: the part
+/// that is published at the next fork wakes somebody.
+#[test]
+fn a_long_tree_after_many_short_ones_finds_a_second_worker() {
+    fn tree(depth: u32, begun: &AtomicU32, wanted: u32) {
+        if depth != 0 {
+            join(|| tree(depth - 1, begun, wanted), || tree(depth - 1, begun, wanted));
+            return;
+        }
+        begun.fetch_add(1, Ordering::Relaxed);
+        while begun.load(Ordering::Relaxed) < wanted {
+            thread::yield_now();
+        }
+    }
+    watch(|| {
+        let runtime = runtime(2);
+        runtime.block_on(async {
+            for _ in 0..100 {
+                tree(1, &AtomicU32::new(0), 0);
+            }
+            // Two of four leaves must be at work at once, and no earlier than the second is begun.
+            let begun = AtomicU32::new(0);
+            let first = AtomicU32::new(0);
+            join(
+                || tree(3, &begun, 1),
+                || {
+                    first.store(1, Ordering::Relaxed);
+                },
+            );
+            assert_eq!(first.load(Ordering::Relaxed), 1);
+        });
+    });
+}
+
+/// Leaves so coarse that their owners look up from none of them.
+#[test]
+fn coarse_leaves_of_a_deep_tree_all_run_at_once() {
+    fn tree(depth: u32, leaves: &Barrier) {
+        if depth == 0 {
+            leaves.wait();
+        } else {
+            join(|| tree(depth - 1, leaves), || tree(depth - 1, leaves));
+        }
+    }
+    let depth = if cfg!(miri) { 2 } else { 4 };
+    watch(move || {
+        let runtime = runtime(1 << depth);
+        let tree = move || tree(depth, &Barrier::new(1 << depth));
+        runtime.spawn_parallel(tree).join().unwrap();
+        runtime.block_on(async { tree() });
+    });
+}
+
+#[test]
+fn every_kth_fork_panics_and_nothing_is_lost() {
+    struct Counted<'a>(&'a AtomicU32);
+    impl Drop for Counted<'_> {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+    /// A tree of forks, the `k`th of which panics; says how many leaves it has.
+    fn tree(depth: u32, left: &AtomicU64, alive: &AtomicU32, ended: &AtomicU32) -> u32 {
+        alive.fetch_add(1, Ordering::Relaxed);
+        let _counted = Counted(alive);
+        assert_ne!(left.fetch_sub(1, Ordering::Relaxed), 1, "the kth");
+        if depth == 0 {
+            ended.fetch_add(1, Ordering::Relaxed);
+            return 1;
+        }
+        let half = || tree(depth - 1, left, alive, ended);
+        let (a, b) = join(half, half);
+        a + b
+    }
+    let (depth, forks) = if cfg!(miri) { (2, 7) } else { (6, 127) };
+    watch(move || {
+        let runtime = runtime(3);
+        for k in 1..=forks + 1 {
+            let job = move || {
+                let (alive, ended) = (AtomicU32::new(0), AtomicU32::new(0));
+                let left = AtomicU64::new(k);
+                let result = catch_unwind(AssertUnwindSafe(|| tree(depth, &left, &alive, &ended)));
+                assert_eq!(alive.load(Ordering::Relaxed), 0, "somebody is still at it");
+                match result {
+                    Ok(leaves) => assert_eq!((leaves, k), (1 << depth, forks + 1)),
+                    Err(panic) => {
+                        let said = panic.downcast_ref::<String>().unwrap();
+                        assert!(said.contains("the kth"), "{said}");
+                    }
+                }
+            };
+            runtime.spawn_parallel(job).join().unwrap();
+        }
+        works_on(&runtime);
+    });
+}
+
+/// The tree that the numbers describe, summed up by hand.
+fn sequential(random: &mut Random, depth: u64) -> u64 {
+    match kind(random, depth) {
+        Kind::Leaf(n) => n,
+        Kind::Fork(mut left, mut right) => sequential(&mut left, depth - 1)
+            .wrapping_add(sequential(&mut right, depth - 1).wrapping_mul(3)),
+    }
+}
+
+/// The same with forks, waits and tasks.
+fn forked(random: &mut Random, depth: u64) -> u64 {
+    match kind(random, depth) {
+        Kind::Leaf(n) => {
+            match n % 97 {
+                0 => assert_eq!(spawn(async { 7 }).join().unwrap(), 7),
+                1 => assert_eq!(block_on(async { 8 }), 8),
+                2 => thread::yield_now(),
+                3..20 => drop(spawn(async {})),
+                _ => {}
+            }
+            n
+        }
+        Kind::Fork(mut left, mut right) => {
+            let (a, b) =
+                join(move || forked(&mut left, depth - 1), move || forked(&mut right, depth - 1));
+            a.wrapping_add(b.wrapping_mul(3))
+        }
+    }
+}
+
+enum Kind {
+    Leaf(u64),
+    Fork(Random, Random),
+}
+
+fn kind(random: &mut Random, depth: u64) -> Kind {
+    if depth == 0 || random.below(8) == 0 {
+        return Kind::Leaf(random.below(1 << 40));
+    }
+    let left = random.fork();
+    Kind::Fork(left, random.fork())
+}
+
+#[test]
+fn random_trees_come_to_what_they_come_to_without_forks() {
+    let mut random = Random::seeded();
+    let (rounds, depth) = if cfg!(miri) { (2, 4) } else { (60, 12) };
+    watch(move || {
+        for round in 0..rounds {
+            let runtime = runtime(1 + random.below(4) as usize);
+            let trees: Vec<_> = (0..1 + random.below(3))
+                .map(|_| {
+                    let strand = random.below(3);
+                    let mut numbers = random.fork();
+                    let mut again = numbers.clone();
+                    let mut tree = move || forked(&mut numbers, depth);
+                    let handle = match strand {
+                        0 => runtime.spawn_parallel(tree),
+                        1 => runtime.spawn(async move { tree() }),
+                        _ => runtime.spawn_blocking(tree),
+                    };
+                    (handle, sequential(&mut again, depth))
+                })
+                .collect();
+            let mut here = random.fork();
+            let mut again = here.clone();
+            let sum = runtime.block_on(async { forked(&mut here, depth) });
+            assert_eq!(sum, sequential(&mut again, depth), "round {round}");
+            for (handle, expected) in trees {
+                assert_eq!(handle.join().unwrap(), expected, "round {round}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_hundred_and_twenty_eight_workers_share_a_tree() {
+    if cfg!(miri) {
+        return;
+    }
+    watch(|| {
+        let runtime = runtime(128);
+        for _ in 0..3 {
+            assert_eq!(runtime.spawn_parallel(|| fib(22)).join().unwrap(), 17711);
+        }
+        assert_eq!(runtime.block_on(async { fib(22) }), 17711);
+        works_on(&runtime);
+    });
+}
+
+#[test]
+fn many_threads_fork_on_one_runtime_at_once() {
+    let (threads, n, expected) = if cfg!(miri) { (3, 4, 3) } else { (16, 15, 610) };
+    watch(move || {
+        let runtime = runtime(2);
+        thread::scope(|scope| {
+            for _ in 0..threads {
+                let runtime = &runtime;
+                scope.spawn(move || {
+                    for _ in 0..10 {
+                        assert_eq!(runtime.block_on(async { fib(n) }), expected);
+                    }
+                });
+            }
+        });
+        works_on(&runtime);
+    });
+}
+
+#[test]
+fn a_runtime_that_has_ended_still_joins_on_the_calling_thread() {
+    watch(|| {
+        let runtime = runtime(2);
+        let handle = runtime.handle().clone();
+        runtime.shutdown();
+        assert_eq!(handle.block_on(async { fib(5) }), 5);
+    });
+}
+
+#[test]
+fn a_task_is_polled_in_the_middle_of_a_computation_on_the_only_worker() {
+    watch(|| {
+        let runtime = one_worker();
+        let polled = Arc::new(AtomicU32::new(0));
+        let (began, begin) = std::sync::mpsc::channel();
+        let computing = runtime.spawn_parallel({
+            let polled = Arc::clone(&polled);
+            move || {
+                began.send(()).unwrap();
+                while polled.load(Ordering::Relaxed) == 0 {
+                    join(|| (), || ());
+                }
+            }
+        });
+        begin.recv().unwrap();
+        drop(runtime.spawn({
+            let polled = Arc::clone(&polled);
+            async move {
+                polled.fetch_add(1, Ordering::Relaxed);
+            }
+        }));
+        computing.join().unwrap();
+    });
+}
+
+#[test]
+fn a_timer_fires_in_the_middle_of_a_computation_on_the_only_worker() {
+    watch(|| {
+        let runtime = one_worker();
+        let polled = Arc::new(AtomicU32::new(0));
+        drop(runtime.spawn({
+            let polled = Arc::clone(&polled);
+            async move {
+                moirai_runtime::sleep(Duration::from_millis(5)).await;
+                polled.fetch_add(1, Ordering::Relaxed);
+            }
+        }));
+        let computing = runtime.spawn_parallel({
+            let polled = Arc::clone(&polled);
+            move || {
+                while polled.load(Ordering::Relaxed) == 0 {
+                    join(|| (), || ());
+                }
+            }
+        });
+        computing.join().unwrap();
+    });
+}
+
+/// One worker, whose permit nobody takes while it computes.
+fn one_worker() -> Runtime {
+    Runtime::builder().worker_threads(1).stall_after(Duration::from_secs(3600)).build().unwrap()
+}
+
+/// On which threads `f` and what it forks polled the tasks that waited meanwhile.
+fn polled_meanwhile(
+    forks: impl FnOnce(&dyn Fn()) + Send + 'static,
+) -> (ThreadId, Option<ThreadId>) {
+    let runtime = one_worker();
+    let computing = runtime.spawn_parallel(move || {
+        let polled = Arc::new(std::sync::Mutex::new(None));
+        let shared = Arc::clone(&polled);
+        let spawn = move || {
+            let polled = Arc::clone(&shared);
+            drop(Handle::current().spawn(async move {
+                *polled.lock().unwrap() = Some(thread::current().id());
+            }));
+        };
+        forks(&spawn);
+        let polled = *polled.lock().unwrap();
+        (thread::current().id(), polled)
+    });
+    computing.join().unwrap()
+}
+
+#[test]
+fn no_task_is_polled_inside_of_uninterruptible_work() {
+    watch(|| {
+        let rounds = if cfg!(miri) { 20 } else { 100_000 };
+        let forks = move |spawn: &dyn Fn()| {
+            spawn();
+            for _ in 0..rounds {
+                join(|| (), || ());
+            }
+        };
+        let (_, polled) = polled_meanwhile(move |spawn| parallel_uninterruptible(|| forks(spawn)));
+        assert_eq!(polled, None);
+        let (here, polled) = polled_meanwhile(forks);
+        if !cfg!(miri) {
+            assert_eq!(polled, Some(here), "the same, interrupted");
+        }
+    });
+}
+
+#[test]
+fn no_task_is_polled_inside_of_another_tasks_poll() {
+    watch(|| {
+        let runtime = one_worker();
+        let polled = runtime.spawn(async {
+            let polled = Arc::new(AtomicU32::new(0));
+            let shared = Arc::clone(&polled);
+            drop(spawn(async move {
+                shared.fetch_add(1, Ordering::Relaxed);
+            }));
+            for _ in 0..if cfg!(miri) { 20 } else { 100_000 } {
+                join(|| (), || ());
+            }
+            polled.load(Ordering::Relaxed)
+        });
+        assert_eq!(polled.join().unwrap(), 0);
+    });
+}
+
+/// A guest holds the only permit, computes, and never looks up.
+#[test]
+fn a_task_runs_while_a_thread_of_the_program_computes_with_the_only_permit() {
+    watch(|| {
+        let runtime = runtime(1);
+        let handle = runtime.handle().clone();
+        runtime.block_on(async {
+            let (done, ran) = std::sync::mpsc::channel();
+            join(
+                move || {
+                    drop(handle.spawn(async move { done.send(()).unwrap() }));
+                    ran.recv().unwrap();
+                },
+                || (),
+            );
+        });
+    });
+}
+
+#[test]
+fn a_thread_that_borrows_the_only_permit_keeps_no_timer_from_firing() {
+    watch(|| {
+        let runtime = runtime(1);
+        let (done, fired) = std::sync::mpsc::channel();
+        drop(runtime.spawn(async move {
+            moirai_runtime::sleep(Duration::from_millis(20)).await;
+            done.send(()).unwrap();
+        }));
+        runtime.block_on(async { join(move || fired.recv().unwrap(), || ()) });
+    });
+}
+
+#[test]
+fn the_first_half_stays_and_the_second_says_whether_it_was_taken() {
+    watch(|| {
+        let runtime = runtime(2);
+        runtime.block_on(async {
+            let here = thread::current().id();
+            let both = Barrier::new(2);
+            let ((), (id, migrated)) = join_context(
+                |context| {
+                    assert!(!context.migrated());
+                    assert_eq!(thread::current().id(), here);
+                    both.wait();
+                },
+                |context| {
+                    both.wait();
+                    (thread::current().id(), context.migrated())
+                },
+            );
+            assert!(migrated && id != here);
+            assert_eq!(current_num_workers(), 2);
+        });
+    });
+}
