@@ -7,6 +7,7 @@ use crate::child::WORD as CHILD;
 use crate::deque::NAME as DEQUE;
 use crate::exec::NAME as EXEC;
 use crate::instructions::NAME as INSTRUCTIONS;
+use crate::join::NAME as JOIN;
 use crate::sizes::NAME as SIZES;
 use crate::slab::NAME as SLAB;
 use crate::stall::NAME as STALL;
@@ -16,6 +17,7 @@ use crate::storm::{Storm, WORD as STORM};
 pub(crate) const USAGE: &str = "\
 Usage: moirai-bench exec [OPTIONS]
        moirai-bench deque [OPTIONS]
+       moirai-bench join [OPTIONS]
        moirai-bench chan [OPTIONS]
        moirai-bench stall [OPTIONS]
        moirai-bench sizes [--json FILE]
@@ -25,6 +27,7 @@ Usage: moirai-bench exec [OPTIONS]
 exec          measures Moirai and its rivals in one process, rounds interleaved; lower is better
               everywhere
 deque         the same for the queues of an executor: push, pop, steal
+join          the same for fork-join: what a fork costs, and whether it forks
 stall         the same for what must not stand still: timers, blocking jobs, other tasks beside one
               that blocks; every sample in a process of its own
 chan          the same for channels: on threads and on every executor that they support
@@ -35,7 +38,7 @@ instructions  instructions of a spawn and join, also of another build of this pr
 
 The misses and instructions are counted by valgrind.
 
-Options of exec, deque and stall:
+Options of exec, deque, join, chan and stall:
   --case NAME    only this case, or the group that holds it; may be repeated
   --peer NAME    only this peer; may be repeated
   --rounds N     samples per case and peer (default 9; 3 for cases that take seconds)
@@ -60,6 +63,8 @@ pub(crate) enum Command {
     Exec(Selection),
     /// Run the suite `deque`.
     Deque(Selection),
+    /// Run the suite `join`.
+    Join(Selection),
     /// Run the suite `stall`.
     Stall(Selection),
     /// Run the suite `chan`.
@@ -126,6 +131,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
     let suite: fn(Selection) -> Command = match args.next().as_deref() {
         Some(EXEC) => Command::Exec,
         Some(DEQUE) => Command::Deque,
+        Some(JOIN) => Command::Join,
         Some(CHAN) => Command::Chan,
         Some(STALL) => Command::Stall,
         Some(SIZES) => return json_only(args).map(Command::Sizes),
@@ -135,7 +141,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
         Some(STORM) => return storm(args),
         Some("--help" | "-h") | None => return Ok(Command::Help),
         Some(other) => {
-            let suites = [EXEC, DEQUE, CHAN, STALL, SIZES, SLAB, INSTRUCTIONS].join("`, `");
+            let suites = [EXEC, DEQUE, JOIN, CHAN, STALL, SIZES, SLAB, INSTRUCTIONS].join("`, `");
             return Err(format!("unknown suite `{other}`, expected one of `{suites}`"));
         }
     };
@@ -289,7 +295,8 @@ mod tests {
         assert_eq!(parsed("exec --peer"), Err("`--peer` needs a value".to_owned()));
         let unknown_suite = format!(
             "unknown suite `nope`, expected one of `{}`",
-            ["exec", "deque", "chan", "stall", "sizes", "slab", "instructions"].join("`, `")
+            ["exec", "deque", "join", "chan", "stall", "sizes", "slab", "instructions"]
+                .join("`, `")
         );
         assert_eq!(parsed("nope"), Err(unknown_suite));
         assert_eq!(parsed("sizes --fast"), Err("unknown option `--fast`".to_owned()));

@@ -12,6 +12,7 @@ mod deque;
 mod exec;
 mod harness;
 mod instructions;
+mod join;
 mod machine;
 mod peer;
 mod sizes;
@@ -102,6 +103,9 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         }
         Command::Deque(selection) => {
             return suite(deque::NAME, deque::groups(), STANDING, &selection);
+        }
+        Command::Join(selection) => {
+            return suite(join::NAME, join::groups(), join::STANDING, &selection);
         }
         Command::Chan(selection) => {
             let executors = chan::Executors::start()?;
