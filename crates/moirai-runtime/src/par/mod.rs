@@ -31,6 +31,7 @@ mod pace;
 mod parallel;
 pub mod plumbing;
 mod slices;
+mod sort;
 mod source;
 
 pub use cancel::Cancel;

@@ -1,5 +1,12 @@
 //! What slices offer beyond `par_iter`: their parts, and sorting.
 
+use std::cmp::Ordering;
+
+use super::convert::IntoParallelRefMutIterator as _;
+use super::indexed::IndexedParallelIterator as _;
+use super::parallel::ParallelIterator as _;
+use super::sort::sort;
+
 use super::source::{
     SliceChunkBy, SliceChunkByMut, SliceChunks, SliceChunksExact, SliceChunksExactMut,
     SliceChunksMut, SliceRChunks, SliceRChunksExact, SliceRChunksExactMut, SliceRChunksMut,
@@ -294,10 +301,196 @@ pub trait ParallelSliceMut<T: Send> {
     {
         SliceChunkByMut::new(self.as_parallel_slice_mut(), same)
     }
+
+    /// Sorts; equal items stay in their order.
+    ///
+    /// A merge sort with std's own sort at the leaves. Needs memory for as many items again.
+    ///
+    /// # Panics
+    ///
+    /// If a comparison does; the slice then holds all items in some order. An order that contradicts
+    /// itself may panic, too, or leave them in any order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::par::*;
+    ///
+    /// let mut words = ["to", "be", "or", "not"];
+    /// words.par_sort();
+    /// assert_eq!(words, ["be", "not", "or", "to"]);
+    /// ```
+    fn par_sort(&mut self)
+    where
+        T: Ord,
+    {
+        sort(self.as_parallel_slice_mut(), &T::cmp, &|leaf| leaf.sort());
+    }
+
+    /// As [`par_sort`](Self::par_sort), by `compare`.
+    ///
+    /// # Panics
+    ///
+    /// If a comparison does; the slice then holds all items in some order. An order that contradicts
+    /// itself may panic, too, or leave them in any order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::par::*;
+    ///
+    /// let mut numbers = [3, 1, 2];
+    /// numbers.par_sort_by(|a, b| b.cmp(a));
+    /// assert_eq!(numbers, [3, 2, 1]);
+    /// ```
+    fn par_sort_by<F>(&mut self, compare: F)
+    where
+        F: Fn(&T, &T) -> Ordering + Sync,
+    {
+        sort(self.as_parallel_slice_mut(), &compare, &|leaf| leaf.sort_by(&compare));
+    }
+
+    /// As [`par_sort`](Self::par_sort), by a key that is cheap to make.
+    ///
+    /// # Panics
+    ///
+    /// If a comparison does; the slice then holds all items in some order. An order that contradicts
+    /// itself may panic, too, or leave them in any order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::par::*;
+    ///
+    /// let mut numbers = [-3_i32, 1, 2];
+    /// numbers.par_sort_by_key(|n| n.abs());
+    /// assert_eq!(numbers, [1, 2, -3]);
+    /// ```
+    fn par_sort_by_key<K, F>(&mut self, key: F)
+    where
+        K: Ord,
+        F: Fn(&T) -> K + Sync,
+    {
+        self.par_sort_by(|a, b| key(a).cmp(&key(b)));
+    }
+
+    /// As [`par_sort`](Self::par_sort), by a key that is made once for each item.
+    ///
+    /// # Panics
+    ///
+    /// If a comparison does; the slice then holds all items in some order. An order that contradicts
+    /// itself may panic, too, or leave them in any order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::par::*;
+    ///
+    /// let mut words = ["ccc", "a", "bb"];
+    /// words.par_sort_by_cached_key(|word| word.repeat(9).len());
+    /// assert_eq!(words, ["a", "bb", "ccc"]);
+    /// ```
+    fn par_sort_by_cached_key<K, F>(&mut self, key: F)
+    where
+        K: Ord + Send,
+        F: Fn(&T) -> K + Sync,
+    {
+        let slice = self.as_parallel_slice_mut();
+        let keys = slice.par_iter_mut().enumerate().map(|(index, item)| (key(item), index));
+        let mut order: Vec<(K, usize)> = keys.collect();
+        order.par_sort_unstable();
+        permute(slice, &mut order);
+    }
+
+    /// Sorts; equal items may change places.
+    ///
+    /// As [`par_sort`](Self::par_sort), with std's unstable sort at the leaves; also needs memory for as
+    /// many items again, unlike rayon's.
+    ///
+    /// # Panics
+    ///
+    /// If a comparison does; the slice then holds all items in some order. An order that contradicts
+    /// itself may panic, too, or leave them in any order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::par::*;
+    ///
+    /// let mut numbers = [3, 1, 2];
+    /// numbers.par_sort_unstable();
+    /// assert_eq!(numbers, [1, 2, 3]);
+    /// ```
+    fn par_sort_unstable(&mut self)
+    where
+        T: Ord,
+    {
+        sort(self.as_parallel_slice_mut(), &T::cmp, &|leaf| leaf.sort_unstable());
+    }
+
+    /// As [`par_sort_unstable`](Self::par_sort_unstable), by `compare`.
+    ///
+    /// # Panics
+    ///
+    /// If a comparison does; the slice then holds all items in some order. An order that contradicts
+    /// itself may panic, too, or leave them in any order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::par::*;
+    ///
+    /// let mut numbers = [0.5, -1.0];
+    /// numbers.par_sort_unstable_by(f64::total_cmp);
+    /// assert_eq!(numbers, [-1.0, 0.5]);
+    /// ```
+    fn par_sort_unstable_by<F>(&mut self, compare: F)
+    where
+        F: Fn(&T, &T) -> Ordering + Sync,
+    {
+        sort(self.as_parallel_slice_mut(), &compare, &|leaf| leaf.sort_unstable_by(&compare));
+    }
+
+    /// As [`par_sort_unstable`](Self::par_sort_unstable), by a key that is cheap to make.
+    ///
+    /// # Panics
+    ///
+    /// If a comparison does; the slice then holds all items in some order. An order that contradicts
+    /// itself may panic, too, or leave them in any order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::par::*;
+    ///
+    /// let mut numbers = [-3_i32, 1, 2];
+    /// numbers.par_sort_unstable_by_key(|n| n.abs());
+    /// assert_eq!(numbers, [1, 2, -3]);
+    /// ```
+    fn par_sort_unstable_by_key<K, F>(&mut self, key: F)
+    where
+        K: Ord,
+        F: Fn(&T) -> K + Sync,
+    {
+        self.par_sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+    }
 }
 
 impl<T: Send> ParallelSliceMut<T> for [T] {
     fn as_parallel_slice_mut(&mut self) -> &mut [T] {
         self
+    }
+}
+
+/// Puts the items where `order` says: the index of each item, in the order that they are to have.
+fn permute<T, K>(slice: &mut [T], order: &mut [(K, usize)]) {
+    for place in 0..slice.len() {
+        // The item that was there may have been swapped away, to where it was swapped from.
+        let mut index = order[place].1;
+        while index < place {
+            index = order[index].1;
+        }
+        order[place].1 = index;
+        slice.swap(place, index);
     }
 }

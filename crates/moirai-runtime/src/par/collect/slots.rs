@@ -143,41 +143,47 @@ mod tests {
 
     use super::*;
 
-    /// Says that it has `claimed` items, and has those of the vector.
-    struct Liar(Vec<Arc<()>>, usize);
+    /// Says that it has `claimed` items, yields `left` of its own in the first half of them, and the
+    /// others in the second.
+    struct Liar {
+        items: Vec<Arc<()>>,
+        claimed: usize,
+        left: usize,
+    }
 
     impl ParallelIterator for Liar {
         type Item = Arc<()>;
 
         fn drive<C: Consumer<Arc<()>>>(self, consumer: &C, part: C::Part) -> C::Result {
-            let mut items = self.0.into_iter();
-            let (left, right) = consumer.split(part, self.1 / 2, self.1);
+            let mut items = self.items.into_iter();
+            let (left, right) = consumer.split(part, self.claimed / 2, self.claimed);
             let mut feed = |part, count| {
                 let state = consumer.feed(consumer.begin(part), items.by_ref().take(count));
                 consumer.finish(state).0
             };
-            let left = feed(left, self.1 / 2);
-            let right = feed(right, usize::MAX);
+            let (left, right) = (feed(left, self.left), feed(right, usize::MAX));
             consumer.reduce(left, right)
         }
 
         fn opt_len(&self) -> Option<usize> {
-            Some(self.1)
+            Some(self.claimed)
         }
     }
 
     #[test]
     fn an_iterator_that_lies_about_its_length_panics_and_every_item_is_dropped_once() {
-        for claimed in 0..8 {
-            for len in 0..8 {
-                let item = Arc::new(());
-                let items = vec![Arc::clone(&item); len];
-                let collected =
-                    catch_unwind(AssertUnwindSafe(|| Liar(items, claimed).collect::<Vec<_>>()));
-                // Too many: what has no room is left in the source.
-                assert_eq!(collected.is_ok(), claimed <= len, "{claimed} {len}");
-                assert_eq!(Arc::strong_count(&item), 1 + collected.map_or(0, |kept| kept.len()));
-            }
+        for (claimed, len, left) in (0..8)
+            .flat_map(|claimed| (0..8).map(move |len| (claimed, len)))
+            .flat_map(|(claimed, len)| (0..=len).map(move |left| (claimed, len, left)))
+        {
+            let item = Arc::new(());
+            let liar = Liar { items: vec![Arc::clone(&item); len], claimed, left };
+            let collected = catch_unwind(AssertUnwindSafe(|| liar.collect::<Vec<_>>()));
+            // What has no room in one half is left for the other.
+            let in_left = left.min(claimed / 2);
+            let is_full = in_left == claimed / 2 && len - in_left >= claimed - claimed / 2;
+            assert_eq!(collected.is_ok(), is_full, "{claimed} {len} {left}");
+            assert_eq!(Arc::strong_count(&item), 1 + collected.map_or(0, |kept| kept.len()));
         }
     }
 }

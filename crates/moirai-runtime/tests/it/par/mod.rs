@@ -7,6 +7,7 @@ mod consumers;
 mod drops;
 mod layout;
 mod pieces;
+mod sort;
 mod sources;
 
 use std::hint::spin_loop;
