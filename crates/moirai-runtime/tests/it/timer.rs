@@ -316,6 +316,22 @@ fn an_interval_ticks_at_multiples_of_its_period_and_loses_no_tick() {
 }
 
 #[test]
+fn a_sleep_that_is_polled_after_its_time_ends() {
+    watch(|| {
+        let runtime = runtime(1);
+        let late = || {
+            let sleep = sleep(MS);
+            std::thread::sleep(MS * 2);
+            sleep
+        };
+        runtime.block_on(late());
+        runtime.spawn(async move { late().await }).join().unwrap();
+        strand::block_on(late());
+        assert_eq!(timers(&runtime), 0);
+    });
+}
+
+#[test]
 fn timers_work_on_a_thread_without_a_runtime() {
     watch(|| {
         strand::block_on(async {
