@@ -56,12 +56,13 @@ pub use error::BuildError;
 pub use join::{FnContext, current_num_workers, join, join_context, parallel_uninterruptible};
 pub use metrics::RuntimeMetrics;
 pub use moirai_sync::{
-    Panicked, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult, result_channel,
+    Panicked, Priority, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult,
+    result_channel,
 };
 pub use runtime::{
     Handle, Runtime, block_in_place, block_on, sleep, spawn, spawn_async, spawn_blocking,
-    spawn_parallel,
+    spawn_parallel, task,
 };
 pub use slab::TaskPool;
-pub use task::{CancelOnDrop, TaskHandle, TaskId};
+pub use task::{CancelOnDrop, TaskBuilder, TaskContext, TaskHandle, TaskId};
 pub use trace::{Activity, BlockingMetrics, Metering, Relief, Stall, TaskMetrics, WorkerMetrics};

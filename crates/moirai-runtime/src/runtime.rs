@@ -16,7 +16,7 @@ use crate::metrics::{self, RuntimeMetrics};
 use crate::sched::current::{self, Context};
 use crate::sched::pool::Pool;
 use crate::slab::TaskPool;
-use crate::task::{self, TaskHandle};
+use crate::task::{self, TaskBuilder, TaskHandle};
 use crate::time::Sleep;
 
 /// Workers, timers and blocking threads; everything spawned here runs on them.
@@ -77,6 +77,11 @@ impl Runtime {
     /// A pointer to this runtime, to be cloned and given away.
     pub fn handle(&self) -> &Handle {
         &self.handle
+    }
+
+    /// See [`Handle::task`].
+    pub fn task(&self) -> TaskBuilder {
+        self.handle.task()
     }
 
     /// See [`Handle::block_on`].
@@ -235,6 +240,20 @@ impl Handle {
                 None => unreachable!("a wait without a deadline ended without a result"),
             }
         })
+    }
+
+    /// A task with options: a name, a priority.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = moirai_runtime::Runtime::new()?;
+    /// let task = runtime.handle().task().name("answer").spawn(async { 40 + 2 });
+    /// assert_eq!(task.join().unwrap(), 42);
+    /// # Ok::<(), moirai_runtime::BuildError>(())
+    /// ```
+    pub fn task(&self) -> TaskBuilder {
+        TaskBuilder::new(Arc::clone(&self.pool))
     }
 
     /// What the workers have done so far, and what waits at this moment.
@@ -421,6 +440,17 @@ where
     T: Send + 'static,
 {
     Handle::current().spawn_blocking(f)
+}
+
+/// A task of the current runtime with options; see [`Handle::task`].
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(moirai_runtime::task().name("answer").spawn(async { 40 + 2 }).join().unwrap(), 42);
+/// ```
+pub fn task() -> TaskBuilder {
+    Handle::current().task()
 }
 
 /// Runs `f`, which may block its thread, without keeping a worker from its tasks: others run them

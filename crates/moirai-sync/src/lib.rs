@@ -40,6 +40,7 @@ mod error;
 mod oneshot;
 mod parker;
 mod prim;
+mod priority;
 mod queue;
 pub mod select;
 pub mod strand;
@@ -57,6 +58,7 @@ pub use cache_padded::CachePadded;
 pub use error::{Panicked, SpawnFailed, TaskError, TaskResult};
 pub use oneshot::{ResultReceiver, ResultSender, result_channel};
 pub use parker::{Parked, Parker};
+pub use priority::Priority;
 
 /// What the runtime shares with this crate; no part of the public interface.
 #[doc(hidden)]

@@ -49,12 +49,12 @@ pub use moirai_pipeline as pipeline;
 pub use moirai_pipeline::pipeline;
 pub use moirai_runtime::{
     Activity, BuildError, Builder, CancelOnDrop, FnContext, Handle, Metering, Relief, Runtime,
-    RuntimeMetrics, Stall, TaskHandle, TaskId, TaskMetrics, TaskPool, WorkerMetrics,
-    block_in_place, block_on, current_num_workers, deque, join, join_context, par, sleep, spawn,
-    spawn_async, spawn_blocking, spawn_parallel, time,
+    RuntimeMetrics, Stall, TaskBuilder, TaskContext, TaskHandle, TaskId, TaskMetrics, TaskPool,
+    WorkerMetrics, block_in_place, block_on, current_num_workers, deque, join, join_context, par,
+    sleep, spawn, spawn_async, spawn_blocking, spawn_parallel, task, time,
 };
 pub use moirai_sync::{
-    Panicked, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult, channel,
+    Panicked, Priority, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult, channel,
     result_channel, select, select_biased, select_if, select_priority, select_weighted,
 };
 

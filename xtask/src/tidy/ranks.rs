@@ -55,6 +55,7 @@ pub(crate) const ORDERS: &[Order] = &[
             ("sched::post", 2),
             ("sched::offers", 2),
             ("sched::guests", 2),
+            ("sched::lanes", 2),
             ("sched::local", 2),
             ("blocking", 2),
             ("sched::deque", 2),

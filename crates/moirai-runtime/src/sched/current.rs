@@ -17,6 +17,7 @@ use moirai_sync::__prim::thread_local;
 
 use super::forks::Forks;
 use super::guests::Guest;
+use super::lanes::Lane;
 use super::local::{LocalQueue, Pushed};
 use super::pool::Pool;
 use super::remote::Remote;
@@ -66,6 +67,8 @@ pub(crate) enum Place {
     /// As `Back`, but as `Next` where nothing is queued: it has been told that another task ended,
     /// and may wait for those that are queued, too. So it is polled once for all of them.
     Joined,
+    /// By its priority, on whichever worker gets to it.
+    Lane(Lane),
 }
 
 impl<'a> Context<'a> {
@@ -107,8 +110,9 @@ impl<'a> Context<'a> {
     /// Queues `work` of this context's pool.
     #[inline]
     pub(crate) fn schedule(&self, work: Work, place: Place) {
-        let Some(local) = &self.local else { return self.pool.inject(work) };
+        let Some(local) = &self.local else { return inject(self.pool, work, place) };
         let pushed = match (place, self.busy.get()) {
+            (Place::Lane(lane), _) => return self.pool.inject_into(lane, work),
             (Place::Next, Busy::Task) => local.push_next(work),
             (Place::Joined, Busy::Task) if local.ring().is_empty() => local.push_next(work),
             _ => local.push_back(work),
@@ -217,7 +221,14 @@ pub(crate) fn schedule(pool: &Pool, work: Work, place: Place) {
         }
     });
     if let Some(work) = work {
-        pool.inject(work);
+        inject(pool, work, place);
+    }
+}
+
+fn inject(pool: &Pool, work: Work, place: Place) {
+    match place {
+        Place::Lane(lane) => pool.inject_into(lane, work),
+        Place::Next | Place::Back | Place::Joined => pool.inject(work),
     }
 }
 

@@ -126,10 +126,10 @@ fn poll_tasks(context: &Context<'_>, reach: Reach) -> Polled {
             own.counters.runs.add(1);
             own.running.begin(task.vtable_ptr());
         }
-        let address = task.address();
-        context.forks.within(Tree::NONE, || context.frames.inside(address, || task.run()));
-        if let (Some(own), Some((outer, _))) = (own, outer) {
-            own.running.begin(NonNull::from(outer));
+        let header = task.as_ptr();
+        context.forks.within(Tree::NONE, || context.frames.inside(header, || task.run()));
+        if let (Some(own), Some(outer)) = (own, outer) {
+            own.running.begin(NonNull::from(outer.vtable));
         }
         context.busy.set(Busy::Task);
         context.blocking_depth.set(0);
@@ -144,8 +144,9 @@ fn next_task(context: &Context<'_>, reach: Reach) -> Option<Work> {
     let local = context.local.as_ref()?;
     let pool = context.pool;
     for _ in 0..CLOSURES_MAX {
-        let work = local
-            .pop()
+        let urgent = if pool.lanes.has_urgent() { pool.lanes.pop_urgent(0) } else { None };
+        let work = urgent
+            .or_else(|| local.pop())
             .or_else(|| pool.injector.pop_batch(|_| 0).map(|(work, _)| work))
             .or_else(|| match reach {
                 Reach::Own => None,

@@ -1,7 +1,7 @@
 //! The scheduler: it moves [`Work`](work::Work) to threads that may run it.
 //!
-//! **Search order** of a worker with a permit: the task that the last one woke, its own ring, the
-//! injector, the rings of the others (a share of one, from a random start), then a short spin if that
+//! **Search order** of a worker with a permit: what is urgent, the task that the last one woke, its
+//! own ring, the injector, the rings of the others (a share of one, from a random start), then a short spin if that
 //! has paid lately (which also takes the next task of a worker that computes), then sleep. Every
 //! [`FAIRNESS_INTERVAL`](worker) runs it looks at the injector and the driver first, so that neither
 //! starves behind a ring that refills itself.
@@ -23,6 +23,7 @@
 //! |---|---|
 //! | `work` | headers, vtables, chains |
 //! | `deque`, `injector` | queues of work |
+//! | `lanes` | queues of work that is not of normal priority |
 //! | `strategy` | how much a thief takes |
 //! | `slot` | a worker's next task |
 //! | `local` | a worker's ring and its next-task slot |
@@ -52,6 +53,7 @@ pub(crate) mod forks;
 pub(crate) mod guests;
 pub(crate) mod idle;
 pub(crate) mod injector;
+pub(crate) mod lanes;
 pub(crate) mod local;
 pub(crate) mod offers;
 pub(crate) mod permit;

@@ -34,6 +34,7 @@ use super::driver::Driver;
 use super::guests::{Guest, Guests, Returned};
 use super::idle::{Acquired, Bed, Grant, Idle};
 use super::injector::Injector;
+use super::lanes::{Lane, Lanes};
 use super::local::LocalQueue;
 use super::post::{ASK_INTERVAL_US, Post};
 use super::remote::Remote;
@@ -45,6 +46,7 @@ use super::work::{Chain, Work};
 
 pub(crate) struct Pool {
     pub(crate) injector: Injector,
+    pub(crate) lanes: Lanes,
     pub(crate) idle: Idle,
     pub(crate) driver: Arc<dyn Driver>,
     /// The driver as the clock of threads that are not workers.
@@ -126,6 +128,7 @@ impl Pool {
         fork::watch();
         Arc::new_cyclic(|me| Self {
             injector: Injector::new(),
+            lanes: Lanes::new(),
             idle: Idle::new(workers, spares),
             clock: Arc::clone(&driver) as Arc<dyn Clock>,
             driver,
@@ -203,7 +206,16 @@ impl Pool {
     /// thread shuts it down: the caller may wake or cancel under a lock. Afterwards only what has
     /// just been spawned comes here, and is shut down at once.
     pub(crate) fn inject(&self, work: Work) {
-        match self.injector.push(work) {
+        self.publish(self.injector.push(work));
+    }
+
+    /// As [`inject`](Self::inject), for work that is not of normal priority.
+    pub(crate) fn inject_into(&self, lane: Lane, work: Work) {
+        self.publish(self.lanes.push(lane, work));
+    }
+
+    fn publish(&self, pushed: Result<(), Work>) {
+        match pushed {
             // Nobody is there to be woken.
             Ok(()) if self.is_forked() => {}
             Ok(()) => self.wake_one(),
@@ -371,7 +383,9 @@ impl Pool {
 
     /// Whether work is queued that nobody will come back to by himself. Without a fence, a hint.
     pub(crate) fn has_tasks(&self) -> bool {
-        !self.injector.is_empty() || self.remotes().any(|remote| remote.queue.ring.len() != 0)
+        !self.injector.is_empty()
+            || !self.lanes.is_empty()
+            || self.remotes().any(|remote| remote.queue.ring.len() != 0)
     }
 
     /// The posts of all who may fork.
@@ -460,6 +474,7 @@ impl Pool {
         self.watch.rouse(&*self.driver);
         self.end(|| {
             shut_down(self.injector.close());
+            shut_down(self.lanes.close());
             shut_down(self.blocking.close());
         });
         self.shut_down_idle();

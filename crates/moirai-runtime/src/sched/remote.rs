@@ -43,13 +43,23 @@ pub(crate) struct Own {
 }
 
 /// What a worker runs: for the watcher, who looks twice at the count of runs and reads this in
-/// between. Both pointers lead to what lives for ever, for the task itself may be gone by then.
+/// between. All pointers lead to what lives for ever, for the task itself may be gone by then.
 #[derive(Debug)]
 pub(crate) struct Running {
     /// Null while it looks for work.
     vtable: AtomicPtr<VTable>,
     /// Where the task was spawned, if that was noted.
     spawned_at: AtomicPtr<Location<'static>>,
+    /// What it was called.
+    name: AtomicPtr<&'static str>,
+}
+
+/// What a worker shows of what it runs.
+#[derive(Clone, Copy)]
+pub(crate) struct Shown {
+    pub(crate) vtable: &'static VTable,
+    pub(crate) spawned_at: Option<&'static Location<'static>>,
+    pub(crate) name: Option<&'static str>,
 }
 
 impl Remote {
@@ -57,6 +67,7 @@ impl Remote {
         let running = Running {
             vtable: AtomicPtr::new(ptr::null_mut()),
             spawned_at: AtomicPtr::new(ptr::null_mut()),
+            name: AtomicPtr::new(ptr::null_mut()),
         };
         let own = Own { counters: Counters::new(), permit: Permit::none(), running };
         Self {
@@ -84,17 +95,29 @@ impl Running {
         self.vtable.store(ptr::null_mut(), Ordering::Relaxed);
     }
 
-    /// What runs, and where it was spawned if that was noted.
-    pub(crate) fn read(&self) -> Option<(&'static VTable, Option<&'static Location<'static>>)> {
+    /// What runs, if anything does.
+    pub(crate) fn read(&self) -> Option<Shown> {
         let vtable = self.vtable.load(Ordering::Relaxed);
         let spawned_at = self.spawned_at.load(Ordering::Relaxed);
-        // SAFETY: null, or the table of a header: those live for ever. Likewise the location.
-        unsafe { Some((vtable.as_ref()?, spawned_at.as_ref())) }
+        let name = self.name.load(Ordering::Relaxed);
+        // SAFETY: null, or the table of a header: those live for ever. So do the others.
+        unsafe {
+            let vtable = vtable.as_ref()?;
+            Some(Shown { vtable, spawned_at: spawned_at.as_ref(), name: name.as_ref().copied() })
+        }
     }
 
-    /// Notes where the running task was spawned; nothing once it has returned.
-    pub(crate) fn at(&self, spawned_at: Option<&'static Location<'static>>) {
-        let location = spawned_at.map_or(ptr::null_mut(), |at| ptr::from_ref(at).cast_mut());
-        self.spawned_at.store(location, Ordering::Relaxed);
+    /// Notes where the running task was spawned, and as what; nothing once it has returned.
+    pub(crate) fn at(
+        &self,
+        spawned_at: Option<&'static Location<'static>>,
+        name: Option<&'static &'static str>,
+    ) {
+        self.spawned_at.store(pointer(spawned_at), Ordering::Relaxed);
+        self.name.store(pointer(name), Ordering::Relaxed);
     }
+}
+
+fn pointer<T>(to: Option<&'static T>) -> *mut T {
+    to.map_or(ptr::null_mut(), |to| ptr::from_ref(to).cast_mut())
 }

@@ -6,15 +6,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::ptr::NonNull;
 
 use moirai_sync::__prim::Mutex;
+
+use super::work::Header;
 
 /// The work that runs on one thread's stack: what the thread took out of a queue, and what has been
 /// joined in place on top of it.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
-    outermost: Cell<Option<usize>>,
-    inline: RefCell<Vec<usize>>,
+    outermost: Cell<Option<NonNull<Header>>>,
+    inline: RefCell<Vec<NonNull<Header>>>,
 }
 
 /// Who waits for whom.
@@ -32,12 +35,12 @@ pub(crate) enum Circle {
 impl Frames {
     /// Work out of a queue begins on this thread; or, with `None`, has ended.
     #[inline]
-    pub(crate) fn run(&self, work: Option<usize>) {
+    pub(crate) fn run(&self, work: Option<NonNull<Header>>) {
         self.outermost.set(work);
     }
 
     /// Calls `f`, which runs `work` in place.
-    pub(crate) fn inside(&self, work: usize, f: impl FnOnce()) {
+    pub(crate) fn inside(&self, work: NonNull<Header>, f: impl FnOnce()) {
         self.inline.borrow_mut().push(work);
         f();
         self.inline.borrow_mut().pop();
@@ -48,8 +51,14 @@ impl Frames {
         self.inline.borrow().len()
     }
 
+    /// The work that runs on top.
+    pub(crate) fn innermost(&self) -> Option<NonNull<Header>> {
+        self.inline.borrow().last().copied().or(self.outermost.get())
+    }
+
     fn all(&self) -> Vec<usize> {
-        self.outermost.get().into_iter().chain(self.inline.borrow().iter().copied()).collect()
+        let inline = self.inline.borrow();
+        self.outermost.get().into_iter().chain(inline.iter().copied()).map(address).collect()
     }
 }
 
@@ -59,7 +68,8 @@ impl Waits {
     }
 
     /// All of `frames` is about to wait for `target`, unless that waits for one of them.
-    pub(crate) fn begin(&self, frames: &Frames, target: usize) -> Circle {
+    pub(crate) fn begin(&self, frames: &Frames, target: NonNull<Header>) -> Circle {
+        let target = address(target);
         let frames = frames.all();
         if frames.is_empty() {
             return Circle::Open;
@@ -86,4 +96,8 @@ impl Waits {
             }
         }
     }
+}
+
+fn address(work: NonNull<Header>) -> usize {
+    work.addr().get()
 }

@@ -32,7 +32,7 @@ use moirai_sync::__prim::{Parked, Parker};
 use super::idle::Bed;
 use super::permit::GaveUp;
 use super::pool::{Pool, Watching};
-use super::remote::Remote;
+use super::remote::{Remote, Shown};
 use super::watch::Off;
 use super::work::Kind;
 use super::worker::FAIRNESS_INTERVAL;
@@ -235,10 +235,13 @@ impl<'a> Watcher<'a> {
         let relief = self.relieve(id, remote, activity);
         match running {
             // A closure on the workers computes, and may.
-            Some((vtable, spawned_at)) if !reported && vtable.kind == Kind::Future => {
+            Some(Shown { vtable, spawned_at, name })
+                if !reported && vtable.kind == Kind::Future =>
+            {
                 self.pool.watch.count_stall();
                 let task = (vtable.describe)();
-                self.report(|| Stall::Task { task, spawned_at, activity, lasted: age, relief });
+                let lasted = age;
+                self.report(|| Stall::Task { task, name, spawned_at, activity, lasted, relief });
             }
             _ => {}
         }

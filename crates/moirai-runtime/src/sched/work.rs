@@ -125,8 +125,8 @@ impl Work {
 
     /// Where it is, for as long as it runs or somebody waits for it.
     #[inline]
-    pub(crate) fn address(&self) -> usize {
-        self.0.addr().get()
+    pub(crate) fn as_ptr(&self) -> NonNull<Header> {
+        self.0
     }
 
     pub(crate) fn run(self) {
@@ -161,11 +161,6 @@ impl Work {
 
     pub(crate) fn kind(&self) -> Kind {
         self.header().kind()
-    }
-
-    /// The header, for comparing.
-    pub(crate) fn as_ptr(&self) -> NonNull<Header> {
-        self.0
     }
 
     fn header(&self) -> &Header {

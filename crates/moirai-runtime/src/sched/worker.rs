@@ -17,6 +17,7 @@ use super::cpu_clock::CpuClock;
 use super::current::{self, Busy, Context};
 use super::deque::{Missed, RING_CAPACITY};
 use super::idle::{Acquired, Bed, LastSearcher, Search};
+use super::lanes::URGENT_STREAK_MAX;
 use super::local::LocalQueue;
 use super::offers::Interrupts;
 use super::permit::GaveUp;
@@ -65,6 +66,7 @@ fn run(pool: Arc<Pool>, id: usize, local: LocalQueue, begin: Begin) {
         parker,
         id,
         search: Cell::new(if begin == Begin::Searching { Search::Yes } else { Search::No }),
+        urgent_streak: Cell::new(0),
         random: Cell::new(id as u32 * 2 + 1),
         rest: Rest { average: Cell::new(SPIN_WORTH_MAX * 2) },
     };
@@ -140,6 +142,8 @@ struct Worker<'a> {
     parker: Arc<Parker>,
     id: usize,
     search: Cell<Search>,
+    /// Urgent work that it has run in a row.
+    urgent_streak: Cell<u32>,
     random: Cell<u32>,
     rest: Rest,
 }
@@ -201,10 +205,43 @@ impl Worker<'_> {
         {
             return Some(work);
         }
+        if self.pool().lanes.has_urgent()
+            && let Some(work) = self.take_urgent()
+        {
+            return Some(work);
+        }
         self.local().pop().or_else(|| {
             self.remote.own.running.end();
-            self.take_injected(Share::Fair).or_else(|| self.steal()).or_else(|| self.spin())
+            self.take_injected(Share::Fair)
+                .or_else(|| self.take_urgent())
+                .or_else(|| self.steal())
+                .or_else(|| self.take_low())
+                .or_else(|| self.spin())
         })
+    }
+
+    /// Takes work of high priority, unless it is another's turn.
+    #[cold]
+    fn take_urgent(&self) -> Option<Work> {
+        let streak = self.urgent_streak.get();
+        let work =
+            if streak < URGENT_STREAK_MAX { self.pool().lanes.pop_urgent(streak) } else { None };
+        self.urgent_streak.set(if work.is_some() { streak + 1 } else { 0 });
+        self.share_lanes(work)
+    }
+
+    /// Takes work of low priority.
+    fn take_low(&self) -> Option<Work> {
+        let work = self.pool().lanes.pop_low();
+        self.share_lanes(work)
+    }
+
+    /// What is left in the lanes counts as published anew, as in `take_injected`.
+    fn share_lanes(&self, work: Option<Work>) -> Option<Work> {
+        if work.is_some() && self.search.get() == Search::No && !self.pool().lanes.is_empty() {
+            self.pool().wake_one();
+        }
+        work
     }
 
     /// Lets the driver wake tasks, and prefers the injector for once.
@@ -214,7 +251,9 @@ impl Worker<'_> {
             self.pool().wake_one();
         }
         // One, and no share: its own queue has not run dry, and what waits longer in it is colder.
-        let work = self.take_injected(Share::One)?;
+        let low_first = (self.remote.own.counters.runs.get() / FAIRNESS_INTERVAL).is_multiple_of(2);
+        let low = if low_first { self.take_low() } else { None };
+        let work = low.or_else(|| self.take_injected(Share::One)).or_else(|| self.take_low())?;
         // It may run for long, and what was to run next would wait for it.
         self.context.share_next();
         Some(work)
@@ -231,7 +270,7 @@ impl Worker<'_> {
         self.end_search(self.search.replace(Search::No));
         self.remote.own.counters.runs.add(1);
         self.remote.own.running.begin(work.vtable_ptr());
-        self.context.frames.run(Some(work.address()));
+        self.context.frames.run(Some(work.as_ptr()));
         let interrupts = match work.kind() {
             Kind::Parallel => Interrupts::Allowed,
             _ => Interrupts::Refused,

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -15,8 +15,8 @@ use moirai_sync::{TaskError, TaskResult, strand};
 
 use crate::sched::current::{self, Place};
 use crate::sched::waits::Circle;
-use crate::sched::work::Kind;
-use crate::trace::TaskMetrics;
+use crate::sched::work::{Header, Kind};
+use crate::trace::{Metering, TaskMetrics};
 
 use super::harness::Claimed;
 use super::id::TaskId;
@@ -89,7 +89,7 @@ impl<T> TaskHandle<T> {
         if let Some(result) = self.try_join() {
             return result;
         }
-        current::with(|context| context.pool.waits.begin(&context.frames, self.address())).map_or(
+        current::with(|context| context.pool.waits.begin(&context.frames, self.header())).map_or(
             Ok(()),
             |circle| match circle {
                 Circle::Closed => Err(TaskError::Deadlock),
@@ -197,7 +197,8 @@ impl<T> TaskHandle<T> {
     /// What the task has done so far, also while it runs; `None` unless its runtime was told to note
     /// it, with [`Builder::task_metering`](crate::Builder::task_metering).
     pub fn metrics(&self) -> Option<TaskMetrics> {
-        self.task.side().map(Side::read)
+        let metered = self.task.pool().config().task_metering != Metering::Off;
+        self.task.side().filter(|_| metered).map(Side::read)
     }
 
     /// The task's name among all tasks of the process.
@@ -226,8 +227,8 @@ impl<T> TaskHandle<T> {
         CancelOnDrop { handle: self }
     }
 
-    fn address(&self) -> usize {
-        self.task.as_ptr().addr().get()
+    fn header(&self) -> NonNull<Header> {
+        self.task.as_ptr().cast()
     }
 
     fn wait_until(&mut self, deadline: Option<Instant>) -> Option<TaskResult<T>> {
@@ -259,7 +260,7 @@ impl<T> TaskHandle<T> {
             };
             // SAFETY: the claim made the state RUNNING and counted a reference, given up here.
             let run = || unsafe { (core.ops().run_claimed)(self.task.as_ptr(), claimed) };
-            context.frames.inside(self.address(), run);
+            context.frames.inside(self.header(), run);
             // As at the end of a worker's run: shutdown may have missed that it went idle.
             if context.pool.is_closed() {
                 context.pool.shut_down_idle();

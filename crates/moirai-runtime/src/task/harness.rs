@@ -18,7 +18,7 @@ use crate::sched::work::{Kind, Work};
 use crate::unwind::drop_contained;
 
 use super::raw::{self, Cell, Core, Stage, TaskRef, contain};
-use super::state::{Completed, Output, ToIdle, ToRunning, ToShutdown, Waiting};
+use super::state::{Completed, Output, Plain, ToIdle, ToRunning, ToShutdown, Waiting};
 use super::waker;
 
 /// How a joining worker got the task.
@@ -102,7 +102,7 @@ unsafe fn poll<F: Future>(task: TaskRef) {
             Kind::Blocking => {
                 let pool = task.pool().arc();
                 let context = current::Context::new(&pool, None);
-                context.frames.run(Some(task.as_ptr().addr().get()));
+                context.frames.run(Some(task.as_ptr().cast()));
                 current::enter(&context, poll)
             }
         });
@@ -120,16 +120,17 @@ unsafe fn poll<F: Future>(task: TaskRef) {
                 }
                 // Behind the others: it has had its turn.
                 ToIdle::Reschedule => {
-                    if let Some(side) = task.side() {
-                        side.queued(task.pool());
-                    }
+                    let place = match task.core().state.is_plain() {
+                        Plain::Yes => Place::Back,
+                        Plain::No => task.queued(Place::Back),
+                    };
                     // Once it is queued it may be freed, and the pool with its last chunk; but this
                     // thread runs a task of that pool, and so holds it.
                     let pool = NonNull::from(task.pool());
                     // SAFETY: the runner's reference is the entry's now.
                     let work = unsafe { Work::from_header(task.into_ptr().cast()) };
                     // SAFETY: as said above.
-                    current::schedule(unsafe { pool.as_ref() }, work, Place::Back);
+                    current::schedule(unsafe { pool.as_ref() }, work, place);
                 }
                 // SAFETY: the state is still RUNNING by this thread.
                 ToIdle::Cancel => unsafe { end::<F>(task, TaskError::Cancelled) },

@@ -25,15 +25,20 @@
 //! | `side` | what is counted about a task, where that was asked for |
 //! | `spawn` | from a future or a closure to a queued cell |
 
+mod builder;
+mod context;
 mod handle;
 mod harness;
 mod id;
+mod name;
 mod raw;
 mod side;
 mod spawn;
 pub(crate) mod state;
 mod waker;
 
+pub use builder::TaskBuilder;
+pub use context::TaskContext;
 pub use handle::{CancelOnDrop, TaskHandle};
 pub use id::TaskId;
 pub(crate) use spawn::{spawn_blocking, spawn_future, spawn_parallel};

@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code, reason = "type-erased cells; model: src/model/task.rs")]
 
+use std::borrow::Cow;
 use std::mem::{ManuallyDrop, offset_of};
 use std::panic::Location;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,9 +14,10 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use moirai_sync::__prim::UnsafeCell;
-use moirai_sync::{TaskError, TaskResult};
+use moirai_sync::{Priority, TaskError, TaskResult};
 
 use crate::sched::current::{self, Place};
+use crate::sched::lanes::Lane;
 use crate::sched::pool::Pool;
 use crate::sched::work::{Header, Kind, VTable, Work};
 use crate::slab::{self, CellLayout, word};
@@ -25,7 +27,7 @@ use crate::unwind::drop_contained;
 use super::harness;
 use super::id::TaskId;
 use super::side::Side;
-use super::state::{Metered, RefDropped, State};
+use super::state::{HasSide, Plain, RefDropped, State};
 
 /// The part of a cell that does not depend on its types.
 #[repr(C)]
@@ -53,7 +55,7 @@ impl<F: Future> Cell<F> {
 
 /// A task of which more is known.
 #[repr(C)]
-struct MeteredCell<F: Future> {
+struct SideCell<F: Future> {
     cell: Cell<F>,
     side: Side,
 }
@@ -100,16 +102,32 @@ unsafe impl Send for TaskRef {}
 // SAFETY: as above.
 unsafe impl Sync for TaskRef {}
 
+/// What a task is given at its spawn, beside what it runs.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) name: Option<Cow<'static, str>>,
+    pub(crate) priority: Priority,
+}
+
 /// Makes a cell, scheduled and enqueued, with two references: the handle's and the queue entry's.
+#[inline]
 #[track_caller]
-pub(super) fn allocate<F, const KIND: u8>(pool: &Arc<Pool>, future: F) -> (TaskRef, Work)
+pub(super) fn allocate<F, const KIND: u8>(
+    pool: &Arc<Pool>,
+    future: F,
+    options: Options,
+) -> (TaskRef, Work)
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let (layout, metered) = match pool.config().task_metering {
-        Metering::Off => (&Cell::<F>::LAYOUT, Metered::No),
-        _ => (const { &CellLayout::of::<MeteredCell<F>>() }, Metered::Yes),
+    let has_side = match (pool.config().task_metering, &options.name) {
+        (Metering::Off, None) => HasSide::No,
+        _ => HasSide::Yes,
+    };
+    let layout = match has_side {
+        HasSide::No => &Cell::<F>::LAYOUT,
+        HasSide::Yes => const { &CellLayout::of::<SideCell<F>>() },
     };
     let fresh = slab::allocate(pool, layout);
     let cell = fresh.cell.cast::<Cell<F>>().as_ptr();
@@ -121,11 +139,11 @@ where
         (&raw mut (*cell).core.waiter).write(UnsafeCell::new(None));
         let stage = Stage { future: ManuallyDrop::new(future) };
         (&raw mut (*cell).stage).write(UnsafeCell::new(stage));
-        if metered == Metered::Yes {
+        if has_side == HasSide::Yes {
             let side = fresh.cell.byte_add(Types::<F, KIND>::OPS.side).cast::<Side>();
-            side.write(Side::new(Location::caller(), pool));
+            side.write(Side::new(options.name, Location::caller(), pool));
         }
-        (*cell).core.state.begin(fresh.generation, metered);
+        (*cell).core.state.begin(fresh.generation, has_side, options.priority);
     }
     let core = fresh.cell.cast::<Core>();
     // SAFETY: the entry's reference keeps the cell until the work is run or shut down; the future
@@ -186,7 +204,7 @@ where
             // SAFETY: a cell of `F`; the output is the caller's.
             unsafe { harness::drop_output::<F>(core) }
         },
-        side: offset_of!(MeteredCell<F>, side),
+        side: offset_of!(SideCell<F>, side),
     };
 }
 
@@ -218,10 +236,10 @@ impl TaskRef {
         unsafe { slab::home(self.0.cast()) }
     }
 
-    /// The side block, if the task is metered.
+    /// The side block, if the task has one.
     #[inline]
     pub(super) fn side(&self) -> Option<&Side> {
-        if self.core().state.metered() == Metered::No {
+        if self.core().state.side() == HasSide::No {
             return None;
         }
         // SAFETY: `allocate` has written the block there, and this reference keeps the cell.
@@ -239,12 +257,21 @@ impl TaskRef {
     ///
     /// A reference has been counted for the entry.
     pub(super) unsafe fn schedule(&self, place: Place) {
-        if let Some(side) = self.side() {
-            side.queued(self.pool());
-        }
+        let place = match self.core().state.is_plain() {
+            Plain::Yes => place,
+            Plain::No => self.queued(place),
+        };
         // SAFETY: the caller says so.
         let work = unsafe { Work::from_header(self.0.cast()) };
         current::schedule(self.pool(), work, place);
+    }
+
+    /// A task that is not plain is about to be queued; returns where its priority wants it.
+    pub(super) fn queued(&self, place: Place) -> Place {
+        if let Some(side) = self.side() {
+            side.queued(self.pool());
+        }
+        Lane::of(self.core().state.priority()).map_or(place, Place::Lane)
     }
 }
 
@@ -296,6 +323,10 @@ pub(super) unsafe fn free(core: NonNull<Core>) {
     // A waker that both the handle and the runner left behind may panic when it is dropped.
     // SAFETY: nobody else looks at the cell.
     drop_contained(this.waiter.with_mut(|waiter| unsafe { (*waiter).take() }));
+    if this.state.side() == HasSide::Yes {
+        // SAFETY: `allocate` has written the block, and nobody looks at it any more.
+        unsafe { core.byte_add(this.ops().side).cast::<Side>().drop_in_place() };
+    }
     // SAFETY: the caller says so; what was in the union is gone.
     unsafe { slab::free(core.cast()) };
 }

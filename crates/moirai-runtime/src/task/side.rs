@@ -4,6 +4,7 @@
 //! counts of a poll are the runner's, so they need no exchange; wakers are called from anywhere and
 //! pay one.
 
+use std::borrow::Cow;
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,8 @@ use moirai_sync::__prim::atomic::{AtomicU64, Ordering};
 use crate::sched::current;
 use crate::sched::pool::Pool;
 use crate::trace::{Metering, TaskMetrics};
+
+use super::name::Name;
 
 /// The block.
 #[derive(Debug)]
@@ -23,6 +26,7 @@ pub(super) struct Side {
     /// When it was queued, in nanoseconds since the pool began and one more; zero for unknown.
     queued: AtomicU64,
     spawned_at: &'static Location<'static>,
+    name: Option<Box<Name>>,
 }
 
 /// A poll that has begun.
@@ -32,7 +36,11 @@ pub(super) struct Poll(Option<u64>);
 
 impl Side {
     /// Of a task that is about to be queued.
-    pub(super) fn new(spawned_at: &'static Location<'static>, pool: &Pool) -> Self {
+    pub(super) fn new(
+        name: Option<Cow<'static, str>>,
+        spawned_at: &'static Location<'static>,
+        pool: &Pool,
+    ) -> Self {
         let side = Self {
             polls: AtomicU64::new(0),
             wakes: AtomicU64::new(0),
@@ -40,6 +48,7 @@ impl Side {
             delayed_ns: AtomicU64::new(0),
             queued: AtomicU64::new(0),
             spawned_at,
+            name: name.map(|name| Box::new(Name::new(name))),
         };
         side.queued(pool);
         side
@@ -60,13 +69,15 @@ impl Side {
 
     /// A waker was called.
     pub(super) fn woken(&self) {
+        // Also where nobody reads it: asking the pool costs as much.
         self.wakes.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The runner begins a poll.
     pub(super) fn begin_poll(&self, pool: &Pool) -> Poll {
         Self::add(&self.polls, 1);
-        show_to_watcher(Some(self.spawned_at), pool);
+        let name = self.name.as_deref().and_then(Name::kept);
+        show_to_watcher(Some(self.spawned_at), name, pool);
         let now = now(pool);
         if let Some(now) = now {
             let queued = self.queued.load(Ordering::Relaxed);
@@ -77,10 +88,14 @@ impl Side {
 
     /// The runner's poll has returned.
     pub(super) fn end_poll(&self, poll: Poll, pool: &Pool) {
-        show_to_watcher(None, pool);
+        show_to_watcher(None, None, pool);
         if let (Poll(Some(begun)), Some(now)) = (poll, now(pool)) {
             Self::add(&self.busy_ns, now.saturating_sub(begun));
         }
+    }
+
+    pub(super) fn name(&self) -> Option<&Cow<'static, str>> {
+        self.name.as_deref().map(Name::text)
     }
 
     pub(super) fn read(&self) -> TaskMetrics {
@@ -99,12 +114,16 @@ fn now(pool: &Pool) -> Option<u64> {
     times.then(|| nanoseconds(pool.driver.now(), pool.began) + 1)
 }
 
-/// Where the task that this worker runs was spawned, if anybody is told of stalls.
-fn show_to_watcher(spawned_at: Option<&'static Location<'static>>, pool: &Pool) {
+/// Where the task that this worker runs was spawned and as what, if anybody is told of stalls.
+fn show_to_watcher(
+    spawned_at: Option<&'static Location<'static>>,
+    name: Option<&'static &'static str>,
+    pool: &Pool,
+) {
     if pool.config().watching.as_ref().is_some_and(|watching| watching.on_stall.is_some()) {
         current::with(|context| match context.remote() {
             // The watcher knows the outermost task of a stack.
-            Some(remote) if context.frames.depth() == 0 => remote.own.running.at(spawned_at),
+            Some(remote) if context.frames.depth() == 0 => remote.own.running.at(spawned_at, name),
             _ => {}
         });
     }

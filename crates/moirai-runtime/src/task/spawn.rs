@@ -9,13 +9,14 @@ use std::task::{Context, Poll};
 use moirai_sync::{SpawnFailed, TaskError};
 
 use crate::sched::current::{self, Place};
+use crate::sched::lanes::Lane;
 use crate::sched::pool::Pool;
 use crate::sched::work::Work;
 use crate::slab::TaskPool;
 
 use super::handle::TaskHandle;
 use super::harness;
-use super::raw::{self, BLOCKING, Cell, FUTURE, PARALLEL, TaskRef};
+use super::raw::{self, BLOCKING, Cell, FUTURE, Options, PARALLEL, TaskRef};
 use super::state::Claim;
 
 impl TaskPool {
@@ -46,10 +47,24 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
+    spawn_future_with(pool, future, Options::default())
+}
+
+/// The same with options.
+#[track_caller]
+pub(super) fn spawn_future_with<F>(
+    pool: &Arc<Pool>,
+    future: F,
+    options: Options,
+) -> TaskHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
     if is_boxed::<F>() {
-        spawn::<_, FUTURE>(pool, Box::pin(future))
+        spawn::<_, FUTURE>(pool, Box::pin(future), options)
     } else {
-        spawn::<_, FUTURE>(pool, future)
+        spawn::<_, FUTURE>(pool, future, options)
     }
 }
 
@@ -66,7 +81,17 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    spawn::<_, PARALLEL>(pool, Closure(Some(f)))
+    spawn_parallel_with(pool, f, Options::default())
+}
+
+/// The same with options.
+#[track_caller]
+pub(super) fn spawn_parallel_with<F, T>(pool: &Arc<Pool>, f: F, options: Options) -> TaskHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    spawn::<_, PARALLEL>(pool, Closure(Some(f)), options)
 }
 
 /// A closure on the blocking pool.
@@ -76,16 +101,28 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    spawn::<_, BLOCKING>(pool, Closure(Some(f)))
+    spawn_blocking_with(pool, f, Options::default())
 }
 
+/// The same with options; the threads of the blocking pool know no priority.
 #[track_caller]
-fn spawn<F, const KIND: u8>(pool: &Arc<Pool>, future: F) -> TaskHandle<F::Output>
+pub(super) fn spawn_blocking_with<F, T>(pool: &Arc<Pool>, f: F, options: Options) -> TaskHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    spawn::<_, BLOCKING>(pool, Closure(Some(f)), options)
+}
+
+#[inline]
+#[track_caller]
+fn spawn<F, const KIND: u8>(pool: &Arc<Pool>, future: F, options: Options) -> TaskHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let (task, work) = raw::allocate::<F, KIND>(pool, future);
+    let lane = Lane::of(options.priority);
+    let (task, work) = raw::allocate::<F, KIND>(pool, future, options);
     if pool.refuses() {
         refuse::<F>(&task, work, SpawnFailed::ShutDown);
     } else if KIND == BLOCKING {
@@ -95,7 +132,7 @@ where
     } else {
         // A closure computes: let another worker have it.
         let place = if KIND == FUTURE { Place::Next } else { Place::Back };
-        current::schedule(pool, work, place);
+        current::schedule(pool, work, lane.map_or(place, Place::Lane));
     }
     // SAFETY: the handle's reference to a cell of `F`.
     unsafe { TaskHandle::new(task) }

@@ -19,7 +19,8 @@
 //! | HANDLE | at birth | by the handle's drop | somebody may ask for the output |
 //! | WAITER | by the handle | by the handle, before COMPLETE | the waiter slot holds a waker |
 //! | TAKEN | by the handle | never | the output has left the cell |
-//! | METERED | at birth | never | a side block lies behind the cell |
+//! | SIDE | at birth | never | a side block lies behind the cell |
+//! | LANE | at birth | never | two bits: the task's [priority](Priority), normal if zero |
 //!
 //! The flags are the lower bits of the cell's [`word`](crate::slab::word). Its upper half counts
 //! references: the handle, each waker, the queue entry, the runner; in between is the cell's
@@ -46,6 +47,7 @@
 use std::fmt;
 
 use moirai_sync::__prim::atomic::{AtomicU64, Ordering};
+use moirai_sync::Priority;
 
 use crate::slab::word::{REF_ONE, REFS_MAX, add_ref, refs};
 
@@ -57,7 +59,11 @@ const CANCELLED: u64 = 1 << 4;
 const HANDLE: u64 = 1 << 5;
 const WAITER: u64 = 1 << 6;
 const TAKEN: u64 = 1 << 7;
-const METERED: u64 = 1 << 8;
+const SIDE: u64 = 1 << 8;
+const LANE: u64 = 0b11 << 9;
+const LANE_LOW: u64 = 0b01 << 9;
+const LANE_HIGH: u64 = 0b10 << 9;
+const LANE_CRITICAL: u64 = 0b11 << 9;
 
 /// A cell's word while its task lives.
 #[repr(transparent)]
@@ -65,7 +71,15 @@ pub(crate) struct State(AtomicU64);
 
 /// Whether a side block lies behind the cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Metered {
+pub(crate) enum HasSide {
+    Yes,
+    No,
+}
+
+/// Whether there is anything to think of when the task is queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Plain {
+    /// It has no side block, and is of normal priority.
     Yes,
     No,
 }
@@ -188,9 +202,15 @@ pub(crate) enum RefDropped {
 
 impl State {
     /// Begins the life of a task in a queue, with a handle: the rest of the cell is written.
-    pub(crate) fn begin(&self, generation: u64, metered: Metered) {
-        let metered = if metered == Metered::Yes { METERED } else { 0 };
-        let word = generation | metered | SCHEDULED | ENQUEUED | HANDLE | (2 * REF_ONE);
+    pub(crate) fn begin(&self, generation: u64, side: HasSide, priority: Priority) {
+        let side = if side == HasSide::Yes { SIDE } else { 0 };
+        let lane = match priority {
+            Priority::Low => LANE_LOW,
+            Priority::Normal => 0,
+            Priority::High => LANE_HIGH,
+            Priority::Critical => LANE_CRITICAL,
+        };
+        let word = generation | side | lane | SCHEDULED | ENQUEUED | HANDLE | (2 * REF_ONE);
         // Release: pairs with the SeqCst exchange by which shutdown takes a reference to a cell
         // that it finds alive.
         self.0.store(word, Ordering::Release);
@@ -315,9 +335,22 @@ impl State {
         })
     }
 
-    pub(crate) fn metered(&self) -> Metered {
-        // Relaxed: it never changes.
-        if self.0.load(Ordering::Relaxed) & METERED == 0 { Metered::No } else { Metered::Yes }
+    /// Relaxed, here and below: these bits never change.
+    pub(crate) fn side(&self) -> HasSide {
+        if self.0.load(Ordering::Relaxed) & SIDE == 0 { HasSide::No } else { HasSide::Yes }
+    }
+
+    pub(crate) fn priority(&self) -> Priority {
+        match self.0.load(Ordering::Relaxed) & LANE {
+            LANE_LOW => Priority::Low,
+            LANE_HIGH => Priority::High,
+            LANE_CRITICAL => Priority::Critical,
+            _ => Priority::Normal,
+        }
+    }
+
+    pub(crate) fn is_plain(&self) -> Plain {
+        if self.0.load(Ordering::Relaxed) & (SIDE | LANE) == 0 { Plain::Yes } else { Plain::No }
     }
 
     pub(crate) fn is_complete(&self) -> bool {
@@ -426,7 +459,7 @@ impl fmt::Debug for State {
             (HANDLE, "HANDLE"),
             (WAITER, "WAITER"),
             (TAKEN, "TAKEN"),
-            (METERED, "METERED"),
+            (SIDE, "SIDE"),
         ];
         let set = names.iter().filter(|(bit, _)| word & bit != 0).map(|(_, name)| *name);
         write!(f, "State({} refs", refs(word))?;

@@ -35,8 +35,10 @@ pub enum Stall {
     Task {
         /// The type of the future, which names the function it was written in.
         task: &'static str,
-        /// Where it was spawned; known if the runtime notes something about its tasks (see
-        /// [`Builder::task_metering`](crate::Builder::task_metering)).
+        /// What its spawner has called it, if the program's text has that name.
+        name: Option<&'static str>,
+        /// Where it was spawned; known if it has a name, or the runtime notes something about its
+        /// tasks (see [`Builder::task_metering`](crate::Builder::task_metering)).
         spawned_at: Option<&'static Location<'static>>,
         /// What its thread does meanwhile.
         activity: Activity,
@@ -84,8 +86,11 @@ pub enum Relief {
 impl fmt::Display for Stall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Task { task, spawned_at, activity, lasted, relief } => {
-                write!(f, "task {task}")?;
+            Self::Task { task, name, spawned_at, activity, lasted, relief } => {
+                match name {
+                    Some(name) => write!(f, "task `{name}` ({task})")?,
+                    None => write!(f, "task {task}")?,
+                }
                 if let Some(location) = spawned_at {
                     write!(f, ", spawned at {location},")?;
                 }

@@ -17,6 +17,7 @@ mod metrics;
 mod panic;
 mod par;
 mod parallel;
+mod priority;
 mod progress;
 mod random;
 mod reenter;

@@ -159,6 +159,27 @@ fn a_blocked_task_is_reported_with_its_type_and_where_it_was_spawned() {
     });
 }
 
+/// Also without metering. A name that was made at run time may be gone when it is read, so it is not
+/// shown.
+#[test]
+fn a_stalled_task_is_called_by_its_name() {
+    watch(|| {
+        let (runtime, stalls) = reporting(one_worker());
+        for (shown, name) in [(Some("tick"), "tick".into()), (None, format!("tick {}", 1).into())] {
+            let name: std::borrow::Cow<'static, str> = name;
+            let (sender, receiver) = mpsc::channel();
+            let task = runtime.task().name(name).spawn(async move { receiver.recv().unwrap() });
+            let stall = stalls.recv().unwrap();
+            let Stall::Task { name, spawned_at, .. } = stall else { panic!("a task was blocked") };
+            assert_eq!(name, shown);
+            assert!(spawned_at.is_some_and(|at| at.file().ends_with("stall.rs")));
+            assert_eq!(stall.to_string().contains("`tick`"), shown.is_some(), "{stall}");
+            sender.send(()).unwrap();
+            task.join().unwrap();
+        }
+    });
+}
+
 #[test]
 fn a_task_that_computes_is_told_from_one_that_waits() {
     watch(|| {

@@ -1,0 +1,73 @@
+//! What a task may know of itself.
+
+#![allow(
+    unsafe_code,
+    reason = "looks at the task that runs on this stack; model: src/model/task.rs"
+)]
+
+use std::borrow::Cow;
+use std::mem::ManuallyDrop;
+
+use moirai_sync::Priority;
+
+use crate::sched::current;
+use crate::sched::work::Kind;
+
+use super::id::TaskId;
+use super::raw::TaskRef;
+
+/// What is known of the task that asks.
+///
+/// # Examples
+///
+/// ```
+/// use moirai_runtime::{Priority, TaskContext, spawn};
+///
+/// let task = spawn(async { TaskContext::current() });
+/// let id = task.id();
+/// let context = task.join().unwrap().unwrap();
+/// assert_eq!((context.id(), context.name(), context.priority()), (id, None, Priority::Normal));
+/// assert!(TaskContext::current().is_none(), "no task runs here");
+/// ```
+#[derive(Clone, Debug)]
+pub struct TaskContext {
+    id: TaskId,
+    name: Option<Cow<'static, str>>,
+    priority: Priority,
+}
+
+impl TaskContext {
+    /// That of the task that runs this; `None` where no task does, as in `main`.
+    pub fn current() -> Option<Self> {
+        current::with(|context| {
+            let header = context.frames.innermost()?;
+            // SAFETY: what runs on this stack is there.
+            match unsafe { header.as_ref() }.kind() {
+                Kind::Future | Kind::Parallel | Kind::Blocking => {}
+                // A part of a closure that was forked.
+                Kind::Job => return None,
+            }
+            // SAFETY: work of these kinds is a cell, which its runner's reference keeps; ours is
+            // not counted, and not given up.
+            let task = ManuallyDrop::new(unsafe { TaskRef::from_ptr(header.cast()) });
+            let name = task.side().and_then(|side| side.name().cloned());
+            Some(Self { id: task.id(), name, priority: task.core().state.priority() })
+        })
+        .flatten()
+    }
+
+    /// Its name among all tasks of the process.
+    pub fn id(&self) -> TaskId {
+        self.id
+    }
+
+    /// What its spawner has called it.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// How urgent it is.
+    pub fn priority(&self) -> Priority {
+        self.priority
+    }
+}
