@@ -42,7 +42,7 @@ mod parker;
 mod prim;
 mod priority;
 mod queue;
-pub mod select;
+mod select;
 pub mod strand;
 mod timer;
 mod waitlist;
@@ -59,6 +59,14 @@ pub use error::{Panicked, SpawnFailed, TaskError, TaskResult};
 pub use oneshot::{ResultReceiver, ResultSender, result_channel};
 pub use parker::{Parked, Parker};
 pub use priority::Priority;
+pub use select::{
+    ReadyTimeoutError, Select, SelectSet, SelectTimeoutError, SelectedOperation, TryReadyError,
+    TrySelectError,
+};
+
+/// What the macros of a select expand to; no part of the public interface.
+#[doc(hidden)]
+pub use select::__private as __select_private;
 
 /// What the runtime shares with this crate; no part of the public interface.
 #[doc(hidden)]

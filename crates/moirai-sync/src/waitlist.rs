@@ -38,12 +38,14 @@
 //! message.
 //!
 //! **A select** waits in several lists with one waker, which its [`Group`]'s claim holds: a notifier
-//! that takes its node out and loses the claim has told nobody, and goes on to the next waiter.
+//! that takes its node out and loses the claim has told nobody, and goes on to the next waiter. A set
+//! ([`ReadySet`]) stays in its lists between waits, and is told by a bit.
 
 #![allow(unsafe_code, reason = "intrusive nodes; model: src/model/waitlist.rs")]
 
 mod claim;
 mod group;
+mod ready;
 
 use std::fmt;
 use std::marker::PhantomPinned;
@@ -57,6 +59,7 @@ use crate::wake::wake;
 
 use claim::{Claim, Won};
 pub(crate) use group::Group;
+pub(crate) use ready::ReadySet;
 
 const IDLE: u32 = 0;
 const QUEUED: u32 = 1;
@@ -102,6 +105,8 @@ enum Target {
     Waker(Waker),
     /// One case of a select, whose claim outlives the node's time in the queue.
     Case(*const Claim, u32),
+    /// One member of a set, whose word outlives the node's time in the queue.
+    Member(*const ready::Word, u32),
 }
 
 // SAFETY: `state` is atomic; `target` (of Send + Sync types) and `links` are reached only under the
@@ -109,6 +114,15 @@ enum Target {
 unsafe impl Send for Waiter<'_> {}
 // SAFETY: as above; a shared waiter offers only `register` and `finish`, which take the lock.
 unsafe impl Sync for Waiter<'_> {}
+
+/// Names a select, so that it does not meet itself where it both sends and receives.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Own(*const Claim);
+
+impl Own {
+    /// No select.
+    pub(crate) const NONE: Self = Self(ptr::null());
+}
 
 /// Whether a waiter had to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,6 +186,35 @@ impl WaitList {
         }
     }
 
+    /// Wakes the oldest waiter that is not a place of the select `own`.
+    pub(crate) fn notify_other(&self, own: Own) {
+        // SeqCst fence: pairs with the one in `Group::open`.
+        fence(Ordering::SeqCst);
+        if self.count.load(Ordering::Relaxed) != 0 {
+            let waker = self.pop_other(&mut self.queue.lock(), own);
+            waker.flatten().into_iter().for_each(wake);
+        }
+    }
+
+    /// Whether somebody could be notified who is not the select `own`.
+    pub(crate) fn has_other(&self, own: Own) -> bool {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return false;
+        }
+        let queue = self.queue.lock();
+        let mut next = queue.head;
+        // SAFETY: as in `pop_other`: a queued node is alive, its fields are reached under the lock.
+        while let Some(node) = unsafe { next.as_ref() } {
+            // SAFETY: as above.
+            if node.target.with(|target| unsafe { (*target).is_open() && !(*target).is_of(own) }) {
+                return true;
+            }
+            // SAFETY: as above.
+            next = node.links.with(|links| unsafe { (*links).next });
+        }
+        false
+    }
+
     /// How many wait.
     pub(crate) fn len(&self) -> usize {
         self.count.load(Ordering::Relaxed) as usize
@@ -200,12 +243,23 @@ impl WaitList {
     /// Takes the oldest waiter out, notified, and returns its waker; selects that are taken or busy
     /// leave the queue as well and are told nothing. `queue` is this list's, locked.
     fn pop(&self, queue: &mut Queue) -> Option<Option<Waker>> {
-        loop {
-            // SAFETY: the caller holds the lock of the list that the queue belongs to.
-            let node = unsafe { queue.pop() }?;
+        self.pop_other(queue, Own::NONE)
+    }
+
+    /// As [`pop`](Self::pop), but leaves the places of the select `own` where they are.
+    fn pop_other(&self, queue: &mut Queue, own: Own) -> Option<Option<Waker>> {
+        let mut next = queue.head;
+        // SAFETY: a queued node is alive: its drop takes this lock to leave the queue.
+        while let Some(node) = unsafe { next.as_ref() } {
+            // SAFETY: `links` is reached under the lock only.
+            next = node.links.with(|links| unsafe { (*links).next });
+            // SAFETY: `target` is reached under the lock only.
+            if node.target.with(|target| unsafe { (*target).is_of(own) }) {
+                continue;
+            }
+            // SAFETY: we hold the lock, and the node is in this queue.
+            unsafe { queue.unlink(node) };
             self.lower_count();
-            // SAFETY: a queued node is alive: its drop takes this lock to leave the queue.
-            let node = unsafe { &*node };
             // SAFETY: `target` is reached under the lock only.
             let target = node.target.with_mut(|target| unsafe { (*target).take() });
             let (state, told) = match target {
@@ -216,6 +270,8 @@ impl WaitList {
                     Won::Yes(waker) => (NOTIFIED, Some(waker)),
                     Won::No => (IDLE, None),
                 },
+                // SAFETY: the set takes this lock to get the node out before the word ends.
+                Target::Member(word, index) => (NOTIFIED, Some(unsafe { (*word).tell(index) })),
             };
             // Release: pairs with the Acquire loads of the owner, which may free the node, and the
             // claim, without the lock as soon as it reads this. The last access to either.
@@ -224,6 +280,7 @@ impl WaitList {
                 return told;
             }
         }
+        None
     }
 
     fn lower_count(&self) {
@@ -241,6 +298,19 @@ impl WaitList {
 impl Target {
     fn take(&mut self) -> Self {
         std::mem::replace(self, Self::Nobody)
+    }
+
+    fn is_of(&self, own: Own) -> bool {
+        matches!(self, Self::Case(claim, _) if *claim == own.0)
+    }
+
+    /// Whether a notification would reach somebody now.
+    fn is_open(&self) -> bool {
+        match self {
+            Self::Nobody | Self::Waker(_) | Self::Member(..) => true,
+            // SAFETY: the claim outlives the node's time in the queue.
+            Self::Case(claim, _) => unsafe { (**claim).is_open() },
+        }
     }
 }
 
@@ -285,19 +355,6 @@ impl Queue {
                 None => self.tail = prev,
             }
         }
-    }
-
-    /// # Safety
-    ///
-    /// The caller holds the lock.
-    unsafe fn pop(&mut self) -> Option<*const Node> {
-        let head = self.head;
-        if head.is_null() {
-            return None;
-        }
-        // SAFETY: `head` is in the queue and the caller holds the lock.
-        unsafe { self.unlink(head) };
-        Some(head)
     }
 }
 

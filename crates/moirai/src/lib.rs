@@ -33,7 +33,7 @@
 //! | call something that blocks | [`spawn_blocking`] |
 //! | get a result, now, later or with a limit | [`TaskHandle`] |
 //! | pass messages between any of them and plain threads | [`channel`] |
-//! | wait for several channels at once | [`mod@select`] |
+//! | wait for several channels at once | [`select!`], [`Select`] |
 //! | pass one result by hand | [`result_channel`] |
 //! | chain stages with bounded memory between them | [`mod@pipeline`] |
 //! | choose how many threads there are | [`Runtime::builder`] |
@@ -54,8 +54,10 @@ pub use moirai_runtime::{
     sleep, spawn, spawn_async, spawn_blocking, spawn_parallel, task, time,
 };
 pub use moirai_sync::{
-    Panicked, Priority, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult, channel,
-    result_channel, select, select_biased, select_if, select_priority, select_weighted,
+    Panicked, Priority, ReadyTimeoutError, ResultReceiver, ResultSender, Select, SelectSet,
+    SelectTimeoutError, SelectedOperation, SpawnFailed, TaskError, TaskResult, TryReadyError,
+    TrySelectError, channel, result_channel, select, select_biased, select_if, select_priority,
+    select_weighted,
 };
 
 /// ```

@@ -31,6 +31,7 @@ mod sending;
 mod shared;
 mod sole;
 mod timer;
+pub mod watch;
 
 pub use error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,

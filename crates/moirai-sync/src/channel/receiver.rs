@@ -7,7 +7,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::{Duration, Instant};
 
 use crate::prim::atomic::Ordering;
-use crate::waitlist::WaitList;
+use crate::waitlist::{Own, WaitList};
 
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::shared::{LastHandle, Shared, Side, received};
@@ -292,8 +292,19 @@ impl<T> Receiver<T> {
     }
 
     /// A select is about to sleep, and has left a waiter.
-    pub(crate) fn before_sleep(&self) {
-        self.shared.before_receiver_sleeps();
+    pub(crate) fn before_sleep(&self, own: Own) {
+        self.shared.before_receiver_sleeps(own);
+    }
+
+    /// Takes a message without waiting for that of a select.
+    #[inline]
+    pub(crate) fn try_take(&self) -> Result<T, TryRecvError> {
+        self.shared.try_take()
+    }
+
+    /// The address of the channel.
+    pub(crate) fn channel(&self) -> *const () {
+        std::ptr::from_ref(&*self.shared).cast()
     }
 }
 

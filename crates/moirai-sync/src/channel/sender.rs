@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::prim::atomic::Ordering;
 use crate::queue::front::Front;
+use crate::waitlist::{Own, WaitList};
 
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::sending::{Permit, Sending};
@@ -346,6 +347,21 @@ impl<T> Sender<T> {
     /// How many receivers there are.
     pub fn receiver_count(&self) -> usize {
         self.shared.receivers.load(Ordering::Relaxed)
+    }
+
+    /// The address of the channel.
+    pub(crate) fn channel(&self) -> *const () {
+        std::ptr::from_ref(&*self.shared).cast()
+    }
+
+    /// Where a select waits for a place.
+    pub(crate) fn waiting(&self) -> &WaitList {
+        &self.shared.senders_waiting
+    }
+
+    /// Whether a send would not wait; a select does not receive what it sends itself.
+    pub(crate) fn is_ready(&self, own: Own) -> bool {
+        self.shared.has_room(own) || self.shared.is_closed()
     }
 }
 

@@ -16,7 +16,7 @@ use crate::prim::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::queue::front::Front;
 use crate::queue::{Close, Key, PopError, PushError, Queue};
 use crate::strand;
-use crate::waitlist::{Finished, WaitList, Waiter};
+use crate::waitlist::{Finished, Own, WaitList, Waiter};
 
 use super::error::{RecvError, TryRecvError, TrySendError};
 use super::rendezvous::Rendezvous;
@@ -118,11 +118,22 @@ impl<T> Shared<T> {
 
     #[inline]
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
+        match (self.try_take(), &self.flavour) {
+            (Err(TryRecvError::Empty), Flavour::Rendezvous(rendezvous)) => {
+                self.try_meet(rendezvous)
+            }
+            (result, _) => result,
+        }
+    }
+
+    /// As [`try_recv`](Self::try_recv), but does not wait for the message of a select.
+    #[inline]
+    pub(super) fn try_take(&self) -> Result<T, TryRecvError> {
         match self.popped(self.queue.pop()) {
             // Where there is no queue, it is always empty.
             Err(TryRecvError::Empty) => match &self.flavour {
                 Flavour::Queue => Err(TryRecvError::Empty),
-                Flavour::Rendezvous(rendezvous) => self.try_meet(rendezvous),
+                Flavour::Rendezvous(rendezvous) => rendezvous.try_recv(),
                 Flavour::Timer(timer) => timer.try_recv(),
                 // Relaxed: nothing is read through it.
                 Flavour::Never(closed) if closed.load(Ordering::Relaxed) => {
@@ -155,8 +166,8 @@ impl<T> Shared<T> {
     /// A select that waits to send has no message yet: it makes one when somebody begins to receive,
     /// so whoever only looks has to wait for it a moment.
     fn try_meet(&self, rendezvous: &Rendezvous<T>) -> Result<T, TryRecvError> {
-        let mut result = rendezvous.try_recv();
-        if result.is_err() && self.senders_waiting.len() > 0 {
+        let mut result = Err(TryRecvError::Empty);
+        if self.senders_waiting.len() > 0 {
             let waiter = pin!(Waiter::new(&self.receivers_waiting));
             waiter.as_ref().register(Waker::noop());
             let mut backoff = Backoff::new();
@@ -281,7 +292,7 @@ impl<T> Shared<T> {
             waiter.register(cx.waker());
             result = attempt();
             if result.is_pending() && side == Side::Receivers {
-                self.before_receiver_sleeps();
+                self.before_receiver_sleeps(Own::NONE);
             }
         }
         if result.is_ready() && waiter.finish() == Finished::Waited && self.has_more(side) {
@@ -331,11 +342,11 @@ impl<T> Shared<T> {
     }
 
     /// Tells whoever makes the message that somebody waits for it.
-    pub(crate) fn before_receiver_sleeps(&self) {
+    pub(crate) fn before_receiver_sleeps(&self, own: Own) {
         match &self.flavour {
             Flavour::Queue | Flavour::Never(_) => {}
             // Who waits to send without having left a message finds a receiver now.
-            Flavour::Rendezvous(_) => self.senders_waiting.notify_one(),
+            Flavour::Rendezvous(_) => self.senders_waiting.notify_other(own),
             Flavour::Timer(timer) => timer.set_alarm(),
         }
     }
@@ -354,6 +365,15 @@ impl<T> Shared<T> {
         match side {
             Side::Senders => !self.queue.is_full(),
             Side::Receivers => self.has_message(),
+        }
+    }
+
+    /// Whether there is a place for a message, or a receiver other than the select `own`.
+    pub(super) fn has_room(&self, own: Own) -> bool {
+        match &self.flavour {
+            Flavour::Queue => !self.queue.is_full(),
+            Flavour::Rendezvous(_) => self.receivers_waiting.has_other(own),
+            Flavour::Timer(_) | Flavour::Never(_) => false,
         }
     }
 

@@ -10,8 +10,12 @@
 //!   recv(c) -> ..                Cons(RecvArm c, End)))     Pick::There(Pick::There(Pick::Here(..)))
 //! ```
 
-use crate::channel::{Receiver, RecvError, TryRecvError};
-use crate::waitlist::WaitList;
+use std::sync::Arc;
+
+use crate::channel::{
+    Permit, Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError, watch,
+};
+use crate::waitlist::{Own, WaitList};
 
 /// One operation of a select.
 pub trait Arm {
@@ -21,8 +25,14 @@ pub trait Arm {
     /// Does it now, if it can be done now.
     fn attempt(&self) -> Option<Self::Output>;
 
-    /// Whether it can be done now.
-    fn is_ready(&self) -> bool;
+    /// Does it, if somebody who is waiting can be asked to make that possible. Only for a select
+    /// that does not wait itself.
+    fn meet(&self) -> Option<Self::Output> {
+        self.attempt()
+    }
+
+    /// Whether it can be done now, with somebody other than the select itself.
+    fn is_ready(&self, own: Oneself) -> bool;
 
     /// Where one waits for that.
     fn place(&self) -> Place<'_>;
@@ -31,11 +41,15 @@ pub trait Arm {
     fn is_enabled(&self) -> bool;
 
     /// The select is about to sleep.
-    fn before_sleep(&self);
+    fn before_sleep(&self, own: Oneself);
 
     /// Whether one that was woken for this arm has been given what nobody else gets.
     fn is_handed_over(&self) -> bool;
 }
+
+/// The select itself, which must not meet itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Oneself(pub(super) Own);
 
 /// Where an arm waits, if anywhere.
 #[derive(Clone, Copy, Debug)]
@@ -49,17 +63,23 @@ pub trait Arms {
     /// [`Arm::attempt`] of one.
     fn attempt(&self, case: usize) -> Option<Self::Output>;
 
+    /// [`Arm::meet`] of one.
+    fn meet(&self, case: usize) -> Option<Self::Output>;
+
     /// [`Arm::is_ready`] of one.
-    fn is_ready(&self, case: usize) -> bool;
+    fn is_ready(&self, case: usize, own: Oneself) -> bool;
 
     /// [`Arm::place`] of one.
     fn place(&self, case: usize) -> Place<'_>;
+
+    /// Whether one of them can be done now.
+    fn any_ready(&self, own: Oneself) -> bool;
 
     /// Whether one of them takes part.
     fn is_enabled(&self) -> bool;
 
     /// [`Arm::before_sleep`] of all.
-    fn before_sleep(&self);
+    fn before_sleep(&self, own: Oneself);
 
     /// [`Arm::is_handed_over`] of one.
     fn is_handed_over(&self, case: usize) -> bool;
@@ -97,11 +117,18 @@ impl<A: Arm, R: Arms> Arms for Cons<A, R> {
         }
     }
 
-    #[inline]
-    fn is_ready(&self, case: usize) -> bool {
+    fn meet(&self, case: usize) -> Option<Self::Output> {
         match case {
-            0 => self.0.is_ready(),
-            _ => self.1.is_ready(case - 1),
+            0 => self.0.meet().map(Pick::Here),
+            _ => self.1.meet(case - 1).map(Pick::There),
+        }
+    }
+
+    #[inline]
+    fn is_ready(&self, case: usize, own: Oneself) -> bool {
+        match case {
+            0 => self.0.is_ready(own),
+            _ => self.1.is_ready(case - 1, own),
         }
     }
 
@@ -113,13 +140,17 @@ impl<A: Arm, R: Arms> Arms for Cons<A, R> {
         }
     }
 
+    fn any_ready(&self, own: Oneself) -> bool {
+        self.0.is_ready(own) || self.1.any_ready(own)
+    }
+
     fn is_enabled(&self) -> bool {
         self.0.is_enabled() || self.1.is_enabled()
     }
 
-    fn before_sleep(&self) {
-        self.0.before_sleep();
-        self.1.before_sleep();
+    fn before_sleep(&self, own: Oneself) {
+        self.0.before_sleep(own);
+        self.1.before_sleep(own);
     }
 
     fn is_handed_over(&self, case: usize) -> bool {
@@ -137,7 +168,11 @@ impl Arms for End {
         None
     }
 
-    fn is_ready(&self, _: usize) -> bool {
+    fn meet(&self, _: usize) -> Option<Never> {
+        None
+    }
+
+    fn is_ready(&self, _: usize, _: Oneself) -> bool {
         false
     }
 
@@ -145,11 +180,15 @@ impl Arms for End {
         Place(None)
     }
 
+    fn any_ready(&self, _: Oneself) -> bool {
+        false
+    }
+
     fn is_enabled(&self) -> bool {
         false
     }
 
-    fn before_sleep(&self) {}
+    fn before_sleep(&self, _: Oneself) {}
 
     fn is_handed_over(&self, _: usize) -> bool {
         false
@@ -174,15 +213,15 @@ impl<T> Arm for RecvArm<'_, T> {
 
     #[inline]
     fn attempt(&self) -> Option<Self::Output> {
-        match self.0?.try_recv() {
-            Ok(message) => Some(Ok(message)),
-            Err(TryRecvError::Disconnected) => Some(Err(RecvError)),
-            Err(TryRecvError::Empty) => None,
-        }
+        received(self.0?.try_take())
+    }
+
+    fn meet(&self) -> Option<Self::Output> {
+        received(self.0?.try_recv())
     }
 
     #[inline]
-    fn is_ready(&self) -> bool {
+    fn is_ready(&self, _: Oneself) -> bool {
         self.0.is_some_and(Receiver::is_ready)
     }
 
@@ -195,13 +234,130 @@ impl<T> Arm for RecvArm<'_, T> {
         self.0.is_some()
     }
 
-    fn before_sleep(&self) {
+    fn before_sleep(&self, own: Oneself) {
         if let Some(receiver) = self.0 {
-            receiver.before_sleep();
+            receiver.before_sleep(own.0);
         }
     }
 
     fn is_handed_over(&self) -> bool {
         self.0.is_some_and(Receiver::is_rendezvous)
+    }
+}
+
+/// A send; `None` where its guard says no.
+#[derive(Debug)]
+pub struct SendArm<'a, T>(Option<&'a Sender<T>>);
+
+/// A place for one message, or none, for the channel is closed.
+#[derive(Debug)]
+pub struct Reserved<'a, T>(Option<Permit<'a, T>>);
+
+impl<T> Reserved<'_, T> {
+    /// Sends the message that the place was reserved for.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] returns `message` if the channel is closed.
+    #[inline]
+    pub fn send(self, message: T) -> Result<(), SendError<T>> {
+        match self.0 {
+            Some(permit) => {
+                permit.send(message);
+                Ok(())
+            }
+            None => Err(SendError(message)),
+        }
+    }
+}
+
+impl<T> Sender<T> {
+    /// An arm that sends. A method, so that whatever dereferences to a sender has it.
+    #[doc(hidden)]
+    #[inline]
+    pub fn __send_arm(&self, enabled: bool) -> SendArm<'_, T> {
+        SendArm(enabled.then_some(self))
+    }
+}
+
+impl<'a, T> Arm for SendArm<'a, T> {
+    type Output = Reserved<'a, T>;
+
+    #[inline]
+    fn attempt(&self) -> Option<Self::Output> {
+        match self.0?.try_reserve() {
+            Ok(permit) => Some(Reserved(Some(permit))),
+            Err(TrySendError::Disconnected(())) => Some(Reserved(None)),
+            Err(TrySendError::Full(())) => None,
+        }
+    }
+
+    #[inline]
+    fn is_ready(&self, own: Oneself) -> bool {
+        self.0.is_some_and(|sender| sender.is_ready(own.0))
+    }
+
+    #[inline]
+    fn place(&self) -> Place<'_> {
+        Place(self.0.map(Sender::waiting))
+    }
+
+    fn is_enabled(&self) -> bool {
+        self.0.is_some()
+    }
+
+    fn before_sleep(&self, _: Oneself) {}
+
+    fn is_handed_over(&self) -> bool {
+        false
+    }
+}
+
+/// A receive of a newer value; `None` where its guard says no.
+#[derive(Debug)]
+pub struct WatchArm<'a, T>(Option<&'a watch::Receiver<T>>);
+
+impl<T> watch::Receiver<T> {
+    /// An arm that receives.
+    #[doc(hidden)]
+    #[inline]
+    pub fn __recv_arm(&self, enabled: bool) -> WatchArm<'_, T> {
+        WatchArm(enabled.then_some(self))
+    }
+}
+
+impl<T> Arm for WatchArm<'_, T> {
+    type Output = Result<Arc<T>, RecvError>;
+
+    fn attempt(&self) -> Option<Self::Output> {
+        received(self.0?.try_recv())
+    }
+
+    fn is_ready(&self, _: Oneself) -> bool {
+        self.0.is_some_and(|receiver| receiver.has_newer() || receiver.is_closed())
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place(self.0.map(watch::Receiver::waiting))
+    }
+
+    fn is_enabled(&self) -> bool {
+        self.0.is_some()
+    }
+
+    fn before_sleep(&self, _: Oneself) {}
+
+    fn is_handed_over(&self) -> bool {
+        false
+    }
+}
+
+/// A receive that found nothing has not been done.
+#[inline]
+fn received<T>(result: Result<T, TryRecvError>) -> Option<Result<T, RecvError>> {
+    match result {
+        Ok(message) => Some(Ok(message)),
+        Err(TryRecvError::Disconnected) => Some(Err(RecvError)),
+        Err(TryRecvError::Empty) => None,
     }
 }

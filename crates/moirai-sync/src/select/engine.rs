@@ -9,7 +9,7 @@ use crate::backoff::Backoff;
 use crate::strand::{self, Timer};
 use crate::waitlist::{Finished, Group, Waiter};
 
-use super::arms::Arms;
+use super::arms::{Arms, Oneself};
 use super::order::Order;
 
 /// Does one of the arms; waits while none can be done.
@@ -17,31 +17,34 @@ use super::order::Order;
 /// # Panics
 ///
 /// If every arm is disabled: nothing could ever end the wait.
-pub fn block<const N: usize, A: Arms>(arms: &A, order: &impl Order<N>) -> A::Output {
-    match try_now(arms, order) {
+pub fn block<const N: usize, A: Arms>(arms: &A, order: &mut impl Order) -> A::Output {
+    match attempt(arms, order) {
         Some(output) => output,
-        None => match block_until::<N, A>(arms, order, None) {
-            Some(output) => output,
-            None => unreachable!("a select without a deadline ended without a result"),
-        },
+        None => block_in(arms, order, places::<N, A>(arms)),
     }
 }
 
 /// Does one of the arms if one can be done now.
 #[inline]
-pub fn try_now<const N: usize, A: Arms>(arms: &A, order: &impl Order<N>) -> Option<A::Output> {
+pub fn try_now<A: Arms>(arms: &A, order: &mut impl Order) -> Option<A::Output> {
+    attempt(arms, order).or_else(|| order.first(|case| arms.meet(case)))
+}
+
+/// Does one of the arms if one can be done now, for a caller that waits otherwise.
+#[inline]
+pub(super) fn attempt<A: Arms>(arms: &A, order: &mut impl Order) -> Option<A::Output> {
     order.first(|case| arms.attempt(case))
 }
 
 /// Does one of the arms; waits for at most `timeout` while none can be done.
 pub fn block_for<const N: usize, A: Arms>(
     arms: &A,
-    order: &impl Order<N>,
+    order: &mut impl Order,
     timeout: Duration,
 ) -> Option<A::Output> {
-    match try_now(arms, order) {
+    match attempt(arms, order) {
         Some(output) => Some(output),
-        None => block_until(arms, order, Limit::after(timeout)),
+        None => block_in_until(arms, order, places::<N, A>(arms), deadline(timeout)),
     }
 }
 
@@ -50,80 +53,32 @@ pub fn block_for<const N: usize, A: Arms>(
 /// # Panics
 ///
 /// If every arm is disabled.
-pub async fn wait<const N: usize, A: Arms>(arms: &A, order: &impl Order<N>) -> A::Output {
-    match try_now(arms, order) {
+pub async fn wait<const N: usize, A: Arms>(arms: &A, order: &mut impl Order) -> A::Output {
+    match attempt(arms, order) {
         Some(output) => output,
-        None => match wait_until(arms, order, None).await {
-            Some(output) => output,
-            None => unreachable!("a select without a deadline ended without a result"),
-        },
+        None => {
+            require_an_arm(arms);
+            let group = pin!(places::<N, A>(arms));
+            poll_fn(|cx| poll(arms, order, group.as_ref(), cx)).await
+        }
     }
 }
 
 /// As [`block_for`], in a future.
 pub async fn wait_for<const N: usize, A: Arms>(
     arms: &A,
-    order: &impl Order<N>,
+    order: &mut impl Order,
     timeout: Duration,
 ) -> Option<A::Output> {
-    match try_now(arms, order) {
-        Some(output) => Some(output),
-        None => wait_until(arms, order, Limit::after(timeout)).await,
+    if let Some(output) = attempt(arms, order) {
+        return Some(output);
     }
-}
-
-/// When a select gives up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Limit {
-    /// At this time.
-    At(Instant),
-    /// The timeout leads beyond what an `Instant` can hold.
-    Never,
-}
-
-impl Limit {
-    fn after(timeout: Duration) -> Option<Self> {
-        Some(strand::now().checked_add(timeout).map_or(Self::Never, Self::At))
-    }
-}
-
-fn deadline(limit: Option<Limit>) -> Option<Instant> {
-    match limit {
-        Some(Limit::At(at)) => Some(at),
-        Some(Limit::Never) | None => None,
-    }
-}
-
-fn require_an_arm<A: Arms>(arms: &A, limit: Option<Limit>) {
-    assert!(limit.is_some() || arms.is_enabled(), "every arm of the select is disabled");
-}
-
-fn places<const N: usize, A: Arms>(arms: &A) -> Group<'_, [Option<Waiter<'_>>; N]> {
-    Group::new(std::array::from_fn(|case| arms.place(case).0.map(Waiter::new)))
-}
-
-#[cold]
-fn block_until<const N: usize, A: Arms>(
-    arms: &A,
-    order: &impl Order<N>,
-    limit: Option<Limit>,
-) -> Option<A::Output> {
-    require_an_arm(arms, limit);
-    let group = pin!(places::<N, A>(arms));
-    strand::wait(deadline(limit), |cx| poll(arms, order, group.as_ref(), cx))
-}
-
-async fn wait_until<const N: usize, A: Arms>(
-    arms: &A,
-    order: &impl Order<N>,
-    limit: Option<Limit>,
-) -> Option<A::Output> {
-    require_an_arm(arms, limit);
+    let deadline = deadline(timeout);
     let group = pin!(places::<N, A>(arms));
     let mut alarm = Alarm::default();
     poll_fn(|cx| match poll(arms, order, group.as_ref(), cx) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => match alarm.set(deadline(limit), cx) {
+        Poll::Pending => match alarm.set(deadline, cx) {
             Set::Ahead => Poll::Pending,
             Set::Passed => Poll::Ready(None),
         },
@@ -131,21 +86,61 @@ async fn wait_until<const N: usize, A: Arms>(
     .await
 }
 
-/// One poll of any select; see `waitlist/group.rs` for why no wake-up is lost.
-pub(super) fn poll<'a, const N: usize, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
+/// When a timeout that begins now ends; `None` if it leads beyond what an `Instant` can hold.
+pub(super) fn deadline(timeout: Duration) -> Option<Instant> {
+    strand::now().checked_add(timeout)
+}
+
+/// Waits in the places of `group` until one of the arms is done.
+#[cold]
+pub(super) fn block_in<'a, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
     arms: &A,
-    order: &impl Order<N>,
+    order: &mut impl Order,
+    group: Group<'a, W>,
+) -> A::Output {
+    require_an_arm(arms);
+    match block_in_until(arms, order, group, None) {
+        Some(output) => output,
+        None => unreachable!("a wait without a deadline ended without a result"),
+    }
+}
+
+/// As [`block_in`], but not beyond `deadline`.
+#[cold]
+pub(super) fn block_in_until<'a, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
+    arms: &A,
+    order: &mut impl Order,
+    group: Group<'a, W>,
+    deadline: Option<Instant>,
+) -> Option<A::Output> {
+    let group = pin!(group);
+    strand::wait(deadline, |cx| poll(arms, order, group.as_ref(), cx))
+}
+
+fn require_an_arm<A: Arms>(arms: &A) {
+    assert!(arms.is_enabled(), "a select without an arm that is enabled would wait for ever");
+}
+
+fn places<const N: usize, A: Arms>(arms: &A) -> Group<'_, [Option<Waiter<'_>>; N]> {
+    Group::new(std::array::from_fn(|case| arms.place(case).0.map(Waiter::new)))
+}
+
+/// One poll of any select; see `waitlist/group.rs` for why no wake-up is lost.
+fn poll<'a, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
+    arms: &A,
+    order: &mut impl Order,
     group: Pin<&Group<'a, W>>,
     cx: &mut Context<'_>,
 ) -> Poll<A::Output> {
     let attempt = |case| arms.attempt(case).map(|output| (case, output));
+    let own = Oneself(group.own());
     let mut backoff = Backoff::new();
     loop {
         let told = group.close();
         // What was handed to this select is not left lying for the sake of the order.
         let handed = told.filter(|&case| arms.is_handed_over(case));
         if let Some((case, output)) = handed.and_then(attempt).or_else(|| order.first(attempt)) {
-            if group.finish(case) == Finished::Waited && arms.is_ready(case) {
+            if group.finish(case) == Finished::Waited && arms.is_ready(case, own) {
                 // There is more, and perhaps somebody else who waits for it.
                 if let Some(list) = arms.place(case).0 {
                     list.notify_one();
@@ -155,8 +150,8 @@ pub(super) fn poll<'a, const N: usize, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
         }
         group.open(cx.waker());
         // Nothing is taken while the claim is open: somebody else might be giving us something.
-        if !(0..N).any(|case| arms.is_ready(case)) {
-            arms.before_sleep();
+        if !arms.any_ready(own) {
+            arms.before_sleep(own);
             return Poll::Pending;
         }
         backoff.snooze();
@@ -165,11 +160,11 @@ pub(super) fn poll<'a, const N: usize, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
 
 /// The timer of a select in a future.
 #[derive(Debug, Default)]
-pub(super) struct Alarm(Option<(Instant, Waker, Timer)>);
+struct Alarm(Option<(Instant, Waker, Timer)>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub(super) enum Set {
+enum Set {
     /// The future will be woken.
     Ahead,
     /// The time is up.
@@ -178,7 +173,7 @@ pub(super) enum Set {
 
 impl Alarm {
     /// Sets the alarm to `at`, unless that is where it stands.
-    pub(super) fn set(&mut self, at: Option<Instant>, cx: &Context<'_>) -> Set {
+    fn set(&mut self, at: Option<Instant>, cx: &Context<'_>) -> Set {
         let Some(at) = at else {
             self.0 = None;
             return Set::Ahead;

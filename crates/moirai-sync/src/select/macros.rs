@@ -28,7 +28,7 @@ macro_rules! select {
         ::core::compile_error!("empty `select!` block")
     };
     (async { $($arms:tt)* }) => {
-        $crate::select::__private::ready($crate::__select!(@top (async) $($arms)*))
+        $crate::__select_private::ready($crate::__select!(@top (async) $($arms)*))
     };
     ($($arms:tt)*) => {
         $crate::__select!(@top (block) $($arms)*)
@@ -42,7 +42,7 @@ macro_rules! select_biased {
         ::core::compile_error!("empty `select_biased!` block")
     };
     (async { $($arms:tt)* }) => {
-        $crate::select::__private::ready(
+        $crate::__select_private::ready(
             $crate::__select!(@arm ((async) (biased)) [] [] $($arms)*)
         )
     };
@@ -55,7 +55,7 @@ macro_rules! select_biased {
 #[macro_export]
 macro_rules! select_weighted {
     (async { $($arms:tt)* }) => {
-        $crate::select::__private::ready(
+        $crate::__select_private::ready(
             $crate::__select!(@arm ((async) (weighted)) [] [] $($arms)*)
         )
     };
@@ -68,7 +68,7 @@ macro_rules! select_weighted {
 #[macro_export]
 macro_rules! select_priority {
     (async { $($arms:tt)* }) => {
-        $crate::select::__private::ready(
+        $crate::__select_private::ready(
             $crate::__select!(@arm ((async) (priority)) [] [] $($arms)*)
         )
     };
@@ -247,39 +247,39 @@ macro_rules! __select {
     // @run (strand) (when to give up) arms (number of arms) (order)
     (@run (block) () $arms:ident ($count:expr) ($order:expr)) => {
         ::core::option::Option::Some(
-            $crate::select::__private::block::<{ $count }, _>(&$arms, &$order)
+            $crate::__select_private::block::<{ $count }, _>(&$arms, &mut $order)
         )
     };
     (@run (block) (now) $arms:ident ($count:expr) ($order:expr)) => {
-        $crate::select::__private::try_now::<{ $count }, _>(&$arms, &$order)
+        $crate::__select_private::try_now(&$arms, &mut $order)
     };
     (@run (block) (($timeout:expr)) $arms:ident ($count:expr) ($order:expr)) => {
-        $crate::select::__private::block_for::<{ $count }, _>(&$arms, &$order, $timeout)
+        $crate::__select_private::block_for::<{ $count }, _>(&$arms, &mut $order, $timeout)
     };
     (@run (async) () $arms:ident ($count:expr) ($order:expr)) => {
         ::core::option::Option::Some(
-            $crate::select::__private::wait::<{ $count }, _>(&$arms, &$order).await
+            $crate::__select_private::wait::<{ $count }, _>(&$arms, &mut $order).await
         )
     };
     (@run (async) (now) $arms:ident ($count:expr) ($order:expr)) => {
-        $crate::select::__private::try_now::<{ $count }, _>(&$arms, &$order)
+        $crate::__select_private::try_now(&$arms, &mut $order)
     };
     (@run (async) (($timeout:expr)) $arms:ident ($count:expr) ($order:expr)) => {
-        $crate::select::__private::wait_for::<{ $count }, _>(&$arms, &$order, $timeout).await
+        $crate::__select_private::wait_for::<{ $count }, _>(&$arms, &mut $order, $timeout).await
     };
 
     (@otherwise $otherwise:block) => { $otherwise };
     (@otherwise) => { ::core::unreachable!("a select without a default arm took none") };
 
     // @list: the arms as a value.
-    (@list) => { $crate::select::__private::End };
+    (@list) => { $crate::__select_private::End };
     (@list {recv ($($handle:tt)+) () $pattern:tt ($guard:expr) $number:tt $body:tt} $($rest:tt)*) => {
-        $crate::select::__private::Cons(
+        $crate::__select_private::Cons(
             ($($handle)+).__recv_arm($guard), $crate::__select!(@list $($rest)*)
         )
     };
     (@list {send ($($handle:tt)+) $message:tt $pattern:tt ($guard:expr) $number:tt $body:tt} $($rest:tt)*) => {
-        $crate::select::__private::Cons(
+        $crate::__select_private::Cons(
             ($($handle)+).__send_arm($guard), $crate::__select!(@list $($rest)*)
         )
     };
@@ -289,13 +289,17 @@ macro_rules! __select {
     (@count $arm:tt $($rest:tt)*) => { 1 + $crate::__select!(@count $($rest)*) };
 
     // @order (which) arms
-    (@order (fair) $($arms:tt)*) => { $crate::select::__private::Fair };
-    (@order (biased) $($arms:tt)*) => { $crate::select::__private::Biased };
+    (@order (fair) $($arms:tt)*) => {
+        $crate::__select_private::Fair::<{ $crate::__select!(@count $($arms)*) }>
+    };
+    (@order (biased) $($arms:tt)*) => {
+        $crate::__select_private::Biased::<{ $crate::__select!(@count $($arms)*) }>
+    };
     (@order (weighted) $($arms:tt)*) => {
-        $crate::select::__private::Weighted([$($crate::__select!(@weight $arms)),*])
+        $crate::__select_private::Weighted([$($crate::__select!(@weight $arms)),*])
     };
     (@order (priority) $($arms:tt)*) => {
-        $crate::select::__private::Priority([$($crate::__select!(@priority $arms)),*])
+        $crate::__select_private::Priority([$($crate::__select!(@priority $arms)),*])
     };
     (@weight {$kind:ident $handle:tt $message:tt $pattern:tt $guard:tt (weight $number:expr) $body:tt}) => {
         $number
@@ -310,22 +314,22 @@ macro_rules! __select {
     (@pick $pick:ident) => { match $pick {} };
     (@pick $pick:ident {recv $handle:tt $message:tt ($pattern:pat) $guard:tt $number:tt $body:block} $($rest:tt)*) => {
         match $pick {
-            $crate::select::__private::Pick::Here(output) => {
+            $crate::__select_private::Pick::Here(output) => {
                 let $pattern = output;
                 $body
             }
-            $crate::select::__private::Pick::There(rest) => {
+            $crate::__select_private::Pick::There(rest) => {
                 $crate::__select!(@pick rest $($rest)*)
             }
         }
     };
     (@pick $pick:ident {send $handle:tt ($message:expr) ($pattern:pat) $guard:tt $number:tt $body:block} $($rest:tt)*) => {
         match $pick {
-            $crate::select::__private::Pick::Here(permit) => {
+            $crate::__select_private::Pick::Here(permit) => {
                 let $pattern = permit.send($message);
                 $body
             }
-            $crate::select::__private::Pick::There(rest) => {
+            $crate::__select_private::Pick::There(rest) => {
                 $crate::__select!(@pick rest $($rest)*)
             }
         }

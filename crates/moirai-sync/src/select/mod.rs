@@ -29,14 +29,25 @@
 //! the message itself, which was in its queue all the time.
 
 mod arms;
+mod dynamic;
 mod engine;
+mod erased;
+mod error;
+mod handle;
 mod macros;
 mod order;
+mod set;
+
+pub use dynamic::{Select, SelectedOperation};
+pub use error::{ReadyTimeoutError, SelectTimeoutError, TryReadyError, TrySelectError};
+pub use set::SelectSet;
 
 /// What the macros expand to; no part of the public interface.
 #[doc(hidden)]
 pub mod __private {
-    pub use super::arms::{Arm, Arms, Cons, End, Never, Pick, Place, RecvArm};
+    pub use super::arms::{
+        Arm, Arms, Cons, End, Never, Oneself, Pick, Place, RecvArm, Reserved, SendArm, WatchArm,
+    };
     pub use super::engine::{block, block_for, try_now, wait, wait_for};
     pub use super::order::{Biased, Fair, Order, Priority, Weighted};
     pub use std::future::ready;

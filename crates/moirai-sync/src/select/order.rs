@@ -8,18 +8,18 @@
 use crate::prim;
 
 /// Tries the arms of a select, in its order.
-pub trait Order<const N: usize> {
+pub trait Order {
     /// Calls `attempt` with cases until it gives a result.
-    fn first<R>(&self, attempt: impl FnMut(usize) -> Option<R>) -> Option<R>;
+    fn first<R>(&mut self, attempt: impl FnMut(usize) -> Option<R>) -> Option<R>;
 }
 
 /// Each of the ready arms is taken equally often.
 #[derive(Clone, Copy, Debug)]
-pub struct Fair;
+pub struct Fair<const N: usize>;
 
 /// The first of the ready arms is taken.
 #[derive(Clone, Copy, Debug)]
-pub struct Biased;
+pub struct Biased<const N: usize>;
 
 /// Each of the ready arms is taken as often as its weight says.
 #[derive(Clone, Copy, Debug)]
@@ -29,22 +29,22 @@ pub struct Weighted<const N: usize>(pub [u32; N]);
 #[derive(Clone, Copy, Debug)]
 pub struct Priority<const N: usize>(pub [i32; N]);
 
-impl<const N: usize> Order<N> for Fair {
+impl<const N: usize> Order for Fair<N> {
     #[inline]
-    fn first<R>(&self, attempt: impl FnMut(usize) -> Option<R>) -> Option<R> {
+    fn first<R>(&mut self, attempt: impl FnMut(usize) -> Option<R>) -> Option<R> {
         first_of_shuffled(&mut identity::<N>(), attempt)
     }
 }
 
-impl<const N: usize> Order<N> for Biased {
+impl<const N: usize> Order for Biased<N> {
     #[inline]
-    fn first<R>(&self, attempt: impl FnMut(usize) -> Option<R>) -> Option<R> {
+    fn first<R>(&mut self, attempt: impl FnMut(usize) -> Option<R>) -> Option<R> {
         (0..N).find_map(attempt)
     }
 }
 
-impl<const N: usize> Order<N> for Weighted<N> {
-    fn first<R>(&self, mut attempt: impl FnMut(usize) -> Option<R>) -> Option<R> {
+impl<const N: usize> Order for Weighted<N> {
+    fn first<R>(&mut self, mut attempt: impl FnMut(usize) -> Option<R>) -> Option<R> {
         let mut cases = identity::<N>();
         let weight = |case: u32| u64::from(self.0[case as usize]);
         let mut total: u64 = cases.iter().map(|&case| weight(case)).sum();
@@ -70,8 +70,8 @@ impl<const N: usize> Order<N> for Weighted<N> {
     }
 }
 
-impl<const N: usize> Order<N> for Priority<N> {
-    fn first<R>(&self, mut attempt: impl FnMut(usize) -> Option<R>) -> Option<R> {
+impl<const N: usize> Order for Priority<N> {
+    fn first<R>(&mut self, mut attempt: impl FnMut(usize) -> Option<R>) -> Option<R> {
         let mut cases = identity::<N>();
         // Stable, so that equal ones stay in the order they are written in.
         cases.sort_by_key(|&case| std::cmp::Reverse(self.0[case as usize]));
@@ -107,7 +107,7 @@ mod tests {
     const ROUNDS: u32 = 100_000;
 
     /// How often each case was the first of those in `ready`.
-    fn firsts<const N: usize>(order: &impl Order<N>, ready: [bool; N]) -> [u32; N] {
+    fn firsts<const N: usize>(mut order: impl Order, ready: [bool; N]) -> [u32; N] {
         let mut counts = [0; N];
         for _ in 0..ROUNDS {
             if let Some(case) = order.first(|case| ready[case].then_some(case)) {
@@ -127,21 +127,21 @@ mod tests {
 
     #[test]
     fn a_fair_order_favours_nobody_behind_arms_that_are_not_ready() {
-        let [a, b, c, d] = firsts(&Fair, [true, false, false, true]);
+        let [a, b, c, d] = firsts(Fair::<4>, [true, false, false, true]);
         assert_eq!((b, c), (0, 0));
         assert_share(a, 0.5);
         assert_share(d, 0.5);
-        firsts(&Fair, [true; 5]).into_iter().for_each(|count| assert_share(count, 0.2));
+        firsts(Fair::<5>, [true; 5]).into_iter().for_each(|count| assert_share(count, 0.2));
     }
 
     #[test]
     fn a_biased_order_takes_the_first_only() {
-        assert_eq!(firsts(&Biased, [false, true, true]), [0, ROUNDS, 0]);
+        assert_eq!(firsts(Biased::<3>, [false, true, true]), [0, ROUNDS, 0]);
     }
 
     #[test]
     fn weights_count_among_the_ready_ones() {
-        let [a, b, c] = firsts(&Weighted([3, 5, 1]), [true, false, true]);
+        let [a, b, c] = firsts(Weighted([3, 5, 1]), [true, false, true]);
         assert_eq!(b, 0);
         assert_share(a, 0.75);
         assert_share(c, 0.25);
@@ -149,15 +149,15 @@ mod tests {
 
     #[test]
     fn a_weight_of_zero_waits_for_all_others() {
-        assert_eq!(firsts(&Weighted([0, 1, 0]), [true; 3]), [0, ROUNDS, 0]);
-        assert_eq!(firsts(&Weighted([0, 1, 0]), [true, false, true]), [ROUNDS, 0, 0]);
-        assert_eq!(firsts(&Weighted([u32::MAX; 2]), [false, true]), [0, ROUNDS]);
+        assert_eq!(firsts(Weighted([0, 1, 0]), [true; 3]), [0, ROUNDS, 0]);
+        assert_eq!(firsts(Weighted([0, 1, 0]), [true, false, true]), [ROUNDS, 0, 0]);
+        assert_eq!(firsts(Weighted([u32::MAX; 2]), [false, true]), [0, ROUNDS]);
     }
 
     #[test]
     fn the_highest_priority_is_first_and_equal_ones_keep_their_order() {
-        assert_eq!(firsts(&Priority([1, 7, 7, -3]), [true; 4]), [0, ROUNDS, 0, 0]);
-        assert_eq!(firsts(&Priority([1, 7, 7, -3]), [true, false, false, true]), [ROUNDS, 0, 0, 0]);
+        assert_eq!(firsts(Priority([1, 7, 7, -3]), [true; 4]), [0, ROUNDS, 0, 0]);
+        assert_eq!(firsts(Priority([1, 7, 7, -3]), [true, false, false, true]), [ROUNDS, 0, 0, 0]);
     }
 
     #[test]
@@ -168,15 +168,15 @@ mod tests {
             cases.sort_unstable();
             assert_eq!(cases, [0, 1, 2, 3]);
         };
-        fn all(order: impl Order<4>, cases: &mut Vec<usize>) {
+        fn all(mut order: impl Order, cases: &mut Vec<usize>) {
             let none: Option<()> = order.first(|case| {
                 cases.push(case);
                 None
             });
             assert_eq!(none, None);
         }
-        tried(&|cases| all(Fair, cases));
-        tried(&|cases| all(Biased, cases));
+        tried(&|cases| all(Fair::<4>, cases));
+        tried(&|cases| all(Biased::<4>, cases));
         tried(&|cases| all(Weighted([2, 0, 9, 1]), cases));
         tried(&|cases| all(Priority([2, 0, 9, 1]), cases));
     }

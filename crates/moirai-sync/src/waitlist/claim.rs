@@ -35,8 +35,10 @@ pub(super) struct Claim {
 }
 
 // SAFETY: `word` is atomic; `waker` (Send + Sync) is reached by whoever won the claim or, while it is
-// closed, by the select. Not `Sync`: only notifiers, by way of their lists, share a claim.
+// closed, by the select.
 unsafe impl Send for Claim {}
+// SAFETY: as above; what could break it, a second `open` at the same time, is the caller's to exclude.
+unsafe impl Sync for Claim {}
 
 /// Whether a notification has reached its select.
 #[must_use]
@@ -73,6 +75,12 @@ impl Claim {
             Ok(_) => Won::Yes(self.waker.with_mut(|waker| unsafe { (*waker).take() })),
             Err(_) => Won::No,
         }
+    }
+
+    /// Whether a notifier could win now.
+    pub(super) fn is_open(&self) -> bool {
+        // Relaxed: a guess, under the lock of a list that the select has joined after it opened.
+        self.word.load(Ordering::Relaxed) == OPEN
     }
 
     /// Ends the competition; says which case won it.

@@ -16,6 +16,7 @@
 //! A baton that was won for one case while another one was taken is passed on by `finish`, or by the
 //! waiter's drop where the select is cancelled.
 
+use std::cell::Cell;
 use std::marker::{PhantomData, PhantomPinned};
 use std::pin::Pin;
 use std::task::Waker;
@@ -23,7 +24,7 @@ use std::task::Waker;
 use crate::prim::atomic::{Ordering, fence};
 
 use super::claim::Claim;
-use super::{Finished, IDLE, NOTIFIED, Target, Waiter};
+use super::{Finished, IDLE, NOTIFIED, Own, Target, Waiter};
 
 /// One waiter for each case, `None` where there is nothing to wait in; and what they share.
 ///
@@ -34,13 +35,20 @@ pub(crate) struct Group<'a, W: AsRef<[Option<Waiter<'a>>]>> {
     waiters: W,
     claim: Claim,
     _waiters: PhantomData<Waiter<'a>>,
+    _one_poll_at_a_time: PhantomData<Cell<()>>,
     _pin: PhantomPinned,
 }
 
 impl<'a, W: AsRef<[Option<Waiter<'a>>]>> Group<'a, W> {
     /// A group that waits for nothing yet.
     pub(crate) fn new(waiters: W) -> Self {
-        Self { waiters, claim: Claim::new(), _waiters: PhantomData, _pin: PhantomPinned }
+        Self {
+            waiters,
+            claim: Claim::new(),
+            _waiters: PhantomData,
+            _one_poll_at_a_time: PhantomData,
+            _pin: PhantomPinned,
+        }
     }
 
     /// Begins a poll: from now on notifiers pass this select over. Says which case it was woken for.
@@ -82,6 +90,11 @@ impl<'a, W: AsRef<[Option<Waiter<'a>>]>> Group<'a, W> {
             }
         }
         finished
+    }
+
+    /// Names this select.
+    pub(crate) fn own(self: Pin<&Self>) -> Own {
+        Own(&raw const self.get_ref().claim)
     }
 
     fn waiters<'g>(self: Pin<&'g Self>) -> impl Iterator<Item = Option<Pin<&'g Waiter<'a>>>>

@@ -7,3 +7,4 @@ mod rendezvous;
 mod select;
 mod timers;
 mod waiting;
+mod watch;

@@ -1,0 +1,91 @@
+//! The end of a channel whose messages may be anything.
+
+use crate::channel::{Receiver, RecvError, Sender};
+use crate::waitlist::{Own, WaitList};
+
+use super::arms::{Arm, Reserved};
+use super::erased::Erased;
+
+/// A channel end, whatever its messages are.
+pub(super) trait Handle: Send + Sync {
+    /// Begins the operation, if it need not wait.
+    fn begin(&self) -> Option<Begun<'_>>;
+    /// As [`begin`](Self::begin), with the help of somebody who waits.
+    fn meet(&self) -> Option<Begun<'_>>;
+    fn is_ready(&self, own: Own) -> bool;
+    fn waiting(&self) -> &WaitList;
+    fn before_sleep(&self, own: Own);
+    fn is_handed_over(&self) -> bool;
+}
+
+/// An operation that was begun: what it got, and at which end.
+#[derive(Debug)]
+pub(super) struct Begun<'a> {
+    pub(super) end: End,
+    pub(super) got: Erased<'a>,
+}
+
+/// One side of one channel, by the address of the channel's state. While a handle of it exists, equal
+/// ones are of the same channel, hence of one type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Sender(*const ()),
+    Receiver(*const ()),
+}
+
+impl<T: Send> Handle for Receiver<T> {
+    #[inline]
+    fn begin(&self) -> Option<Begun<'_>> {
+        let got: Result<T, RecvError> = self.__recv_arm(true).attempt()?;
+        Some(Begun { end: End::Receiver(self.channel()), got: Erased::new(got) })
+    }
+
+    fn meet(&self) -> Option<Begun<'_>> {
+        let got: Result<T, RecvError> = self.__recv_arm(true).meet()?;
+        Some(Begun { end: End::Receiver(self.channel()), got: Erased::new(got) })
+    }
+
+    #[inline]
+    fn is_ready(&self, _: Own) -> bool {
+        self.is_ready()
+    }
+
+    fn waiting(&self) -> &WaitList {
+        self.waiting()
+    }
+
+    fn before_sleep(&self, own: Own) {
+        self.before_sleep(own);
+    }
+
+    fn is_handed_over(&self) -> bool {
+        self.is_rendezvous()
+    }
+}
+
+impl<T: Send> Handle for Sender<T> {
+    #[inline]
+    fn begin(&self) -> Option<Begun<'_>> {
+        let got: Reserved<'_, T> = self.__send_arm(true).attempt()?;
+        Some(Begun { end: End::Sender(self.channel()), got: Erased::new(got) })
+    }
+
+    fn meet(&self) -> Option<Begun<'_>> {
+        self.begin()
+    }
+
+    #[inline]
+    fn is_ready(&self, own: Own) -> bool {
+        self.is_ready(own)
+    }
+
+    fn waiting(&self) -> &WaitList {
+        self.waiting()
+    }
+
+    fn before_sleep(&self, _: Own) {}
+
+    fn is_handed_over(&self) -> bool {
+        false
+    }
+}
