@@ -70,6 +70,23 @@ pub(crate) struct WaitList {
     /// The length of `queue`: all that a notifier reads when nobody waits.
     count: AtomicU32,
     queue: Mutex<Queue>,
+    /// How many have been notified and not come yet; counted where somebody asks.
+    told: AtomicU32,
+    counting: Counting,
+}
+
+/// Whether a list counts those who have been notified.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counting {
+    Yes,
+    No,
+}
+
+/// Whether a waiter has been notified since it joined its list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    Yes,
+    No,
 }
 
 struct Queue {
@@ -144,8 +161,17 @@ enum End {
 impl WaitList {
     /// An empty list.
     pub(crate) fn new() -> Self {
-        let queue = Queue { head: ptr::null(), tail: ptr::null() };
-        Self { count: AtomicU32::new(0), queue: Mutex::new(queue) }
+        Self::with(Counting::No)
+    }
+
+    /// An empty list that knows how many have been [`told`](Self::told).
+    pub(crate) fn counting() -> Self {
+        Self::with(Counting::Yes)
+    }
+
+    fn with(counting: Counting) -> Self {
+        let queue = Mutex::new(Queue { head: ptr::null(), tail: ptr::null() });
+        Self { count: AtomicU32::new(0), queue, told: AtomicU32::new(0), counting }
     }
 
     /// Wakes the oldest waiter. To be called after what it waits for has been published.
@@ -215,6 +241,25 @@ impl WaitList {
         false
     }
 
+    /// How many have been notified and have neither tried again nor gone; of a list that is
+    /// [`counting`](Self::counting).
+    pub(crate) fn told(&self) -> usize {
+        // Relaxed: who waits for it to fall registers, and is notified after it has fallen.
+        self.told.load(Ordering::Relaxed) as usize
+    }
+
+    fn raise_told(&self) {
+        if self.counting == Counting::Yes {
+            self.told.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn lower_told(&self) {
+        if self.counting == Counting::Yes {
+            self.told.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     /// How many wait.
     pub(crate) fn len(&self) -> usize {
         self.count.load(Ordering::Relaxed) as usize
@@ -273,6 +318,9 @@ impl WaitList {
                 // SAFETY: the set takes this lock to get the node out before the word ends.
                 Target::Member(word, index) => (NOTIFIED, Some(unsafe { (*word).tell(index) })),
             };
+            if told.is_some() {
+                self.raise_told();
+            }
             // Release: pairs with the Acquire loads of the owner, which may free the node, and the
             // claim, without the lock as soon as it reads this. The last access to either.
             node.state.store(state, Ordering::Release);
@@ -395,6 +443,9 @@ impl<'a> Waiter<'a> {
             unsafe { queue.push(&raw const self.node, end) };
             self.list.raise_count();
             self.node.state.store(QUEUED, Ordering::Relaxed);
+            if matches!(end, End::Head) {
+                self.list.lower_told();
+            }
         }
         // SAFETY: `target` is reached under the lock only.
         self.node.target.with_mut(|place| unsafe { std::mem::replace(&mut *place, target) })
@@ -406,6 +457,15 @@ impl<'a> Waiter<'a> {
         match self.leave() {
             IDLE => Finished::Idle,
             _ => Finished::Waited,
+        }
+    }
+
+    /// Whether it has been notified since it joined.
+    pub(crate) fn told(&self) -> Told {
+        // Acquire: pairs with the Release in `pop`.
+        match self.node.state.load(Ordering::Acquire) {
+            NOTIFIED => Told::Yes,
+            _ => Told::No,
         }
     }
 
@@ -436,6 +496,9 @@ impl<'a> Waiter<'a> {
             }
         }
         self.node.state.store(IDLE, Ordering::Relaxed);
+        if state == NOTIFIED {
+            self.list.lower_told();
+        }
         drop(target);
         state
     }

@@ -7,7 +7,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::{Duration, Instant};
 
 use crate::prim::atomic::Ordering;
-use crate::waitlist::{Own, WaitList};
+use crate::waitlist::{Own, Told, WaitList};
 
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::shared::{LastHandle, Shared, Side, received};
@@ -120,7 +120,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(strand::block_on(receiver.recv_async()), Ok(7));
     /// ```
     pub async fn recv_async(&self) -> Result<T, RecvError> {
-        self.shared.suspend(Side::Receivers, || received(self.try_recv())).await
+        self.shared.suspend(Side::Receivers, |told| received(self.shared.try_take(told))).await
     }
 
     #[inline]
@@ -129,8 +129,9 @@ impl<T> Receiver<T> {
             Ok(message) => Ok(message),
             Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
             Err(TryRecvError::Empty) => {
-                let result =
-                    self.shared.wait(Side::Receivers, deadline, || received(self.try_recv()));
+                let result = self
+                    .shared
+                    .wait(Side::Receivers, deadline, |told| received(self.shared.try_take(told)));
                 Ok(result.ok_or(RecvTimeoutError::Timeout)??)
             }
         }
@@ -176,7 +177,7 @@ impl<T> Receiver<T> {
         max: usize,
         deadline: Option<Instant>,
     ) -> Result<usize, RecvTimeoutError> {
-        let attempt = || received(self.shared.try_recv_batch(messages, max));
+        let attempt = |_| received(self.shared.try_recv_batch(messages, max));
         let result = self.shared.wait(Side::Receivers, deadline, attempt);
         Ok(result.ok_or(RecvTimeoutError::Timeout)??)
     }
@@ -215,7 +216,7 @@ impl<T> Receiver<T> {
         messages: &mut Vec<T>,
         max: usize,
     ) -> Result<usize, RecvError> {
-        let attempt = || received(self.shared.try_recv_batch(messages, max));
+        let attempt = |_| received(self.shared.try_recv_batch(messages, max));
         self.shared.suspend(Side::Receivers, attempt).await
     }
 
@@ -298,8 +299,13 @@ impl<T> Receiver<T> {
 
     /// Takes a message without waiting for that of a select.
     #[inline]
-    pub(crate) fn try_take(&self) -> Result<T, TryRecvError> {
-        self.shared.try_take()
+    pub(crate) fn try_take(&self, told: Told) -> Result<T, TryRecvError> {
+        self.shared.try_take(told)
+    }
+
+    /// Whether a receiver that has been told would find what was delivered to it.
+    pub(crate) fn has_delivery(&self) -> bool {
+        self.shared.has_delivery()
     }
 
     /// The address of the channel.

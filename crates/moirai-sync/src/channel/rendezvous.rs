@@ -19,7 +19,7 @@ use std::mem;
 use std::task::{Poll, Waker};
 
 use crate::prim::Mutex;
-use crate::waitlist::WaitList;
+use crate::waitlist::{Told, WaitList};
 use crate::wake::wake;
 
 use super::error::{TryRecvError, TrySendError};
@@ -142,15 +142,18 @@ impl<T> Rendezvous<T> {
         offer.map(|offer| offer.message)
     }
 
-    /// Takes what was delivered, else the oldest offer.
-    pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
+    /// Takes what was delivered, else the oldest offer. What was delivered is for the `receivers` that
+    /// have been told; anybody else takes what they have left when they went away.
+    pub(super) fn try_recv(&self, told: Told, receivers: &WaitList) -> Result<T, TryRecvError> {
         let mut meeting = self.0.lock();
-        if let Some(message) = meeting.delivered.pop_front() {
+        if (told == Told::Yes || meeting.has_orphan(receivers))
+            && let Some(message) = meeting.delivered.pop_front()
+        {
             return Ok(message);
         }
         // A closed channel's offers are refused: their senders are about to take them back.
         if meeting.closed {
-            return Err(TryRecvError::Disconnected);
+            return Err(meeting.end());
         }
         let offer = meeting.offers.pop_front();
         drop(meeting);
@@ -159,10 +162,15 @@ impl<T> Rendezvous<T> {
         Ok(offer.message)
     }
 
-    /// Whether a receive would find something.
-    pub(super) fn has_message(&self) -> bool {
+    /// Whether a receive would find something, be it the end.
+    pub(super) fn has_message(&self, receivers: &WaitList) -> bool {
         let meeting = self.0.lock();
-        !meeting.delivered.is_empty() || !meeting.offers.is_empty()
+        meeting.has_orphan(receivers) || !meeting.offers.is_empty() || meeting.is_over()
+    }
+
+    /// Whether there is something for a receiver that has been told.
+    pub(super) fn has_delivery(&self) -> bool {
+        !self.0.lock().delivered.is_empty()
     }
 
     /// Forbids later sends and wakes those who offer; what was delivered can still be received.
@@ -189,6 +197,21 @@ impl<T> Rendezvous<T> {
 }
 
 impl<T> Meeting<T> {
+    /// Whether more was delivered than there are receivers that have been told and will come.
+    fn has_orphan(&self, receivers: &WaitList) -> bool {
+        self.delivered.len() > receivers.told()
+    }
+
+    /// Whether nothing can follow: what was delivered may yet be left to another receiver.
+    fn is_over(&self) -> bool {
+        self.closed && self.delivered.is_empty()
+    }
+
+    /// Why nothing is received from a closed channel.
+    fn end(&self) -> TryRecvError {
+        if self.is_over() { TryRecvError::Disconnected } else { TryRecvError::Empty }
+    }
+
     fn withdraw(&mut self, id: OfferId) -> Option<Offer<T>> {
         let place = self.offers.iter().position(|offer| offer.id == id)?;
         self.offers.remove(place)

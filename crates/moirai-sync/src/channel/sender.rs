@@ -154,7 +154,7 @@ impl<T> Sender<T> {
     /// assert!(receiver.try_recv().is_ok());
     /// ```
     pub fn reserve(&self) -> Result<Permit<'_, T>, SendError<()>> {
-        match self.shared.wait(Side::Senders, None, || self.attempt_reserve()) {
+        match self.shared.wait(Side::Senders, None, |_| self.attempt_reserve()) {
             Some(result) => result,
             None => unreachable!("a wait without a deadline ended without a result"),
         }
@@ -190,7 +190,7 @@ impl<T> Sender<T> {
     /// assert_eq!(receiver.try_recv(), Ok(7));
     /// ```
     pub async fn reserve_async(&self) -> Result<Permit<'_, T>, SendError<()>> {
-        self.shared.suspend(Side::Senders, || self.attempt_reserve()).await
+        self.shared.suspend(Side::Senders, |_| self.attempt_reserve()).await
     }
 
     fn attempt_reserve(&self) -> Poll<Result<Permit<'_, T>, SendError<()>>> {
@@ -222,7 +222,7 @@ impl<T> Sender<T> {
     /// ```
     pub fn send_batch(&self, messages: &mut Vec<T>) -> Result<(), SendError<()>> {
         let mut messages = Front::new(messages);
-        match self.shared.wait(Side::Senders, None, || self.attempt_batch(&mut messages)) {
+        match self.shared.wait(Side::Senders, None, |_| self.attempt_batch(&mut messages)) {
             Some(result) => result,
             None => unreachable!("a wait without a deadline ended without a result"),
         }
@@ -270,7 +270,7 @@ impl<T> Sender<T> {
     /// ```
     pub async fn send_batch_async(&self, messages: &mut Vec<T>) -> Result<(), SendError<()>> {
         let mut messages = Front::new(messages);
-        self.shared.suspend(Side::Senders, || self.attempt_batch(&mut messages)).await
+        self.shared.suspend(Side::Senders, |_| self.attempt_batch(&mut messages)).await
     }
 
     fn attempt_batch(&self, messages: &mut Front<'_, T>) -> Poll<Result<(), SendError<()>>> {

@@ -36,7 +36,7 @@ impl<'a, T> Sending<'a, T> {
                 .or_else(|| {
                     strand::wait(deadline, |cx| poll_offer(shared, rendezvous, cx, message, offer))
                 }),
-            _ => shared.wait(Side::Senders, deadline, || attempt(shared, message)),
+            _ => shared.wait(Side::Senders, deadline, |_| attempt(shared, message)),
         };
         match sent {
             Some(result) => Ok(result?),
@@ -56,7 +56,7 @@ impl<'a, T> Sending<'a, T> {
             Flavour::Rendezvous(rendezvous) => {
                 poll_fn(|cx| poll_offer(shared, rendezvous, cx, message, offer)).await
             }
-            _ => shared.suspend(Side::Senders, || attempt(shared, message)).await,
+            _ => shared.suspend(Side::Senders, |_| attempt(shared, message)).await,
         }
     }
 

@@ -7,16 +7,16 @@
 //! neither threads nor tasks.
 
 use std::future::poll_fn;
+use std::mem::ManuallyDrop;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
-use crate::backoff::Backoff;
 use crate::prim::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::queue::front::Front;
 use crate::queue::{Close, Key, PopError, PushError, Queue};
 use crate::strand;
-use crate::waitlist::{Finished, Own, WaitList, Waiter};
+use crate::waitlist::{Finished, Own, Told, WaitList, Waiter};
 
 use super::error::{RecvError, TryRecvError, TrySendError};
 use super::rendezvous::Rendezvous;
@@ -72,8 +72,11 @@ impl<T> Shared<T> {
     fn new(queue: Queue<T>, flavour: Flavour<T>) -> Self {
         Self {
             queue,
+            receivers_waiting: match flavour {
+                Flavour::Rendezvous(_) => WaitList::counting(),
+                _ => WaitList::new(),
+            },
             flavour,
-            receivers_waiting: WaitList::new(),
             senders_waiting: WaitList::new(),
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(1),
@@ -118,7 +121,7 @@ impl<T> Shared<T> {
 
     #[inline]
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
-        match (self.try_take(), &self.flavour) {
+        match (self.try_take(Told::No), &self.flavour) {
             (Err(TryRecvError::Empty), Flavour::Rendezvous(rendezvous)) => {
                 self.try_meet(rendezvous)
             }
@@ -126,14 +129,17 @@ impl<T> Shared<T> {
         }
     }
 
-    /// As [`try_recv`](Self::try_recv), but does not wait for the message of a select.
+    /// As [`try_recv`](Self::try_recv), but does not wait for the message of a select. Who has been
+    /// told may take what was delivered to a receiver.
     #[inline]
-    pub(super) fn try_take(&self) -> Result<T, TryRecvError> {
+    pub(super) fn try_take(&self, told: Told) -> Result<T, TryRecvError> {
         match self.popped(self.queue.pop()) {
             // Where there is no queue, it is always empty.
             Err(TryRecvError::Empty) => match &self.flavour {
                 Flavour::Queue => Err(TryRecvError::Empty),
-                Flavour::Rendezvous(rendezvous) => rendezvous.try_recv(),
+                Flavour::Rendezvous(rendezvous) => {
+                    rendezvous.try_recv(told, &self.receivers_waiting)
+                }
                 Flavour::Timer(timer) => timer.try_recv(),
                 // Relaxed: nothing is read through it.
                 Flavour::Never(closed) if closed.load(Ordering::Relaxed) => {
@@ -166,25 +172,17 @@ impl<T> Shared<T> {
     /// A select that waits to send has no message yet: it makes one when somebody begins to receive,
     /// so whoever only looks has to wait for it a moment.
     fn try_meet(&self, rendezvous: &Rendezvous<T>) -> Result<T, TryRecvError> {
-        let mut result = Err(TryRecvError::Empty);
-        if self.senders_waiting.len() > 0 {
-            let waiter = pin!(Waiter::new(&self.receivers_waiting));
-            waiter.as_ref().register(Waker::noop());
-            let mut backoff = Backoff::new();
-            for _ in 0..MEET_SPINS_MAX {
-                self.senders_waiting.notify_one();
-                result = rendezvous.try_recv();
-                let over = !matches!(result, Err(TryRecvError::Empty));
-                if over || self.senders_waiting.len() == 0 {
-                    break;
-                }
-                backoff.snooze();
-            }
-            if result.is_ok() {
-                let _: Finished = waiter.as_ref().finish();
-            }
+        if self.senders_waiting.len() == 0 {
+            return Err(TryRecvError::Empty);
         }
-        result
+        let waiter = pin!(Waiter::new(&self.receivers_waiting));
+        let deadline = Instant::now() + MEET_MAX;
+        let met = strand::wait(Some(deadline), |cx| {
+            self.poll(Side::Receivers, waiter.as_ref(), cx, |told| {
+                received(rendezvous.try_recv(told, &self.receivers_waiting))
+            })
+        });
+        met.ok_or(TryRecvError::Empty)?.map_err(TryRecvError::from)
     }
 
     /// Sends what fits of `messages`, which may be less than all.
@@ -285,12 +283,12 @@ impl<T> Shared<T> {
         side: Side,
         waiter: Pin<&Waiter<'_>>,
         cx: &mut Context<'_>,
-        mut attempt: impl FnMut() -> Poll<R>,
+        mut attempt: impl FnMut(Told) -> Poll<R>,
     ) -> Poll<R> {
-        let mut result = attempt();
+        let mut result = attempt(waiter.told());
         if result.is_pending() {
             waiter.register(cx.waker());
-            result = attempt();
+            result = attempt(waiter.told());
             if result.is_pending() && side == Side::Receivers {
                 self.before_receiver_sleeps(Own::NONE);
             }
@@ -307,9 +305,9 @@ impl<T> Shared<T> {
         &self,
         side: Side,
         deadline: Option<Instant>,
-        mut attempt: impl FnMut() -> Poll<R>,
+        mut attempt: impl FnMut(Told) -> Poll<R>,
     ) -> Option<R> {
-        if let Some(result) = strand::spin(deadline, &mut attempt) {
+        if let Some(result) = strand::spin(deadline, || attempt(Told::No)) {
             return Some(result);
         }
         let waiter = pin!(Waiter::new(self.waiting(side)));
@@ -317,8 +315,12 @@ impl<T> Shared<T> {
     }
 
     /// [`poll`](Self::poll) in a task.
-    pub(super) async fn suspend<R>(&self, side: Side, mut attempt: impl FnMut() -> Poll<R>) -> R {
-        if let Poll::Ready(result) = attempt() {
+    pub(super) async fn suspend<R>(
+        &self,
+        side: Side,
+        mut attempt: impl FnMut(Told) -> Poll<R>,
+    ) -> R {
+        if let Poll::Ready(result) = attempt(Told::No) {
             return result;
         }
         let waiter = pin!(Waiter::new(self.waiting(side)));
@@ -368,6 +370,14 @@ impl<T> Shared<T> {
         }
     }
 
+    /// Whether something was delivered, to whomever.
+    pub(super) fn has_delivery(&self) -> bool {
+        match &self.flavour {
+            Flavour::Rendezvous(rendezvous) => rendezvous.has_delivery(),
+            _ => false,
+        }
+    }
+
     /// Whether there is a place for a message, or a receiver other than the select `own`.
     pub(super) fn has_room(&self, own: Own) -> bool {
         match &self.flavour {
@@ -381,7 +391,7 @@ impl<T> Shared<T> {
     pub(super) fn has_message(&self) -> bool {
         match &self.flavour {
             Flavour::Queue => !self.queue.is_empty(),
-            Flavour::Rendezvous(rendezvous) => rendezvous.has_message(),
+            Flavour::Rendezvous(rendezvous) => rendezvous.has_message(&self.receivers_waiting),
             Flavour::Timer(timer) => timer.has_message(),
             Flavour::Never(_) => false,
         }
@@ -450,7 +460,7 @@ impl<T> Shared<T> {
     pub(super) fn receivers_gone(&self) {
         let _: Close = self.close();
         match &self.flavour {
-            Flavour::Queue => while self.queue.pop().is_ok() {},
+            Flavour::Queue => discard(|| self.queue.pop()),
             Flavour::Rendezvous(rendezvous) => rendezvous.discard(),
             Flavour::Timer(_) | Flavour::Never(_) => {}
         }
@@ -460,7 +470,7 @@ impl<T> Shared<T> {
     #[cold]
     pub(super) fn receiver_gone(&self, key: &mut Key) {
         let _: Close = self.close();
-        while self.queue.pop_sole(key).is_ok() {}
+        discard(|| self.queue.pop_sole(key));
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -502,6 +512,24 @@ impl<T> Shared<T> {
             1 => LastHandle::Yes,
             _ => LastHandle::No,
         }
+    }
+}
+
+/// Drops what is in a queue. If a message panics in its drop, those behind it are leaked: a second
+/// panic would end the process.
+fn discard<T>(mut pop: impl FnMut() -> Result<T, PopError>) {
+    struct LeakTheRest<T, F: FnMut() -> Result<T, PopError>>(F);
+    impl<T, F: FnMut() -> Result<T, PopError>> Drop for LeakTheRest<T, F> {
+        fn drop(&mut self) {
+            while let Ok(message) = (self.0)() {
+                let _leaked = ManuallyDrop::new(message);
+            }
+        }
+    }
+    // The queue is empty when the guard goes, unless a drop has panicked.
+    let guard = LeakTheRest(&mut pop);
+    while let Ok(message) = (guard.0)() {
+        drop(message);
     }
 }
 
@@ -560,5 +588,6 @@ pub(super) enum Revived {
 /// More handles than this can only be a leak of handles.
 const HANDLES_MAX: usize = usize::MAX / 2;
 
-/// How often a receive that does not wait looks for the message of a select that it has woken.
-const MEET_SPINS_MAX: u32 = if cfg!(any(moirai_loom, moirai_shuttle)) { 1 } else { 64 };
+/// For how long a receive that does not wait waits for the message of a select that it has woken: as
+/// long as a busy machine may take to run a thread.
+const MEET_MAX: Duration = Duration::from_millis(50);

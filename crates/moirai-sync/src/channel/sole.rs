@@ -112,7 +112,7 @@ impl<T> Sender<T> {
             }
             Err(TrySendError::Full(message)) => {
                 let mut message = Some(message);
-                match self.shared.wait(Side::Senders, deadline, || {
+                match self.shared.wait(Side::Senders, deadline, |_| {
                     attempt(&self.shared, &mut self.key, &mut message)
                 }) {
                     Some(result) => Ok(result?),
@@ -135,7 +135,7 @@ impl<T> Sender<T> {
     pub async fn send_async(&mut self, message: T) -> Result<(), SendError<T>> {
         let Self { shared, key } = self;
         let mut message = Some(message);
-        shared.suspend(Side::Senders, || attempt(shared, key, &mut message)).await
+        shared.suspend(Side::Senders, |_| attempt(shared, key, &mut message)).await
     }
 
     /// Sends all of `messages`, in order, waiting while the channel is full. What was sent is gone
@@ -155,7 +155,7 @@ impl<T> Sender<T> {
     pub fn send_batch(&mut self, messages: &mut Vec<T>) -> Result<(), SendError<()>> {
         let Self { shared, key } = self;
         let mut messages = Front::new(messages);
-        match shared.wait(Side::Senders, None, || attempt_batch(shared, key, &mut messages)) {
+        match shared.wait(Side::Senders, None, |_| attempt_batch(shared, key, &mut messages)) {
             Some(result) => result,
             None => unreachable!("a wait without a deadline ended without a result"),
         }
@@ -185,7 +185,7 @@ impl<T> Sender<T> {
     pub async fn send_batch_async(&mut self, messages: &mut Vec<T>) -> Result<(), SendError<()>> {
         let Self { shared, key } = self;
         let mut messages = Front::new(messages);
-        shared.suspend(Side::Senders, || attempt_batch(shared, key, &mut messages)).await
+        shared.suspend(Side::Senders, |_| attempt_batch(shared, key, &mut messages)).await
     }
 
     /// Borrows the place of the next message, waiting while the channel is full, so that the message
@@ -208,7 +208,7 @@ impl<T> Sender<T> {
     /// ```
     pub fn loan(&mut self) -> Result<Loan<'_, T>, SendError<()>> {
         let Self { shared, key } = self;
-        let room = shared.wait(Side::Senders, None, || attempt_room(shared, key));
+        let room = shared.wait(Side::Senders, None, |_| attempt_room(shared, key));
         match room {
             Some(Ok(())) => self.try_loan().map_err(|_| SendError(())),
             Some(Err(error)) => Err(error),
@@ -248,7 +248,7 @@ impl<T> Sender<T> {
     /// Nothing is lost: there is no message yet.
     pub async fn loan_async(&mut self) -> Result<Loan<'_, T>, SendError<()>> {
         let Self { shared, key } = self;
-        shared.suspend(Side::Senders, || attempt_room(shared, key)).await?;
+        shared.suspend(Side::Senders, |_| attempt_room(shared, key)).await?;
         self.try_loan().map_err(|_| SendError(()))
     }
 
@@ -333,7 +333,7 @@ impl<T> Receiver<T> {
             Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
             Err(TryRecvError::Empty) => {
                 let Self { shared, key } = self;
-                let attempt = || received(shared.try_recv_sole(key));
+                let attempt = |_| received(shared.try_recv_sole(key));
                 let result = shared.wait(Side::Receivers, deadline, attempt);
                 Ok(result.ok_or(RecvTimeoutError::Timeout)??)
             }
@@ -351,7 +351,7 @@ impl<T> Receiver<T> {
     /// The message is taken by the poll that returns it: dropping the future before loses nothing.
     pub async fn recv_async(&mut self) -> Result<T, RecvError> {
         let Self { shared, key } = self;
-        shared.suspend(Side::Receivers, || received(shared.try_recv_sole(key))).await
+        shared.suspend(Side::Receivers, |_| received(shared.try_recv_sole(key))).await
     }
 
     /// Takes up to `max` messages, at the end of `messages`, waiting while there is none; says how
@@ -394,7 +394,7 @@ impl<T> Receiver<T> {
         deadline: Option<Instant>,
     ) -> Result<usize, RecvTimeoutError> {
         let Self { shared, key } = self;
-        let attempt = || received(shared.try_recv_batch_sole(key, messages, max));
+        let attempt = |_| received(shared.try_recv_batch_sole(key, messages, max));
         let result = shared.wait(Side::Receivers, deadline, attempt);
         Ok(result.ok_or(RecvTimeoutError::Timeout)??)
     }
@@ -427,7 +427,7 @@ impl<T> Receiver<T> {
         max: usize,
     ) -> Result<usize, RecvError> {
         let Self { shared, key } = self;
-        let attempt = || received(shared.try_recv_batch_sole(key, messages, max));
+        let attempt = |_| received(shared.try_recv_batch_sole(key, messages, max));
         shared.suspend(Side::Receivers, attempt).await
     }
 
@@ -443,7 +443,7 @@ impl<T> Receiver<T> {
     /// If this is not a bounded `spsc` channel: no other lends its places.
     pub fn recv_ref(&mut self) -> Result<RecvRef<'_, T>, RecvError> {
         let Self { shared, key } = self;
-        match shared.wait(Side::Receivers, None, || attempt_message(shared, key)) {
+        match shared.wait(Side::Receivers, None, |_| attempt_message(shared, key)) {
             Some(Ok(())) => self.try_recv_ref().map_err(|_| RecvError),
             Some(Err(error)) => Err(error),
             None => unreachable!("a wait without a deadline ended without a result"),
@@ -482,7 +482,7 @@ impl<T> Receiver<T> {
     /// Nothing is lost: the message stays in the channel until the guard is dropped.
     pub async fn recv_ref_async(&mut self) -> Result<RecvRef<'_, T>, RecvError> {
         let Self { shared, key } = self;
-        shared.suspend(Side::Receivers, || attempt_message(shared, key)).await?;
+        shared.suspend(Side::Receivers, |_| attempt_message(shared, key)).await?;
         self.try_recv_ref().map_err(|_| RecvError)
     }
 

@@ -61,8 +61,8 @@ pub fn at(when: Instant) -> Receiver<Instant> {
 
 /// Makes a receiver of a message every `period`, which says when it was due.
 ///
-/// The channel holds one message: as long as it is not received, the next ones are left out, and
-/// the next period begins when it is.
+/// The channel holds one message: as long as it is not received, the next ones are left out. If it is
+/// received late, by more than a period, the next period begins then.
 ///
 /// # Examples
 ///
@@ -157,8 +157,12 @@ impl<T> Timer<T> {
         match times.due {
             _ if times.closed => Err(TryRecvError::Disconnected),
             Some(due) if due <= now => {
-                // From now on, not from when it was due: what was missed is left out.
-                times.due = times.period.and_then(|period| now.checked_add(period));
+                // A period after this one was due; where that has passed, what was missed is left out
+                // and a new period begins.
+                times.due = times.period.and_then(|period| {
+                    let next = due.checked_add(period).filter(|next| *next > now);
+                    next.or_else(|| now.checked_add(period))
+                });
                 Ok((self.message)(due))
             }
             _ => Err(TryRecvError::Empty),

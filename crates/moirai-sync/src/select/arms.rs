@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::channel::{
     Permit, Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError, watch,
 };
-use crate::waitlist::{Own, WaitList};
+use crate::waitlist::{Own, Told, WaitList};
 
 /// One operation of a select.
 pub trait Arm {
@@ -43,8 +43,10 @@ pub trait Arm {
     /// The select is about to sleep.
     fn before_sleep(&self, own: Oneself);
 
-    /// Whether one that was woken for this arm has been given what nobody else gets.
-    fn is_handed_over(&self) -> bool;
+    /// Takes what was handed over to the select that was told of this arm.
+    fn take_handed_over(&self) -> Option<Self::Output> {
+        None
+    }
 }
 
 /// The select itself, which must not meet itself.
@@ -81,8 +83,8 @@ pub trait Arms {
     /// [`Arm::before_sleep`] of all.
     fn before_sleep(&self, own: Oneself);
 
-    /// [`Arm::is_handed_over`] of one.
-    fn is_handed_over(&self, case: usize) -> bool;
+    /// [`Arm::take_handed_over`] of one.
+    fn take_handed_over(&self, case: usize) -> Option<Self::Output>;
 }
 
 /// An arm and those after it.
@@ -153,10 +155,10 @@ impl<A: Arm, R: Arms> Arms for Cons<A, R> {
         self.1.before_sleep(own);
     }
 
-    fn is_handed_over(&self, case: usize) -> bool {
+    fn take_handed_over(&self, case: usize) -> Option<Self::Output> {
         match case {
-            0 => self.0.is_handed_over(),
-            _ => self.1.is_handed_over(case - 1),
+            0 => self.0.take_handed_over().map(Pick::Here),
+            _ => self.1.take_handed_over(case - 1).map(Pick::There),
         }
     }
 }
@@ -190,8 +192,8 @@ impl Arms for End {
 
     fn before_sleep(&self, _: Oneself) {}
 
-    fn is_handed_over(&self, _: usize) -> bool {
-        false
+    fn take_handed_over(&self, _: usize) -> Option<Never> {
+        None
     }
 }
 
@@ -213,7 +215,7 @@ impl<T> Arm for RecvArm<'_, T> {
 
     #[inline]
     fn attempt(&self) -> Option<Self::Output> {
-        received(self.0?.try_take())
+        received(self.0?.try_take(Told::No))
     }
 
     fn meet(&self) -> Option<Self::Output> {
@@ -240,8 +242,9 @@ impl<T> Arm for RecvArm<'_, T> {
         }
     }
 
-    fn is_handed_over(&self) -> bool {
-        self.0.is_some_and(Receiver::is_rendezvous)
+    fn take_handed_over(&self) -> Option<Self::Output> {
+        let receiver = self.0.filter(|receiver| receiver.is_rendezvous())?;
+        received(receiver.try_take(Told::Yes))
     }
 }
 
@@ -307,10 +310,6 @@ impl<'a, T> Arm for SendArm<'a, T> {
     }
 
     fn before_sleep(&self, _: Oneself) {}
-
-    fn is_handed_over(&self) -> bool {
-        false
-    }
 }
 
 /// A receive of a newer value; `None` where its guard says no.
@@ -346,10 +345,6 @@ impl<T> Arm for WatchArm<'_, T> {
     }
 
     fn before_sleep(&self, _: Oneself) {}
-
-    fn is_handed_over(&self) -> bool {
-        false
-    }
 }
 
 /// A receive that found nothing has not been done.

@@ -418,8 +418,9 @@ impl<'a> Arms for Begin<'_, 'a> {
         self.handles.iter().flatten().for_each(|handle| handle.before_sleep(own.0));
     }
 
-    fn is_handed_over(&self, case: usize) -> bool {
-        self.handle(case).is_some_and(Handle::is_handed_over)
+    fn take_handed_over(&self, case: usize) -> Option<SelectedOperation<'a>> {
+        let begun = self.handle(case)?.take_handed_over()?;
+        Some(SelectedOperation { index: case, begun })
     }
 }
 
@@ -459,8 +460,8 @@ impl Arms for Look<'_, '_> {
         self.0.before_sleep(own);
     }
 
-    fn is_handed_over(&self, _: usize) -> bool {
-        false
+    fn take_handed_over(&self, case: usize) -> Option<usize> {
+        self.0.handle(case)?.is_handed_over().then_some(case)
     }
 }
 

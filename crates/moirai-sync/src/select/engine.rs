@@ -138,8 +138,8 @@ fn poll<'a, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
     loop {
         let told = group.close();
         // What was handed to this select is not left lying for the sake of the order.
-        let handed = told.filter(|&case| arms.is_handed_over(case));
-        if let Some((case, output)) = handed.and_then(attempt).or_else(|| order.first(attempt)) {
+        let handed = told.and_then(|case| Some((case, arms.take_handed_over(case)?)));
+        if let Some((case, output)) = handed.or_else(|| order.first(attempt)) {
             if group.finish(case) == Finished::Waited && arms.is_ready(case, own) {
                 // There is more, and perhaps somebody else who waits for it.
                 if let Some(list) = arms.place(case).0 {

@@ -15,6 +15,9 @@ pub(super) trait Handle: Send + Sync {
     fn is_ready(&self, own: Own) -> bool;
     fn waiting(&self) -> &WaitList;
     fn before_sleep(&self, own: Own);
+    /// [`Arm::take_handed_over`].
+    fn take_handed_over(&self) -> Option<Begun<'_>>;
+    /// Whether that would give something.
     fn is_handed_over(&self) -> bool;
 }
 
@@ -58,8 +61,13 @@ impl<T: Send> Handle for Receiver<T> {
         self.before_sleep(own);
     }
 
+    fn take_handed_over(&self) -> Option<Begun<'_>> {
+        let got: Result<T, RecvError> = self.__recv_arm(true).take_handed_over()?;
+        Some(Begun { end: End::Receiver(self.channel()), got: Erased::new(got) })
+    }
+
     fn is_handed_over(&self) -> bool {
-        self.is_rendezvous()
+        self.has_delivery()
     }
 }
 
@@ -84,6 +92,10 @@ impl<T: Send> Handle for Sender<T> {
     }
 
     fn before_sleep(&self, _: Own) {}
+
+    fn take_handed_over(&self) -> Option<Begun<'_>> {
+        None
+    }
 
     fn is_handed_over(&self) -> bool {
         false

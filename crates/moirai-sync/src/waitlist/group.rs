@@ -21,6 +21,7 @@ use std::marker::{PhantomData, PhantomPinned};
 use std::pin::Pin;
 use std::task::Waker;
 
+use crate::prim;
 use crate::prim::atomic::{Ordering, fence};
 
 use super::claim::Claim;
@@ -65,7 +66,10 @@ impl<'a, W: AsRef<[Option<Waiter<'a>>]>> Group<'a, W> {
         let _told = self.close();
         // SAFETY: `close` has closed the claim and settled who won it last.
         drop(unsafe { self.claim.open(waker) });
-        for (case, waiter) in self.waiters().enumerate() {
+        // Several cases may be in one list, and the first of them is told: not always the same.
+        let waiters = self.waiters().enumerate();
+        let first = prim::random_below(waiters.len() as u64) as usize;
+        for (case, waiter) in waiters.clone().skip(first).chain(waiters.take(first)) {
             if let Some(waiter) = waiter {
                 // What was there is no waker: dropping it under no lock is not needed.
                 let _: Target = waiter.join(Target::Case(&raw const self.claim, case as u32));
@@ -97,7 +101,9 @@ impl<'a, W: AsRef<[Option<Waiter<'a>>]>> Group<'a, W> {
         Own(&raw const self.get_ref().claim)
     }
 
-    fn waiters<'g>(self: Pin<&'g Self>) -> impl Iterator<Item = Option<Pin<&'g Waiter<'a>>>>
+    fn waiters<'g>(
+        self: Pin<&'g Self>,
+    ) -> impl ExactSizeIterator<Item = Option<Pin<&'g Waiter<'a>>>> + Clone
     where
         W: 'g,
     {

@@ -1,9 +1,14 @@
 //! Selects: one operation is done, whatever else is ready, and nothing is lost.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use moirai_sync::channel::{self, RecvError};
-use moirai_sync::{select, select_biased, select_if, select_priority, select_weighted, strand};
+use moirai_sync::channel::{self, RecvError, SendError, TryRecvError};
+use moirai_sync::{
+    Select, SelectSet, select, select_biased, select_if, select_priority, select_weighted, strand,
+};
 
 #[test]
 fn an_arm_that_is_ready_is_taken_and_the_others_are_left() {
@@ -126,4 +131,252 @@ fn a_biased_select_takes_the_first_only() {
     assert_eq!(b.len(), 100);
 }
 
+#[test]
+fn the_message_of_a_send_is_made_only_when_it_is_sent() {
+    let (sender, receiver) = channel::bounded(1);
+    let once = String::from("sent");
+    select! {
+        send(sender, once) -> result => assert_eq!(result, Ok(())),
+    }
+    select! {
+        send(sender, refuse("there is no room")) -> _ => {}
+        default => {}
+    }
+    assert_eq!(receiver.recv().as_deref(), Ok("sent"));
+    // A message that cannot be made gives its place back.
+    let panicked = std::panic::catch_unwind(|| {
+        select! {
+            send(sender, refuse("no message")) -> _ => {}
+        }
+    });
+    assert!(panicked.is_err());
+    assert_eq!(sender.try_send("room".to_owned()), Ok(()));
+}
+
+#[test]
+fn a_send_into_a_closed_channel_gives_the_message_back() {
+    for (sender, receiver) in [channel::bounded(1), channel::unbounded(), channel::bounded(0)] {
+        drop(receiver);
+        let result = select!(result = sender.send(7) => result);
+        assert_eq!(result, Err(SendError(7)));
+    }
+}
+
+/// The same channel in two arms, and both sides of one.
+#[test]
+fn a_select_may_hold_one_channel_several_times() {
+    let (sender, receiver) = channel::bounded(1);
+    let mut counts = [0; 4];
+    for n in 0..1000 {
+        select! {
+            send(sender, n) -> result => { result.unwrap(); counts[0] += 1 }
+            recv(receiver) -> _ => counts[1] += 1,
+            send(sender, n) -> result => { result.unwrap(); counts[2] += 1 }
+            recv(receiver) -> _ => counts[3] += 1,
+        }
+    }
+    assert_eq!((counts[0] + counts[2], counts[1] + counts[3]), (500, 500));
+    assert!(counts.into_iter().all(|count| count > 100), "{counts:?}");
+}
+
+/// On a rendezvous channel a select does not meet itself, waits, and meets another one.
+#[test]
+fn selects_meet_each_other_but_not_themselves() {
+    let (sender, receiver) = channel::bounded(0);
+    select! {
+        send(sender, 0) -> _ => panic!("received by itself"),
+        recv(receiver) -> _ => panic!("sent by itself"),
+        default(Duration::from_millis(5)) => {}
+    }
+    let threads: Vec<_> = (1..=MEETINGS)
+        .map(|me| {
+            let (sender, receiver) = (sender.clone(), receiver.clone());
+            std::thread::spawn(move || {
+                select! {
+                    send(sender, me) -> result => { result.unwrap(); 0 }
+                    recv(receiver) -> other => { assert_ne!(other, Ok(me)); other.unwrap() }
+                }
+            })
+        })
+        .collect();
+    let met = threads.into_iter().map(|thread| thread.join().unwrap()).filter(|other| *other > 0);
+    assert_eq!(met.count(), MEETINGS / 2);
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+}
+
+#[test]
+fn a_dynamic_select_sends_and_receives() {
+    let (sender, receiver) = channel::bounded(1);
+    let mut select = Select::new();
+    let (send, recv) = (select.send(&sender), select.recv(&receiver));
+    let operation = select.select();
+    assert_eq!(operation.index(), send);
+    operation.send(&sender, [7_u64; 9]).unwrap();
+    let operation = select.select();
+    assert_eq!(operation.index(), recv);
+    // Any handle of the channel will do.
+    assert_eq!(operation.recv(&receiver.clone()), Ok([7; 9]));
+}
+
+#[test]
+#[should_panic(expected = "not the receiver that was selected")]
+fn an_operation_is_ended_at_the_channel_it_was_begun_at() {
+    let (sender, receiver) = channel::bounded(1);
+    let (_keep, other) = channel::bounded::<u8>(1);
+    sender.send(1).unwrap();
+    let mut select = Select::new();
+    select.recv(&receiver);
+    let _ = select.select().recv(&other);
+}
+
+/// Dropped or forgotten in the middle: an operation that sends keeps or gives back its place, and
+/// memory stays sound.
+#[test]
+fn an_operation_that_is_not_ended_harms_nobody() {
+    let (sender, receiver) = channel::bounded(2);
+    {
+        let mut select = Select::new();
+        select.send(&sender);
+        drop(select.select());
+        let forgotten = std::mem::ManuallyDrop::new(select.select());
+        assert_eq!(forgotten.index(), 0);
+    }
+    sender.send(Arc::new(1)).unwrap();
+    assert!(sender.try_send(Arc::new(2)).is_err(), "the forgotten operation keeps its place");
+    let mut select = Select::new();
+    select.recv(&receiver);
+    drop(select.select());
+    assert!(select.try_select().is_err(), "a dropped receive has dropped its message");
+}
+
+#[test]
+#[should_panic(expected = "without an arm that is enabled")]
+fn a_select_whose_guards_all_say_no_panics_instead_of_waiting_for_ever() {
+    let (_keep, receiver) = channel::bounded::<u8>(1);
+    select! {
+        recv(receiver) -> _, if false => {}
+        recv(receiver) -> _, if receiver.is_closed() => {}
+    }
+}
+
+#[test]
+fn a_set_names_each_end_that_is_ready_in_turn() {
+    let channels: Vec<_> = (0..70).map(|_| channel::bounded(2)).collect();
+    let mut set = SelectSet::new();
+    channels.iter().for_each(|(_, receiver)| assert!(set.recv(receiver) < 70));
+    assert!(set.try_ready().is_err());
+    for (sender, _) in &channels {
+        sender.send(1).unwrap();
+        sender.send(2).unwrap();
+    }
+    for round in 1..=2 {
+        for (index, (_, receiver)) in channels.iter().enumerate() {
+            assert_eq!(set.ready(), index);
+            assert_eq!(receiver.try_recv(), Ok(round));
+        }
+    }
+    assert!(set.try_ready().is_err());
+    let (sender, _) = &channels[69];
+    let waiting = set.send(sender);
+    assert_eq!(set.try_ready(), Ok(waiting));
+    sender.send(3).unwrap();
+    assert_eq!(set.ready_timeout(Duration::from_secs(60)), Ok(69));
+}
+
+/// Each of `N` threads sends into its own channel; a loop over a set gets everything.
+#[test]
+fn stress_a_set_loses_nothing() {
+    let (senders, receivers): (Vec<_>, Vec<_>) =
+        (0..8).map(|n| if n == 0 { channel::unbounded() } else { channel::bounded(n - 1) }).unzip();
+    let threads = senders
+        .into_iter()
+        .map(|sender| std::thread::spawn(move || (0..EACH).for_each(|n| sender.send(n).unwrap())));
+    let threads: Vec<_> = threads.collect();
+    let mut set = SelectSet::new();
+    receivers.iter().for_each(|receiver| assert!(set.recv(receiver) < 8));
+    let mut next = [0; 8];
+    while !set.is_empty() {
+        let index = set.ready();
+        match receivers[index].try_recv() {
+            Ok(n) => {
+                assert_eq!(n, next[index]);
+                next[index] += 1;
+            }
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => set.remove(index),
+        }
+    }
+    assert_eq!(next, [EACH; 8]);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+}
+
+/// Selects held after a poll and never polled again: whatever is sent goes to the others.
+#[test]
+fn selects_that_are_not_polled_stop_nobody() {
+    let (sender, a) = channel::bounded(1);
+    let (_keep, b) = channel::bounded::<u32>(1);
+    let mut held: Vec<_> = (0..3)
+        .map(|_| {
+            let (a, b) = (&a, &b);
+            Box::pin(async move { select!(async { recv(a) -> n => n, recv(b) -> n => n }).await })
+        })
+        .collect();
+    for future in &mut held {
+        assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    let other = a.clone();
+    let thread = std::thread::spawn(move || other.iter().count());
+    (0..100).for_each(|n| sender.send(n).unwrap());
+    drop(sender);
+    let got = thread.join().unwrap();
+    drop(held);
+    assert_eq!(got, 100);
+}
+
+/// Two selects over the same two channels, one of which is always dropped while it waits.
+#[test]
+fn stress_sent_equals_received_with_selects_that_give_up() {
+    let (first, a) = channel::bounded(2);
+    let (second, b) = channel::bounded(0);
+    let received = Arc::new(AtomicUsize::new(0));
+    let mut threads = Vec::new();
+    for sender in [first.clone(), second.clone()] {
+        threads.push(std::thread::spawn(move || {
+            (0..EACH).for_each(|n| sender.send(n).unwrap());
+        }));
+    }
+    for give_up in [true, false] {
+        let (a, b, received) = (a.clone(), b.clone(), Arc::clone(&received));
+        threads.push(std::thread::spawn(move || {
+            while received.load(Ordering::SeqCst) < 2 * EACH {
+                let got = if give_up {
+                    let mut select = Box::pin(async {
+                        select!(async { recv(a) -> n => n, recv(b) -> n => n }).await
+                    });
+                    let mut cx = Context::from_waker(Waker::noop());
+                    (0..3).find_map(|_| match select.as_mut().poll(&mut cx) {
+                        Poll::Ready(got) => Some(got),
+                        Poll::Pending => None,
+                    })
+                } else {
+                    select! {
+                        recv(a) -> n => Some(n),
+                        recv(b) -> n => Some(n),
+                        default(Duration::from_millis(1)) => None,
+                    }
+                };
+                received.fetch_add(usize::from(matches!(got, Some(Ok(_)))), Ordering::SeqCst);
+            }
+        }));
+    }
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    assert_eq!(received.load(Ordering::SeqCst), 2 * EACH);
+}
+
+fn refuse(why: &str) -> String {
+    panic!("{why}");
+}
+
+const MEETINGS: usize = if cfg!(miri) { 4 } else { 40 };
+const EACH: usize = if cfg!(miri) { 20 } else { 2000 };
 const ROUNDS: usize = if cfg!(miri) { 100 } else { 1_000_000 };
