@@ -58,6 +58,16 @@ impl Cargo {
         self.env(name, &all)
     }
 
+    /// Runs the call to its end, says nothing, and returns what it printed.
+    pub(crate) fn output(mut self) -> Result<String, Failure> {
+        let failed = |why: String| Failure::Failed(format!("`{}` failed: {why}", self.shown));
+        let output = self.command.output().map_err(|error| failed(error.to_string()))?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        Err(failed(String::from_utf8_lossy(&output.stderr).into_owned()))
+    }
+
     /// Prints the call, runs it to its end, and refuses an exit code other than 0.
     pub(crate) fn run(mut self) -> Result<(), Failure> {
         eprintln!("$ {}", self.shown);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::cargo::Cargo;
 use crate::failure::{Failure, no_arguments};
-use crate::{loom, shuttle, test};
+use crate::{crossbeam, loom, shuttle, test};
 
 struct Step {
     name: &'static str,
@@ -19,6 +19,7 @@ const STEPS: &[Step] = &[
     Step { name: "clippy", run: clippy },
     Step { name: "test", run: || test::run(&[]) },
     Step { name: "test, all features", run: features },
+    Step { name: "crossbeam's tests", run: || crossbeam::run(&["--quick".to_owned()]) },
     Step { name: "docs", run: docs },
     Step { name: "loom (quick)", run: || loom::run(&["--quick".to_owned()]) },
     Step { name: "shuttle (quick)", run: || shuttle::run(&["--quick".to_owned()]) },

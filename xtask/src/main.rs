@@ -8,6 +8,7 @@
 mod bench;
 mod cargo;
 mod ci;
+mod crossbeam;
 mod deny;
 mod failure;
 mod features;
@@ -66,6 +67,12 @@ const COMMANDS: &[Command] = &[
         args: "[--quick] [FILTER]",
         about: "random schedules of the scheduler and the channels; --quick draws a hundredth",
         run: shuttle::run,
+    },
+    Command {
+        name: "crossbeam",
+        args: "[--quick] [FILE]...",
+        about: "crossbeam-channel's own tests on our channels; --quick leaves the long ones out",
+        run: crossbeam::run,
     },
     Command {
         name: "miri",
@@ -150,7 +157,7 @@ mod tests {
 
     #[test]
     fn unknown_flags_are_usage_errors_and_run_nothing() {
-        for command in ["ci", "tidy", "features", "loom", "shuttle", "deny"] {
+        for command in ["ci", "tidy", "features", "loom", "shuttle", "crossbeam", "deny"] {
             assert_eq!(
                 call(&[command, "--frobnicate"]),
                 Err(Failure::Usage(format!("`{command}` has no flag `--frobnicate`"))),
