@@ -53,7 +53,10 @@ mod random;
 
 pub use builder::Builder;
 pub use error::BuildError;
-pub use join::{FnContext, current_num_workers, join, join_context, parallel_uninterruptible};
+pub use join::{
+    BroadcastContext, FnContext, Scope, broadcast, current_num_workers, join, join_context,
+    parallel_uninterruptible, scope,
+};
 pub use metrics::RuntimeMetrics;
 pub use moirai_sync::{
     Panicked, Priority, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult,

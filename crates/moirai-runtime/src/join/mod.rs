@@ -20,6 +20,8 @@
 //! | `latch` | says that somebody else has run it |
 //! | `wait` | what a thread does that waits for it |
 //! | `enter` | threads that are no workers |
+//! | `scope` | any number of closures, in a list |
+//! | `broadcast` | one closure on every worker |
 //! | `context` | what code that forks is told, and may ask |
 //!
 //! Where offers lie and who takes them is the scheduler's affair: `sched::offers`, `sched::post`,
@@ -27,10 +29,12 @@
 
 #![allow(unsafe_code, reason = "keeps the jobs that it offers in place; model: src/model/join.rs")]
 
+mod broadcast;
 mod context;
 mod enter;
 mod job;
 mod latch;
+mod scope;
 mod wait;
 
 use std::mem::ManuallyDrop;
@@ -43,9 +47,11 @@ use crate::unwind::{Caught, catch, drop_contained};
 
 use job::StackJob;
 
+pub use broadcast::{BroadcastContext, broadcast};
 #[allow(unused_imports, reason = "for loops that are long")]
 pub(crate) use context::{Demand, checkpoint};
 pub use context::{FnContext, current_num_workers, parallel_uninterruptible};
+pub use scope::{Scope, scope};
 
 /// Calls both closures, at the same time if a worker is free, and returns both results.
 ///
@@ -210,7 +216,7 @@ where
             Popped::Taken => {
                 // SAFETY: the frame is the caller's; the runner has done with it once it is set.
                 unsafe {
-                    wait::until_set(self.context, &(*self.job).latch);
+                    wait::until_set(self.context, &(*self.job).latch, || None);
                     forks.ended(&*self.job.cast());
                     StackJob::result(self.job)
                 }

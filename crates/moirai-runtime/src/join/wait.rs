@@ -14,16 +14,24 @@ use crate::sched::current::Context;
 use crate::sched::edge;
 use crate::sched::offers::{Offer, Tree};
 use crate::sched::post::{Begged, Post};
+use crate::sched::work::Work;
 
 use super::latch::Latch;
 
-/// Returns once `latch` is set.
+/// Returns once `latch` is set. Until then `own` is asked for work first.
 #[cold]
 #[inline(never)]
-pub(super) fn until_set(context: &Context<'_>, latch: &Latch) {
+pub(super) fn until_set(context: &Context<'_>, latch: &Latch, own: impl Fn() -> Option<Work>) {
+    let own = || own().or_else(|| context.remote().and_then(|remote| remote.mailbox.pop()));
     let mut idle: Option<Instant> = None;
     let mut yields = 0;
     while !latch.is_done() {
+        if let Some(work) = own() {
+            work.run();
+            edge::at_fork(context);
+            idle = None;
+            continue;
+        }
         if help(context) == Helped::Yes {
             idle = None;
             continue;
@@ -31,14 +39,14 @@ pub(super) fn until_set(context: &Context<'_>, latch: &Latch) {
         if !HAS_CLOCK {
             yields += 1;
             if yields > MODEL_YIELDS {
-                return context.forks.within(Tree::NONE, || block(latch));
+                return block(context, latch);
             }
             thread::yield_now();
             continue;
         }
         let now = Instant::now();
         if now.saturating_duration_since(*idle.get_or_insert(now)) >= SPIN {
-            return context.forks.within(Tree::NONE, || block(latch));
+            return block(context, latch);
         }
         for _ in 0..PAUSES {
             spin_loop();
@@ -46,8 +54,17 @@ pub(super) fn until_set(context: &Context<'_>, latch: &Latch) {
     }
 }
 
-fn block(latch: &Latch) {
-    let ready = strand::wait(None, |cx| latch.poll(cx));
+/// Blocks as the strand does. Only what must be run on this very thread is still run.
+fn block(context: &Context<'_>, latch: &Latch) {
+    let mailbox = context.remote().map(|remote| &remote.mailbox);
+    let ready = context.forks.within(Tree::NONE, || {
+        strand::wait(None, |cx| {
+            while let Some(mail) = mailbox.and_then(|mailbox| mailbox.pop_or_wait(cx.waker())) {
+                mail.run();
+            }
+            latch.poll(cx)
+        })
+    });
     debug_assert!(ready.is_some(), "a wait without a deadline ends when the latch is set");
 }
 

@@ -112,6 +112,12 @@ impl<'a> Forks<'a> {
         self.branch.tree.get()
     }
 
+    /// The tree that the thread works on, or a new one to go on [`within`](Self::within).
+    pub(crate) fn tree_or_new(&self) -> Tree {
+        let tree = self.tree();
+        if tree.id == 0 { Tree { id: self.new_tree(), ..tree } } else { tree }
+    }
+
     /// Whether tasks may be polled in the middle of what this thread does from now on; returns
     /// whether they might so far.
     pub(crate) fn interrupts(&self, interrupts: Interrupts) -> Interrupts {

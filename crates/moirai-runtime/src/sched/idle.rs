@@ -96,6 +96,15 @@ pub(crate) enum Acquired {
     No,
 }
 
+/// Whether a sleeper got up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Rose {
+    Yes,
+    /// It is about to be woken with a permit.
+    No,
+}
+
 #[derive(Clone, Copy)]
 struct Word {
     free: u32,
@@ -243,6 +252,19 @@ impl Idle {
                 Acquired::Yes
             }
             _ => Acquired::No,
+        }
+    }
+
+    /// A sleeper gets up without a permit, for work that needs none, unless it has been granted one
+    /// meanwhile: then it must wait for its wake-up.
+    pub(crate) fn rise(&self, id: usize) -> Rose {
+        let mut sleepers = self.sleepers.lock();
+        match sleepers.ids.iter().position(|&sleeper| sleeper == id) {
+            Some(place) => {
+                sleepers.ids.remove(place);
+                Rose::Yes
+            }
+            None => Rose::No,
         }
     }
 

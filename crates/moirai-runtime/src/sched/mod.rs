@@ -55,6 +55,7 @@ pub(crate) mod idle;
 pub(crate) mod injector;
 pub(crate) mod lanes;
 pub(crate) mod local;
+pub(crate) mod mailbox;
 pub(crate) mod offers;
 pub(crate) mod permit;
 pub(crate) mod pool;

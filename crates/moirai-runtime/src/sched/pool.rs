@@ -16,6 +16,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io;
+use std::ptr;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -361,6 +362,24 @@ impl Pool {
         }
     }
 
+    /// Has one worker run `work`; it comes back if that worker has ended.
+    pub(crate) fn mail(&self, id: usize, work: Work) -> Result<(), Work> {
+        match self.remote(id) {
+            Some(remote) => {
+                remote.mailbox.push(work)?;
+                self.rouse(remote);
+                Ok(())
+            }
+            None => Err(work),
+        }
+    }
+
+    /// The number of a worker that stands in for no other.
+    pub(crate) fn worker_of(&self, remote: &Remote) -> Option<usize> {
+        let mut workers = self.remotes().take(self.config.worker_threads);
+        workers.position(|worker| ptr::eq(worker, remote))
+    }
+
     /// Wakes a sleeper, wherever it lies.
     fn rouse(&self, remote: &Remote) {
         if let Some(parker) = remote.parker.get() {
@@ -397,6 +416,11 @@ impl Pool {
     /// it leaves: queued work, and the watch over the clock.
     pub(crate) fn release_permit(&self) {
         self.idle.release();
+        self.hand_over();
+    }
+
+    /// A thread that was about to run, or to watch the clock, does neither.
+    pub(crate) fn hand_over(&self) {
         if self.needs_a_worker() {
             self.wake_one();
         } else if self.is_clock_alone() {

@@ -12,6 +12,7 @@ use moirai_sync::CachePadded;
 
 use super::cpu_clock::CpuClock;
 use super::local::Shared;
+use super::mailbox::Mailbox;
 use super::permit::Permit;
 use super::post::Post;
 use super::work::VTable;
@@ -25,6 +26,8 @@ pub(crate) struct Remote {
     pub(crate) queue: Shared,
     /// What it offers, and what is asked of it.
     pub(crate) post: Post,
+    /// What it alone may run.
+    pub(crate) mailbox: Mailbox,
     /// Set by the thread before it first sleeps.
     pub(crate) parker: OnceLock<Arc<Parker>>,
     /// Set by the thread before it runs anything.
@@ -74,6 +77,7 @@ impl Remote {
             own: CachePadded::new(own),
             queue,
             post: Post::new(),
+            mailbox: Mailbox::new(),
             parker: OnceLock::new(),
             cpu: OnceLock::new(),
             granted: AtomicBool::new(false),

@@ -16,7 +16,7 @@ use moirai_sync::strand::{self, Clock, Hooks};
 use super::cpu_clock::CpuClock;
 use super::current::{self, Busy, Context};
 use super::deque::{Missed, RING_CAPACITY};
-use super::idle::{Acquired, Bed, LastSearcher, Search};
+use super::idle::{Acquired, Bed, LastSearcher, Rose, Search};
 use super::lanes::URGENT_STREAK_MAX;
 use super::local::LocalQueue;
 use super::offers::Interrupts;
@@ -187,13 +187,19 @@ impl Worker<'_> {
 
     fn work(&self) {
         while !self.pool().is_closed() {
-            if !self.remote.own.permit.is_held() {
+            if let Some(mail) = self.remote.mailbox.pop() {
+                self.run(mail);
+            } else if !self.remote.own.permit.is_held() {
                 self.regain_permit();
             } else if let Some(work) = self.find() {
                 self.run(work);
             } else {
                 self.sleep();
             }
+        }
+        let mut mail = self.remote.mailbox.close();
+        while let Some(work) = mail.pop() {
+            work.run();
         }
         // What went idle in the last run may have been missed.
         self.pool().shut_down_idle();
@@ -484,6 +490,10 @@ impl Worker<'_> {
             if self.pool().is_closed() {
                 break;
             }
+            // It needs no permit, and a sleeper must not be granted one that computes: so it gets up.
+            if !remote.mailbox.is_empty() && self.pool().idle.rise(self.id) == Rose::Yes {
+                break;
+            }
             // The driver's wakers were called on this thread and filled its ring.
             if !self.local().ring().is_empty() && self.pool().idle.get_up(self.id) == Acquired::Yes
             {
@@ -503,6 +513,9 @@ impl Worker<'_> {
         }
         if bed == Bed::Driver {
             self.pool().leave_driver();
+            if !self.remote.own.permit.is_held() {
+                self.pool().hand_over();
+            }
         }
         // One task in the ring is for this worker. For more, another is woken; and to watch the
         // clock while this one computes, unless there is a watcher.
@@ -517,7 +530,8 @@ impl Worker<'_> {
         // SeqCst fence: pairs with the one in `Pool::rouse`: it sees that we are in the driver, or
         // we see why it woke us.
         fence(Ordering::SeqCst);
-        if !remote.granted.load(Ordering::Relaxed) && !self.pool().is_closed() {
+        let called = remote.granted.load(Ordering::Relaxed) || !remote.mailbox.is_empty();
+        if !called && !self.pool().is_closed() {
             self.quietly(|| self.pool().driver.wait(None::<Instant>));
         }
         remote.in_driver.store(false, Ordering::Relaxed);

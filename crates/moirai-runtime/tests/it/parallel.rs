@@ -8,8 +8,8 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use moirai_runtime::{
-    Handle, Runtime, block_on, current_num_workers, join, join_context, parallel_uninterruptible,
-    spawn,
+    Handle, Runtime, block_on, broadcast, current_num_workers, join, join_context,
+    parallel_uninterruptible, scope, spawn,
 };
 
 use super::{Random, runtime, watch, works_on};
@@ -447,5 +447,224 @@ fn the_first_half_stays_and_the_second_says_whether_it_was_taken() {
             assert!(migrated && id != here);
             assert_eq!(current_num_workers(), 2);
         });
+    });
+}
+
+#[test]
+fn what_a_scope_spawns_borrows_and_ends_before_the_scope() {
+    let jobs = if cfg!(miri) { 10 } else { 1000 };
+    watch(move || {
+        from_everywhere(
+            2,
+            move || {
+                let mut numbers = vec![0; jobs];
+                let nested = AtomicU32::new(0);
+                scope(|scope| {
+                    for (i, number) in numbers.iter_mut().enumerate() {
+                        let nested = &nested;
+                        scope.spawn(move |scope| {
+                            *number = i;
+                            scope.spawn(move |_| _ = nested.fetch_add(1, Ordering::Relaxed));
+                        });
+                    }
+                });
+                assert!(numbers.into_iter().eq(0..jobs));
+                nested.into_inner()
+            },
+            move |nested| assert_eq!(nested, jobs as u32),
+        );
+    });
+}
+
+#[test]
+fn two_closures_of_a_scope_run_at_once_while_its_owner_waits_for_both() {
+    watch(|| {
+        from_everywhere(
+            2,
+            || {
+                let both = Barrier::new(2);
+                scope(|scope| {
+                    scope.spawn(|_| _ = both.wait());
+                    scope.spawn(|_| _ = both.wait());
+                });
+            },
+            |()| (),
+        );
+    });
+}
+
+/// The scope's own closure waits for what it has spawned: somebody else must come to it.
+#[test]
+fn what_a_scope_spawns_begins_before_the_scopes_closure_ends() {
+    watch(|| {
+        let runtime = runtime(2);
+        runtime.block_on(async {
+            let met = Barrier::new(2);
+            for _ in 0..20 {
+                scope(|scope| {
+                    scope.spawn(|_| _ = met.wait());
+                    met.wait();
+                });
+            }
+        });
+    });
+}
+
+#[test]
+fn a_panic_in_a_scope_waits_for_all_others_and_the_scopes_own_wins() {
+    watch(|| {
+        let runtime = runtime(2);
+        for own in [false, true] {
+            let ended = AtomicU32::new(0);
+            let panic = catch_unwind(AssertUnwindSafe(|| {
+                runtime.block_on(async {
+                    scope(|scope| {
+                        for i in 0..20 {
+                            let ended = &ended;
+                            scope.spawn(move |_| {
+                                ended.fetch_add(1, Ordering::Relaxed);
+                                assert_ne!(i, 7, "a job");
+                            });
+                        }
+                        assert!(!own, "the scope");
+                    });
+                });
+            }))
+            .unwrap_err();
+            assert_eq!(ended.load(Ordering::Relaxed), 20);
+            let said = match panic.downcast_ref::<String>() {
+                Some(said) => said.clone(),
+                None => (*panic.downcast_ref::<&str>().unwrap()).to_owned(),
+            };
+            assert!(said.contains(if own { "the scope" } else { "a job" }), "{said}");
+        }
+        works_on(&runtime);
+    });
+}
+
+/// T48: a worker that is about to sleep hears of it all the same, whatever bed it lies in.
+#[test]
+fn a_broadcast_reaches_every_worker_asleep_or_about_to_sleep() {
+    let rounds = if cfg!(miri) { 3 } else { 2000 };
+    for workers in [1, 2, 5] {
+        watch(move || {
+            let runtime = runtime(workers);
+            for round in 0..rounds {
+                let threads = runtime.block_on(async {
+                    if round % 3 == 0 {
+                        drop(spawn(async {}));
+                    }
+                    broadcast(|worker| (worker.index(), thread::current().id()))
+                });
+                let indices = threads.iter().map(|&(index, _)| index);
+                assert!(indices.eq(0..workers), "{threads:?}");
+                let threads: std::collections::HashSet<_> = threads.iter().map(|t| t.1).collect();
+                assert_eq!(threads.len(), workers);
+            }
+            works_on(&runtime);
+        });
+    }
+}
+
+#[test]
+fn broadcasts_from_workers_and_from_each_others_shares_end() {
+    let rounds = if cfg!(miri) { 2 } else { 50 };
+    watch(move || {
+        let runtime = runtime(3);
+        let broadcasts: Vec<_> = (0..rounds)
+            .map(|_| runtime.spawn_parallel(|| broadcast(|_| join(|| 1, || 1)).len()))
+            .collect();
+        for broadcast in broadcasts {
+            assert_eq!(broadcast.join().unwrap(), 3);
+        }
+        let nested = runtime.spawn_parallel(|| broadcast(|_| broadcast(|_| 1).len()));
+        assert_eq!(nested.join().unwrap(), [3, 3, 3]);
+        works_on(&runtime);
+    });
+}
+
+/// One worker waits for a half that the other one runs, and which needs the first one's share.
+#[test]
+fn a_worker_that_waits_for_a_half_answers_its_broadcast() {
+    watch(|| {
+        let runtime = runtime(2);
+        let (first, second) = runtime
+            .spawn_parallel(|| {
+                let both = Barrier::new(2);
+                join(
+                    || _ = both.wait(),
+                    || {
+                        both.wait();
+                        // Long enough for the other one to go to sleep over it.
+                        thread::sleep(Duration::from_millis(5));
+                        broadcast(|worker| worker.index())
+                    },
+                )
+            })
+            .join()
+            .unwrap();
+        assert_eq!((first, second), ((), vec![0, 1]));
+    });
+}
+
+#[test]
+fn a_panic_in_a_broadcast_waits_for_all_other_shares() {
+    watch(|| {
+        let runtime = runtime(3);
+        let ended = AtomicU32::new(0);
+        let panic = catch_unwind(AssertUnwindSafe(|| {
+            runtime.block_on(async {
+                broadcast(|worker| {
+                    ended.fetch_add(1, Ordering::Relaxed);
+                    assert_ne!(worker.index(), 1, "its share");
+                });
+            });
+        }));
+        assert!(panic.is_err());
+        assert_eq!(ended.load(Ordering::Relaxed), 3);
+        works_on(&runtime);
+    });
+}
+
+/// T47: the halves of one runtime's joins fork on another, and back.
+#[test]
+fn trees_cross_from_one_runtime_to_another() {
+    fn crossing(here: &Handle, there: &Handle, n: u64) -> u64 {
+        if n < 2 {
+            return n;
+        }
+        let (a, b) = here.block_on(async {
+            join(|| crossing(there, here, n - 1), || crossing(there, here, n - 2))
+        });
+        a + b
+    }
+    let (n, expected) = if cfg!(miri) { (3, 2) } else { (12, 144) };
+    watch(move || {
+        let (first, second) = (runtime(2), runtime(2));
+        let (here, there) = (first.handle().clone(), second.handle().clone());
+        assert_eq!(crossing(&here, &there, n), expected);
+        let crossed = first.spawn_parallel(move || crossing(&here, &there, n));
+        assert_eq!(crossed.join().unwrap(), expected);
+        works_on(&first);
+        works_on(&second);
+    });
+}
+
+/// However many are hungry: one question in five microseconds.
+#[test]
+fn a_worker_is_asked_for_work_no_more_often_than_agreed() {
+    if cfg!(miri) {
+        return;
+    }
+    watch(|| {
+        let runtime = runtime(8);
+        let start = std::time::Instant::now();
+        assert_eq!(runtime.spawn_parallel(|| fib(24)).join().unwrap(), 46368);
+        let ticks = start.elapsed().as_micros() as u64 / 5 + 1;
+        let workers = runtime.handle().metrics().workers;
+        for worker in &workers {
+            assert!(worker.asks <= ticks, "{} in {ticks} intervals", worker.asks);
+        }
+        println!("{:?} asks in {ticks} intervals", workers.iter().map(|w| w.asks).max());
     });
 }
