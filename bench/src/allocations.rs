@@ -14,6 +14,7 @@ static ALLOCATOR: Counting = Counting;
 
 static COUNTS: AtomicBool = AtomicBool::new(false);
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+static BYTES: AtomicU64 = AtomicU64::new(0);
 
 /// Counts from now on, on all threads.
 pub(crate) fn count() {
@@ -25,13 +26,24 @@ pub(crate) fn allocations() -> u64 {
     ALLOCATIONS.load(Ordering::Relaxed)
 }
 
+/// How many bytes `f` allocates and does not give back, and what it returns. For processes in which
+/// nobody else allocates meanwhile.
+pub(crate) fn bytes_of<T>(f: impl FnOnce() -> T) -> (u64, T) {
+    let before = BYTES.load(Ordering::Relaxed);
+    let counted = COUNTS.swap(true, Ordering::Relaxed);
+    let value = f();
+    COUNTS.store(counted, Ordering::Relaxed);
+    (BYTES.load(Ordering::Relaxed).wrapping_sub(before), value)
+}
+
 /// The system's allocator, watched.
 struct Counting;
 
 impl Counting {
-    fn note() {
+    fn note(bytes: usize, given_back: usize) {
         if COUNTS.load(Ordering::Relaxed) {
-            ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+            ALLOCATIONS.fetch_add(u64::from(bytes > 0), Ordering::Relaxed);
+            BYTES.fetch_add((bytes as u64).wrapping_sub(given_back as u64), Ordering::Relaxed);
         }
     }
 }
@@ -40,24 +52,25 @@ impl Counting {
 // never unwinds.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        Self::note();
+        Self::note(layout.size(), 0);
         // SAFETY: the caller's promises are those of `System.alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        Self::note();
+        Self::note(layout.size(), 0);
         // SAFETY: the caller's promises are those of `System.alloc_zeroed`.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        Self::note();
+        Self::note(size, layout.size());
         // SAFETY: the caller's promises are those of `System.realloc`; the block is the system's.
         unsafe { System.realloc(block, layout, size) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        Self::note(0, layout.size());
         // SAFETY: the caller's promises are those of `System.dealloc`; the block is the system's.
         unsafe { System.dealloc(block, layout) }
     }

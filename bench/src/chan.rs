@@ -4,9 +4,13 @@
 //! workload adds up what it receives. Rivals that only spin (`rtrb`, `ringbuf`) or run elsewhere
 //! (`may`) are printed for reference and are no rivals.
 
+mod batch;
 mod ends;
+mod loan;
 mod oneshot;
 mod rivals;
+mod select;
+mod size;
 
 use std::sync::Arc;
 use std::thread;
@@ -53,7 +57,11 @@ impl Executors {
     pub(crate) fn groups(&self) -> Vec<Group> {
         let mut cases = Vec::new();
         cases.extend(rivals::cases(self));
-        cases.extend(oneshot::cases(self));
+        cases.extend(batch::cases());
+        cases.extend(oneshot::cases());
+        cases.extend(select::cases());
+        cases.push(loan::case_64k());
+        cases.push(size::empty_case());
         cases.into_iter().map(Group::alone).collect()
     }
 }

@@ -89,6 +89,10 @@ blocking!(moirai_sync::channel::Sender<u64>, moirai_sync::channel::Receiver<u64>
 awaiting!(send: moirai_sync::channel::Sender<u64>, send_async);
 awaiting!(recv: moirai_sync::channel::Receiver<u64>, recv_async);
 
+blocking!(moirai_sync::channel::spsc::Sender<u64>, moirai_sync::channel::spsc::Receiver<u64>);
+awaiting!(send: moirai_sync::channel::spsc::Sender<u64>, send_async);
+awaiting!(recv: moirai_sync::channel::spsc::Receiver<u64>, recv_async);
+
 blocking!(crossbeam_channel::Sender<u64>, crossbeam_channel::Receiver<u64>);
 blocking!(mpsc::SyncSender<u64>, mpsc::Receiver<u64>);
 blocking!(send: mpsc::Sender<u64>);

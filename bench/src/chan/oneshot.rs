@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use moirai_sync::result_channel;
 
-use super::{Executors, case, checked};
+use super::{case, checked};
 use crate::harness::{Case, Entrant, Workload};
 
 /// Channels that are on their way at once in `oneshot_cross256`.
@@ -156,7 +156,7 @@ impl Oneshot for Crossfire {
     }
 }
 
-pub(super) fn cases(_executors: &Executors) -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     vec![
         case("oneshot_same_thread", "per create, send, receive", same_thread()),
         case("oneshot_awaited", "per create, poll, send, poll", awaited()),

@@ -1,6 +1,6 @@
 //! Who takes part in which case, with which of its channels.
 
-use moirai_sync::channel;
+use moirai_sync::channel::{self, mpsc, spsc};
 use ringbuf::traits::Split as _;
 
 use super::ends::Spinning;
@@ -55,7 +55,7 @@ pub(super) fn cases(executors: &Executors) -> Vec<Case> {
 fn spsc_threads() -> Vec<Entrant> {
     const N: usize = 1024;
     vec![
-        on_threads("moirai@threads", || one_each(channel::bounded(N))),
+        on_threads("moirai@threads", || one_each(spsc::bounded(N))),
         on_threads("crossbeam@threads", || one_each(crossbeam_channel::bounded(N))),
         on_threads("std@threads", || one_each(std::sync::mpsc::sync_channel(N))),
         on_threads("flume@threads", || one_each(flume::bounded(N))),
@@ -79,7 +79,7 @@ fn spsc_threads() -> Vec<Entrant> {
 fn spsc_tasks(executors: &Executors) -> Vec<Entrant> {
     const N: usize = 1024;
     let mut rows = Vec::new();
-    rows.extend(ours!(in_tasks, executors, || one_each(channel::bounded(N))));
+    rows.extend(ours!(in_tasks, executors, || one_each(spsc::bounded(N))));
     rows.extend(foreign!(in_tasks, executors, "flume", || one_each(flume::bounded(N))));
     rows.extend(foreign!(in_tasks, executors, "kanal", || one_each(kanal::bounded_async(N))));
     rows.extend(foreign!(in_tasks, executors, "async-channel", || one_each(
@@ -99,7 +99,7 @@ fn spsc_tasks(executors: &Executors) -> Vec<Entrant> {
 
 fn spsc_unbounded() -> Vec<Entrant> {
     vec![
-        on_threads("moirai@threads", || one_each(channel::unbounded())),
+        on_threads("moirai@threads", || one_each(spsc::unbounded())),
         on_threads("crossbeam@threads", || one_each(crossbeam_channel::unbounded())),
         on_threads("std@threads", || one_each(std::sync::mpsc::channel())),
         on_threads("flume@threads", || one_each(flume::unbounded())),
@@ -114,7 +114,7 @@ fn spsc_unbounded() -> Vec<Entrant> {
 fn mpsc_threads() -> Vec<Entrant> {
     const N: usize = 128;
     vec![
-        on_threads("moirai@threads", || spread_senders(channel::bounded(N), MANY)),
+        on_threads("moirai@threads", || spread_senders(mpsc::bounded(N), MANY)),
         on_threads("crossbeam@threads", || spread_senders(crossbeam_channel::bounded(N), MANY)),
         on_threads("std@threads", || spread_senders(std::sync::mpsc::sync_channel(N), MANY)),
         on_threads("flume@threads", || spread_senders(flume::bounded(N), MANY)),
@@ -136,7 +136,7 @@ fn mpsc_threads() -> Vec<Entrant> {
 fn mpsc_tasks(executors: &Executors) -> Vec<Entrant> {
     const N: usize = 128;
     let mut rows = Vec::new();
-    rows.extend(ours!(in_tasks, executors, || spread_senders(channel::bounded(N), MANY)));
+    rows.extend(ours!(in_tasks, executors, || spread_senders(mpsc::bounded(N), MANY)));
     rows.extend(foreign!(in_tasks, executors, "flume", || {
         spread_senders(flume::bounded(N), MANY)
     }));
@@ -166,7 +166,7 @@ fn mpsc_tasks(executors: &Executors) -> Vec<Entrant> {
 
 fn mpsc_unbounded_threads() -> Vec<Entrant> {
     vec![
-        on_threads("moirai@threads", || spread_senders(channel::unbounded(), MANY)),
+        on_threads("moirai@threads", || spread_senders(mpsc::unbounded(), MANY)),
         on_threads("crossbeam@threads", || spread_senders(crossbeam_channel::unbounded(), MANY)),
         on_threads("std@threads", || spread_senders(std::sync::mpsc::channel(), MANY)),
         on_threads("flume@threads", || spread_senders(flume::unbounded(), MANY)),
@@ -184,7 +184,7 @@ fn mpsc_unbounded_threads() -> Vec<Entrant> {
 
 fn mpsc_unbounded_tasks(executors: &Executors) -> Vec<Entrant> {
     let mut rows = Vec::new();
-    rows.extend(ours!(in_tasks, executors, || spread_senders(channel::unbounded(), MANY)));
+    rows.extend(ours!(in_tasks, executors, || spread_senders(mpsc::unbounded(), MANY)));
     rows.extend(foreign!(in_tasks, executors, "flume", || {
         spread_senders(flume::unbounded(), MANY)
     }));
@@ -238,7 +238,7 @@ fn mpmc_tasks(executors: &Executors) -> Vec<Entrant> {
 
 fn ping_pong_on_threads() -> Vec<Entrant> {
     vec![
-        ping_pong_threads("moirai@threads", || channel::bounded(1)),
+        ping_pong_threads("moirai@threads", || spsc::bounded(1)),
         ping_pong_threads("crossbeam@threads", || crossbeam_channel::bounded(1)),
         ping_pong_threads("std@threads", || std::sync::mpsc::sync_channel(1)),
         ping_pong_threads("flume@threads", || flume::bounded(1)),
@@ -256,7 +256,7 @@ fn ping_pong_on_threads() -> Vec<Entrant> {
 
 fn ping_pong_in_tasks(executors: &Executors) -> Vec<Entrant> {
     let mut rows = Vec::new();
-    rows.extend(ours!(ping_pong_tasks, executors, || channel::bounded(1)));
+    rows.extend(ours!(ping_pong_tasks, executors, || spsc::bounded(1)));
     rows.extend(foreign!(ping_pong_tasks, executors, "flume", || flume::bounded(1)));
     rows.extend(foreign!(ping_pong_tasks, executors, "kanal", || kanal::bounded_async(1)));
     rows.extend(foreign!(ping_pong_tasks, executors, "async-channel", || async_channel::bounded(
