@@ -30,6 +30,26 @@ impl<T> CachePadded<T> {
     }
 }
 
+/// Alone on one line, 64 bytes. For two of them with a line that is only read in between: then the
+/// prefetcher does not pull the one along with the other either.
+#[derive(Debug)]
+#[repr(align(64))]
+pub(crate) struct Line<T>(pub(crate) T);
+
+impl<T> Deref for Line<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> DerefMut for Line<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
+    }
+}
+
 impl<T> Deref for CachePadded<T> {
     type Target = T;
 

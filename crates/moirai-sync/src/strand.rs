@@ -118,17 +118,12 @@ pub(crate) fn spin<T>(
     mut attempt: impl FnMut() -> Poll<T>,
 ) -> Option<T> {
     let patience = PATIENCE.try_with(Cell::get).unwrap_or(0);
-    if SPIN_YIELDS_MAX == 0 || current().is_some() || deadline.is_some_and(passed) {
+    if !prim::HAS_CLOCK || current().is_some() || deadline.is_some_and(passed) {
         return None;
     }
-    let yields = match patience {
-        0.. => SPIN_YIELDS_MAX >> (PATIENCE_MAX - patience.unsigned_abs()),
-        // It has not paid for long: one wait of many tries again.
-        ..0 => 0,
-    };
     let mut result = None;
-    if patience >= 0 {
-        for step in 0..SPIN_STEPS + yields {
+    if let Ok(patience) = u32::try_from(patience) {
+        for step in 0..SPIN_STEPS + patience * SPIN_YIELDS {
             match step {
                 ..SPIN_STEPS => (0..1 << step).for_each(|_| prim::spin_loop()),
                 _ => prim::thread::yield_now(),
@@ -140,10 +135,11 @@ pub(crate) fn spin<T>(
         }
     }
     let patience = match (patience, &result) {
-        (0.., Some(_)) => (patience + 1).min(PATIENCE_MAX as i32),
+        (0.., Some(_)) => (patience + 1).min(PATIENCE_MAX),
         (1.., None) => patience - 1,
         (0, None) => -SPIN_RETRY,
-        (..0, _) => patience + 1,
+        (-1, _) => PATIENCE_RETRY,
+        (..-1, _) => patience + 1,
     };
     // Where the thread-locals are gone, every spin is the first.
     let _: Result<(), _> = PATIENCE.try_with(|place| place.set(patience));
@@ -394,11 +390,14 @@ impl ThisThread {
 /// Growing pauses of a spin: 2^5 - 1 of them in all, about a microsecond.
 const SPIN_STEPS: u32 = 5;
 
-/// How often a patient thread then gives the processor away.
-const SPIN_YIELDS_MAX: u32 = if cfg!(any(moirai_loom, moirai_shuttle)) { 0 } else { 32 };
+/// How often a thread then gives the processor away, for each degree of patience.
+const SPIN_YIELDS: u32 = 32;
 
 /// A thread's patience lies between this and -[`SPIN_RETRY`]: below 0, it does not spin.
-const PATIENCE_MAX: u32 = 4;
+const PATIENCE_MAX: i32 = 8;
+
+/// With how much patience a thread tries again.
+const PATIENCE_RETRY: i32 = 2;
 
 /// Waits without a spin, after spins that did not pay.
 const SPIN_RETRY: i32 = 32;
@@ -412,12 +411,12 @@ fn passed(deadline: Instant) -> bool {
 #[cfg(moirai_loom)]
 prim::thread_local! {
     static HOOKS: Cell<Option<Installed>> = Cell::new(None);
-    static PATIENCE: Cell<i32> = Cell::new(PATIENCE_MAX as i32);
+    static PATIENCE: Cell<i32> = Cell::new(PATIENCE_MAX);
     static PARKER: Cell<Option<Box<ThisThread>>> = Cell::new(None);
 }
 #[cfg(not(moirai_loom))]
 prim::thread_local! {
     static HOOKS: Cell<Option<Installed>> = const { Cell::new(None) };
-    static PATIENCE: Cell<i32> = const { Cell::new(PATIENCE_MAX as i32) };
+    static PATIENCE: Cell<i32> = const { Cell::new(PATIENCE_MAX) };
     static PARKER: Cell<Option<Box<ThisThread>>> = const { Cell::new(None) };
 }

@@ -25,8 +25,13 @@
 //! ```
 //! At least one of them sees the other.
 //!
+//! **One at a time.** A blocked thread that was notified tries again soon, and tells the next one of
+//! what is left: as long as it has not (`promised`), nobody else is woken, or each message of a
+//! burst would wake a thread. A future may never be polled again, so it promises nothing.
+//!
 //! | access | ordering | pairs with |
 //! |---|---|---|
+//! | `promised` subtraction and fence in `kept` | SeqCst | the fences of who publishes: either the publisher finds no promise, or who promised finds what was published |
 //! | fence in `register` | SeqCst | the fences in `notify_one`, `notify_all` |
 //! | `state` store in `pop` | Release | the owner's Acquire loads: the notifier has done with the node |
 //! | `count` | Relaxed | ordered by the fences above, else by the lock |
@@ -54,7 +59,7 @@ use std::ptr;
 use std::task::Waker;
 
 use crate::prim::atomic::{AtomicU32, Ordering, fence};
-use crate::prim::{Mutex, UnsafeCell};
+use crate::prim::{Mutex, UnsafeCell, fence_after_rmw};
 use crate::wake::wake;
 
 use claim::{Claim, Won};
@@ -69,6 +74,8 @@ const NOTIFIED: u32 = 2;
 pub(crate) struct WaitList {
     /// The length of `queue`: all that a notifier reads when nobody waits.
     count: AtomicU32,
+    /// Batons of blocked threads that have not tried again yet.
+    promised: AtomicU32,
     queue: Mutex<Queue>,
     /// How many have been notified and not come yet; counted where somebody asks.
     told: AtomicU32,
@@ -105,6 +112,7 @@ pub(crate) struct Waiter<'a> {
 
 struct Node {
     state: AtomicU32,
+    kind: Kind,
     target: UnsafeCell<Target>,
     links: UnsafeCell<Links>,
     /// Neighbours point here.
@@ -114,6 +122,15 @@ struct Node {
 struct Links {
     prev: *const Node,
     next: *const Node,
+}
+
+/// Who waits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A future, which may never be polled again.
+    Future,
+    /// A blocked strand: once it is notified, it tries again, and tells the next one of what is left.
+    Blocked,
 }
 
 /// Whom a notification of a node is for.
@@ -170,8 +187,9 @@ impl WaitList {
     }
 
     fn with(counting: Counting) -> Self {
+        let [count, promised, told] = [(); 3].map(|()| AtomicU32::new(0));
         let queue = Mutex::new(Queue { head: ptr::null(), tail: ptr::null() });
-        Self { count: AtomicU32::new(0), queue, told: AtomicU32::new(0), counting }
+        Self { count, promised, queue, told, counting }
     }
 
     /// Wakes the oldest waiter. To be called after what it waits for has been published.
@@ -179,16 +197,14 @@ impl WaitList {
     pub(crate) fn notify_one(&self) {
         // SeqCst fence: pairs with the one in `Waiter::register`.
         fence(Ordering::SeqCst);
-        if self.count.load(Ordering::Relaxed) != 0 {
-            self.notify_oldest();
-        }
+        self.notify_one_fenced();
     }
 
     /// As [`notify_one`](Self::notify_one), for a caller that has published by a read-modify-write
     /// with a full fence after it, as every queue does.
     #[inline]
     pub(crate) fn notify_one_fenced(&self) {
-        if self.count.load(Ordering::Relaxed) != 0 {
+        if self.count.load(Ordering::Relaxed) != 0 && self.promised.load(Ordering::Relaxed) == 0 {
             self.notify_oldest();
         }
     }
@@ -207,6 +223,12 @@ impl WaitList {
     pub(crate) fn notify_all(&self) {
         // SeqCst fence: pairs with the one in `Waiter::register`.
         fence(Ordering::SeqCst);
+        self.notify_all_fenced();
+    }
+
+    /// As [`notify_all`](Self::notify_all), for a caller that has published by a read-modify-write
+    /// with a full fence after it.
+    pub(crate) fn notify_all_fenced(&self) {
         if self.count.load(Ordering::Relaxed) != 0 {
             self.notify_each();
         }
@@ -321,6 +343,10 @@ impl WaitList {
             if told.is_some() {
                 self.raise_told();
             }
+            if state == NOTIFIED && node.kind == Kind::Blocked {
+                // Relaxed: who reads it has published before, with a fence; so does `kept`.
+                self.promised.fetch_add(1, Ordering::Relaxed);
+            }
             // Release: pairs with the Acquire loads of the owner, which may free the node, and the
             // claim, without the lock as soon as it reads this. The last access to either.
             node.state.store(state, Ordering::Release);
@@ -329,6 +355,17 @@ impl WaitList {
             }
         }
         None
+    }
+
+    /// A blocked strand that was notified is about to try again, or to tell the next one: from now
+    /// on, others must be notified of what comes.
+    fn kept(&self, kind: Kind) {
+        if kind == Kind::Blocked {
+            // SeqCst: pairs with the fence of whoever publishes and finds the promise: what it has
+            // published, we see in what we try after this.
+            self.promised.fetch_sub(1, Ordering::SeqCst);
+            fence_after_rmw();
+        }
     }
 
     fn lower_count(&self) {
@@ -409,8 +446,19 @@ impl Queue {
 impl<'a> Waiter<'a> {
     /// A waiter that is not in the list yet.
     pub(crate) fn new(list: &'a WaitList) -> Self {
+        Self::of(list, Kind::Future)
+    }
+
+    /// A waiter of a blocked strand: it does not leave a notification unused for long, so while it
+    /// has one nobody else is woken. It passes on what it does not need, as all do.
+    pub(crate) fn blocked(list: &'a WaitList) -> Self {
+        Self::of(list, Kind::Blocked)
+    }
+
+    fn of(list: &'a WaitList, kind: Kind) -> Self {
         let node = Node {
             state: AtomicU32::new(IDLE),
+            kind,
             target: UnsafeCell::new(Target::Nobody),
             links: UnsafeCell::new(Links { prev: ptr::null(), next: ptr::null() }),
             _pin: PhantomPinned,
@@ -434,7 +482,10 @@ impl<'a> Waiter<'a> {
         // Relaxed: under the lock nobody else writes a queued node's state.
         let end = match self.node.state.load(Ordering::Relaxed) {
             QUEUED => None,
-            NOTIFIED => Some(End::Head),
+            NOTIFIED => {
+                self.list.kept(self.node.kind);
+                Some(End::Head)
+            }
             _ => Some(End::Tail),
         };
         if let Some(end) = end {
@@ -498,6 +549,7 @@ impl<'a> Waiter<'a> {
         self.node.state.store(IDLE, Ordering::Relaxed);
         if state == NOTIFIED {
             self.list.lower_told();
+            self.list.kept(self.node.kind);
         }
         drop(target);
         state

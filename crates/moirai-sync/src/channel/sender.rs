@@ -107,7 +107,8 @@ impl<T> Sender<T> {
     /// # Cancel safety
     ///
     /// Dropping the future before it completes drops `message` unsent and passes its turn to the
-    /// next waiting sender.
+    /// next waiting sender. (In a rendezvous channel a receiver may have taken it just before.) To
+    /// keep the message, use [`reserve_async`](Self::reserve_async).
     ///
     /// # Examples
     ///

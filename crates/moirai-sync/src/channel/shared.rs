@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::prim::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::prim::fence_after_rmw;
 use crate::queue::front::Front;
 use crate::queue::{Close, Key, PopError, PushError, Queue};
 use crate::strand;
@@ -307,10 +308,15 @@ impl<T> Shared<T> {
         deadline: Option<Instant>,
         mut attempt: impl FnMut(Told) -> Poll<R>,
     ) -> Option<R> {
-        if let Some(result) = strand::spin(deadline, || attempt(Told::No)) {
-            return Some(result);
+        let spun = strand::spin(deadline, || match side {
+            // One place at a time, the two sides would take turns for each message.
+            Side::Senders if self.queue.is_crowded() => Poll::Pending,
+            _ => attempt(Told::No),
+        });
+        if spun.is_some() {
+            return spun;
         }
-        let waiter = pin!(Waiter::new(self.waiting(side)));
+        let waiter = pin!(Waiter::blocked(self.waiting(side)));
         strand::wait(deadline, |cx| self.poll(side, waiter.as_ref(), cx, &mut attempt))
     }
 
@@ -436,15 +442,16 @@ impl<T> Shared<T> {
             Flavour::Queue => self.queue.close(),
             Flavour::Rendezvous(rendezvous) => rendezvous.close(),
             Flavour::Timer(timer) => timer.close(),
-            // Relaxed: the wait lists' fences order it.
-            Flavour::Never(closed) => match closed.swap(true, Ordering::Relaxed) {
+            // SeqCst: as the queues' own.
+            Flavour::Never(closed) => match closed.swap(true, Ordering::SeqCst) {
                 true => Close::AlreadyClosed,
                 false => Close::Closed,
             },
         };
+        fence_after_rmw();
         if closed == Close::Closed {
-            self.senders_waiting.notify_all();
-            self.receivers_waiting().notify_all();
+            self.senders_waiting.notify_all_fenced();
+            self.receivers_waiting().notify_all_fenced();
         }
         closed
     }
@@ -591,3 +598,14 @@ const HANDLES_MAX: usize = usize::MAX / 2;
 /// For how long a receive that does not wait waits for the message of a select that it has woken: as
 /// long as a busy machine may take to run a thread.
 const MEET_MAX: Duration = Duration::from_millis(50);
+
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
+mod tests {
+    use super::*;
+
+    /// With the counts that stand before it, on a line of their own.
+    #[test]
+    fn a_channel_without_a_message_takes_at_most_512_bytes() {
+        assert!(size_of::<Shared<u64>>() + 64 <= 512, "{}", size_of::<Shared<u64>>());
+    }
+}

@@ -46,7 +46,7 @@ impl Permits {
     }
 
     fn acquire(&self) {
-        let waiter = pin!(Waiter::new(&self.list));
+        let waiter = pin!(Waiter::blocked(&self.list));
         strand::wait(None, |cx| self.poll_acquire(waiter.as_ref(), cx));
     }
 }
@@ -87,6 +87,24 @@ fn a_dropped_waiter_passes_its_baton_on() {
         let releaser = thread::spawn(move || release.release());
         {
             let waiter = pin!(Waiter::new(&permits.list));
+            waiter.as_ref().register(Waker::noop());
+        }
+        thread.join().unwrap();
+        releaser.join().unwrap();
+    });
+}
+
+/// A blocked strand whose time is up keeps what it has promised: it tells the next one.
+#[test]
+fn a_blocked_waiter_that_gives_up_passes_its_baton_on() {
+    loom::model(|| {
+        let permits = Permits::new();
+        let other = Arc::clone(&permits);
+        let thread = thread::spawn(move || other.acquire());
+        let release = Arc::clone(&permits);
+        let releaser = thread::spawn(move || release.release());
+        {
+            let waiter = pin!(Waiter::blocked(&permits.list));
             waiter.as_ref().register(Waker::noop());
         }
         thread.join().unwrap();

@@ -44,8 +44,8 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-use crate::CachePadded;
 use crate::backoff::Backoff;
+use crate::cache_padded::Line;
 use crate::prim::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 use crate::prim::{UnsafeCell, fence_after_rmw};
 
@@ -65,11 +65,12 @@ const BLOCK_BYTES_MAX: usize = 4096;
 const STEP: usize = 2;
 const FLAG: usize = 1;
 
+#[repr(C)] // what is hardly written lies between the two lines that are
 pub(crate) struct List<T> {
-    head: CachePadded<Position<T>>,
-    tail: CachePadded<Position<T>>,
+    head: Line<Position<T>>,
     /// Pushes that may still come after a close.
     reserved: AtomicUsize,
+    tail: Line<Position<T>>,
     _values: PhantomData<T>,
 }
 
@@ -120,10 +121,7 @@ impl<T> List<T> {
     /// An empty list, without a block.
     pub(crate) fn new() -> Self {
         let position = || {
-            CachePadded::new(Position {
-                index: AtomicUsize::new(0),
-                block: AtomicPtr::new(ptr::null_mut()),
-            })
+            Line(Position { index: AtomicUsize::new(0), block: AtomicPtr::new(ptr::null_mut()) })
         };
         Self {
             head: position(),

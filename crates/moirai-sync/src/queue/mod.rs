@@ -68,21 +68,25 @@ impl From<Close> for bool {
 
 /// One of the queues, chosen when the channel is made.
 #[derive(Debug)]
-pub(crate) struct Queue<T> {
-    kind: Kind<T>,
-    /// Whose key may push alone; 0: everybody may push.
-    producer: u64,
-    /// Whose key may pop alone; 0: everybody may pop.
-    consumer: u64,
-}
+pub(crate) struct Queue<T>(Kind<T>);
 
+/// The locks stand beside each queue: outside of the enum they would take a line of their own.
 #[derive(Debug)]
 enum Kind<T> {
-    Ring(Ring<T>),
-    List(List<T>),
-    Spsc(Spsc<T>),
+    Ring(Locks, Ring<T>),
+    List(Locks, List<T>),
+    Spsc(Locks, Spsc<T>),
     /// Holds nothing and has no room; the channel does everything.
     Nothing,
+}
+
+/// Which keys fit.
+#[derive(Clone, Copy, Debug)]
+struct Locks {
+    /// Who may push alone; 0: everybody may push.
+    producer: u64,
+    /// Who may pop alone; 0: everybody may pop.
+    consumer: u64,
 }
 
 /// The right to be alone on one side of one queue.
@@ -92,61 +96,8 @@ pub(crate) struct Key(u64);
 /// Keys that were given out; 0 is nobody's.
 static KEYS: Counter = Counter::new(1);
 
-impl Key {
-    fn new() -> Self {
-        Self(KEYS.take(1))
-    }
-}
-
-impl<T> Queue<T> {
-    fn for_many(kind: Kind<T>) -> Self {
-        Self { kind, producer: 0, consumer: 0 }
-    }
-
-    fn for_one_consumer(kind: Kind<T>) -> (Self, Key) {
-        let consumer = Key::new();
-        (Self { kind, producer: 0, consumer: consumer.0 }, consumer)
-    }
-
-    /// A queue for many on both sides.
-    pub(crate) fn bounded(capacity: usize) -> Self {
-        Self::for_many(Kind::Ring(Ring::new(capacity)))
-    }
-
-    /// A queue for many on both sides.
-    pub(crate) fn unbounded() -> Self {
-        Self::for_many(Kind::List(List::new()))
-    }
-
-    /// No queue at all.
-    pub(crate) fn nothing() -> Self {
-        Self::for_many(Kind::Nothing)
-    }
-
-    /// A queue with one consumer, and its key.
-    pub(crate) fn mpsc_bounded(capacity: usize) -> (Self, Key) {
-        Self::for_one_consumer(Kind::Ring(Ring::new(capacity)))
-    }
-
-    /// A queue with one consumer, and its key.
-    pub(crate) fn mpsc_unbounded() -> (Self, Key) {
-        Self::for_one_consumer(Kind::List(List::new()))
-    }
-
-    /// A queue with one producer and one consumer, and their keys in this order.
-    pub(crate) fn spsc_bounded(capacity: usize) -> (Self, Key, Key) {
-        Self::for_one_each(Kind::Spsc(Spsc::new(capacity)))
-    }
-
-    /// A queue with one producer and one consumer, and their keys in this order.
-    pub(crate) fn spsc_unbounded() -> (Self, Key, Key) {
-        Self::for_one_each(Kind::List(List::new()))
-    }
-
-    fn for_one_each(kind: Kind<T>) -> (Self, Key, Key) {
-        let (producer, consumer) = (Key::new(), Key::new());
-        (Self { kind, producer: producer.0, consumer: consumer.0 }, producer, consumer)
-    }
+impl Locks {
+    const OPEN: Self = Self { producer: 0, consumer: 0 };
 
     #[inline]
     fn check_producer(&self, key: u64) {
@@ -157,36 +108,105 @@ impl<T> Queue<T> {
     fn check_consumer(&self, key: u64) {
         assert!(self.consumer == key, "another receiver has this queue to itself");
     }
+}
+
+impl Key {
+    fn new() -> Self {
+        Self(KEYS.take(1))
+    }
+}
+
+impl<T> Queue<T> {
+    /// A queue for many on both sides.
+    pub(crate) fn bounded(capacity: usize) -> Self {
+        Self(Kind::Ring(Locks::OPEN, Ring::new(capacity)))
+    }
+
+    /// A queue for many on both sides.
+    pub(crate) fn unbounded() -> Self {
+        Self(Kind::List(Locks::OPEN, List::new()))
+    }
+
+    /// No queue at all.
+    pub(crate) fn nothing() -> Self {
+        Self(Kind::Nothing)
+    }
+
+    /// A queue with one consumer, and its key.
+    pub(crate) fn mpsc_bounded(capacity: usize) -> (Self, Key) {
+        let consumer = Key::new();
+        let locks = Locks { producer: 0, consumer: consumer.0 };
+        (Self(Kind::Ring(locks, Ring::new(capacity))), consumer)
+    }
+
+    /// A queue with one consumer, and its key.
+    pub(crate) fn mpsc_unbounded() -> (Self, Key) {
+        let consumer = Key::new();
+        let locks = Locks { producer: 0, consumer: consumer.0 };
+        (Self(Kind::List(locks, List::new())), consumer)
+    }
+
+    /// A queue with one producer and one consumer, and their keys in this order.
+    pub(crate) fn spsc_bounded(capacity: usize) -> (Self, Key, Key) {
+        let (producer, consumer) = (Key::new(), Key::new());
+        let locks = Locks { producer: producer.0, consumer: consumer.0 };
+        (Self(Kind::Spsc(locks, Spsc::new(capacity))), producer, consumer)
+    }
+
+    /// A queue with one producer and one consumer, and their keys in this order.
+    pub(crate) fn spsc_unbounded() -> (Self, Key, Key) {
+        let (producer, consumer) = (Key::new(), Key::new());
+        let locks = Locks { producer: producer.0, consumer: consumer.0 };
+        (Self(Kind::List(locks, List::new())), producer, consumer)
+    }
 
     #[inline]
     pub(crate) fn push(&self, value: T) -> Result<(), PushError<T>> {
-        self.check_producer(0);
-        match &self.kind {
-            Kind::Ring(ring) => ring.push(value),
-            Kind::List(list) => list.push(value).map_err(PushError::Closed),
-            Kind::Spsc(_) | Kind::Nothing => Err(PushError::Full(value)),
+        match &self.0 {
+            Kind::Ring(locks, ring) => {
+                locks.check_producer(0);
+                ring.push(value)
+            }
+            Kind::List(locks, list) => {
+                locks.check_producer(0);
+                list.push(value).map_err(PushError::Closed)
+            }
+            Kind::Spsc(..) | Kind::Nothing => Err(PushError::Full(value)),
         }
     }
 
     #[inline]
     pub(crate) fn push_sole(&self, key: &mut Key, value: T) -> Result<(), PushError<T>> {
-        self.check_producer(key.0);
-        match &self.kind {
-            // SAFETY: the only key for this side, borrowed exclusively.
-            Kind::Spsc(ring) => unsafe { ring.push(value) },
-            Kind::Ring(ring) => ring.push(value),
-            Kind::List(list) => list.push(value).map_err(PushError::Closed),
+        match &self.0 {
+            Kind::Spsc(locks, ring) => {
+                locks.check_producer(key.0);
+                // SAFETY: the only key for this side, borrowed exclusively.
+                unsafe { ring.push(value) }
+            }
+            Kind::Ring(locks, ring) => {
+                locks.check_producer(key.0);
+                ring.push(value)
+            }
+            Kind::List(locks, list) => {
+                locks.check_producer(key.0);
+                list.push(value).map_err(PushError::Closed)
+            }
             Kind::Nothing => Err(PushError::Full(value)),
         }
     }
 
     /// Pushes as many of `values` as there is room for.
     pub(crate) fn push_batch(&self, values: &mut Front<'_, T>) -> Result<(), PushError<()>> {
-        self.check_producer(0);
-        match &self.kind {
-            Kind::Ring(ring) => ring.push_batch(values),
-            Kind::List(list) => list.push_batch(values),
-            Kind::Spsc(_) | Kind::Nothing => Err(PushError::Full(())),
+        match &self.0 {
+            Kind::Ring(locks, ring) => {
+                locks.check_producer(0);
+                ring.push_batch(values)
+            }
+            Kind::List(locks, list) => {
+                locks.check_producer(0);
+                list.push_batch(values)
+            }
+            Kind::Spsc(..) | Kind::Nothing => Err(PushError::Full(())),
         }
     }
 
@@ -196,47 +216,73 @@ impl<T> Queue<T> {
         key: &mut Key,
         values: &mut Front<'_, T>,
     ) -> Result<(), PushError<()>> {
-        self.check_producer(key.0);
-        match &self.kind {
-            // SAFETY: as in `push_sole`.
-            Kind::Spsc(ring) => unsafe { ring.push_batch(values) },
-            Kind::Ring(ring) => ring.push_batch(values),
-            Kind::List(list) => list.push_batch(values),
+        match &self.0 {
+            Kind::Spsc(locks, ring) => {
+                locks.check_producer(key.0);
+                // SAFETY: as in `push_sole`.
+                unsafe { ring.push_batch(values) }
+            }
+            Kind::Ring(locks, ring) => {
+                locks.check_producer(key.0);
+                ring.push_batch(values)
+            }
+            Kind::List(locks, list) => {
+                locks.check_producer(key.0);
+                list.push_batch(values)
+            }
             Kind::Nothing => Err(PushError::Full(())),
         }
     }
 
     #[inline]
     pub(crate) fn pop(&self) -> Result<T, PopError> {
-        self.check_consumer(0);
-        match &self.kind {
-            Kind::Ring(ring) => ring.pop(),
-            Kind::List(list) => list.pop(),
-            Kind::Spsc(_) | Kind::Nothing => Err(PopError::Empty),
+        match &self.0 {
+            Kind::Ring(locks, ring) => {
+                locks.check_consumer(0);
+                ring.pop()
+            }
+            Kind::List(locks, list) => {
+                locks.check_consumer(0);
+                list.pop()
+            }
+            Kind::Spsc(..) | Kind::Nothing => Err(PopError::Empty),
         }
     }
 
     #[inline]
     pub(crate) fn pop_sole(&self, key: &mut Key) -> Result<T, PopError> {
-        self.check_consumer(key.0);
-        match &self.kind {
-            // SAFETY: the only key for this side, borrowed exclusively.
-            Kind::Ring(ring) => unsafe { ring.pop_sole() },
-            // SAFETY: as above.
-            Kind::List(list) => unsafe { list.pop_sole() },
-            // SAFETY: as above.
-            Kind::Spsc(ring) => unsafe { ring.pop() },
+        match &self.0 {
+            Kind::Ring(locks, ring) => {
+                locks.check_consumer(key.0);
+                // SAFETY: the only key for this side, borrowed exclusively.
+                unsafe { ring.pop_sole() }
+            }
+            Kind::List(locks, list) => {
+                locks.check_consumer(key.0);
+                // SAFETY: as above.
+                unsafe { list.pop_sole() }
+            }
+            Kind::Spsc(locks, ring) => {
+                locks.check_consumer(key.0);
+                // SAFETY: as above.
+                unsafe { ring.pop() }
+            }
             Kind::Nothing => Err(PopError::Empty),
         }
     }
 
     /// Takes up to `max` values, at the end of `values`; says how many.
     pub(crate) fn pop_batch(&self, values: &mut Vec<T>, max: usize) -> Result<usize, PopError> {
-        self.check_consumer(0);
-        match &self.kind {
-            Kind::Ring(ring) => ring.pop_batch(values, max),
-            Kind::List(list) => list.pop_batch(values, max),
-            Kind::Spsc(_) | Kind::Nothing => Err(PopError::Empty),
+        match &self.0 {
+            Kind::Ring(locks, ring) => {
+                locks.check_consumer(0);
+                ring.pop_batch(values, max)
+            }
+            Kind::List(locks, list) => {
+                locks.check_consumer(0);
+                list.pop_batch(values, max)
+            }
+            Kind::Spsc(..) | Kind::Nothing => Err(PopError::Empty),
         }
     }
 
@@ -247,12 +293,20 @@ impl<T> Queue<T> {
         values: &mut Vec<T>,
         max: usize,
     ) -> Result<usize, PopError> {
-        self.check_consumer(key.0);
-        match &self.kind {
-            Kind::Ring(ring) => ring.pop_batch(values, max),
-            Kind::List(list) => list.pop_batch(values, max),
-            // SAFETY: as in `pop_sole`.
-            Kind::Spsc(ring) => unsafe { ring.pop_batch(values, max) },
+        match &self.0 {
+            Kind::Ring(locks, ring) => {
+                locks.check_consumer(key.0);
+                ring.pop_batch(values, max)
+            }
+            Kind::List(locks, list) => {
+                locks.check_consumer(key.0);
+                list.pop_batch(values, max)
+            }
+            Kind::Spsc(locks, ring) => {
+                locks.check_consumer(key.0);
+                // SAFETY: as in `pop_sole`.
+                unsafe { ring.pop_batch(values, max) }
+            }
             Kind::Nothing => Err(PopError::Empty),
         }
     }
@@ -260,86 +314,96 @@ impl<T> Queue<T> {
     /// Keeps a place for [`push_reserved`](Self::push_reserved) or
     /// [`unreserve`](Self::unreserve), which is not yet closed then.
     pub(crate) fn reserve(&self) -> Result<(), PushError<()>> {
-        self.check_producer(0);
-        match &self.kind {
-            Kind::Ring(ring) => ring.reserve(),
-            Kind::List(list) => list.reserve(),
-            Kind::Spsc(_) | Kind::Nothing => Err(PushError::Full(())),
+        match &self.0 {
+            Kind::Ring(locks, ring) => {
+                locks.check_producer(0);
+                ring.reserve()
+            }
+            Kind::List(locks, list) => {
+                locks.check_producer(0);
+                list.reserve()
+            }
+            Kind::Spsc(..) | Kind::Nothing => Err(PushError::Full(())),
         }
     }
 
     /// Pushes into a reserved place, also after a close.
     pub(crate) fn push_reserved(&self, value: T) {
-        match &self.kind {
-            Kind::Ring(ring) => ring.push_reserved(value),
-            Kind::List(list) => list.push_reserved(value),
-            Kind::Spsc(_) | Kind::Nothing => unreachable!("a place that nobody could reserve"),
+        match &self.0 {
+            Kind::Ring(_, ring) => ring.push_reserved(value),
+            Kind::List(_, list) => list.push_reserved(value),
+            Kind::Spsc(..) | Kind::Nothing => unreachable!("a place that nobody could reserve"),
         }
     }
 
     /// Gives a reserved place back.
     pub(crate) fn unreserve(&self) {
-        match &self.kind {
-            Kind::Ring(ring) => ring.unreserve(),
-            Kind::List(list) => list.unreserve(),
-            Kind::Spsc(_) | Kind::Nothing => unreachable!("a place that nobody could reserve"),
+        match &self.0 {
+            Kind::Ring(_, ring) => ring.unreserve(),
+            Kind::List(_, list) => list.unreserve(),
+            Kind::Spsc(..) | Kind::Nothing => unreachable!("a place that nobody could reserve"),
         }
     }
 
     /// Forbids every later push; what is queued can still be taken.
     pub(crate) fn close(&self) -> Close {
-        match &self.kind {
-            Kind::Ring(ring) => ring.close(),
-            Kind::List(list) => list.close(),
-            Kind::Spsc(ring) => ring.close(),
+        match &self.0 {
+            Kind::Ring(_, ring) => ring.close(),
+            Kind::List(_, list) => list.close(),
+            Kind::Spsc(_, ring) => ring.close(),
             Kind::Nothing => Close::AlreadyClosed,
         }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        match &self.kind {
-            Kind::Ring(ring) => ring.is_closed(),
-            Kind::List(list) => list.is_closed(),
-            Kind::Spsc(ring) => ring.is_closed(),
+        match &self.0 {
+            Kind::Ring(_, ring) => ring.is_closed(),
+            Kind::List(_, list) => list.is_closed(),
+            Kind::Spsc(_, ring) => ring.is_closed(),
             Kind::Nothing => false,
         }
     }
 
     /// How many values are queued, including those that a sender is still writing.
     pub(crate) fn len(&self) -> usize {
-        match &self.kind {
-            Kind::Ring(ring) => ring.len(),
-            Kind::List(list) => list.len(),
-            Kind::Spsc(ring) => ring.len(),
+        match &self.0 {
+            Kind::Ring(_, ring) => ring.len(),
+            Kind::List(_, list) => list.len(),
+            Kind::Spsc(_, ring) => ring.len(),
             Kind::Nothing => 0,
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        match &self.kind {
-            Kind::Ring(ring) => ring.is_empty(),
-            Kind::List(list) => list.is_empty(),
-            Kind::Spsc(ring) => ring.len() == 0,
+        match &self.0 {
+            Kind::Ring(_, ring) => ring.is_empty(),
+            Kind::List(_, list) => list.is_empty(),
+            Kind::Spsc(_, ring) => ring.len() == 0,
             Kind::Nothing => true,
         }
     }
 
     /// Whether every place is taken or reserved.
     pub(crate) fn is_full(&self) -> bool {
-        match &self.kind {
-            Kind::Ring(ring) => ring.is_full(),
-            Kind::List(_) => false,
-            Kind::Spsc(ring) => ring.len() == ring.capacity(),
+        match &self.0 {
+            Kind::Ring(_, ring) => ring.is_full(),
+            Kind::List(..) => false,
+            Kind::Spsc(_, ring) => ring.len() == ring.capacity(),
             Kind::Nothing => true,
         }
     }
 
+    /// Whether more than half of the places are taken: a sender that can still wait a little does.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.capacity().is_some_and(|capacity| self.len() > capacity / 2)
+    }
+
     /// `None`: as many as the memory holds.
     pub(crate) fn capacity(&self) -> Option<usize> {
-        match &self.kind {
-            Kind::Ring(ring) => Some(ring.capacity()),
-            Kind::List(_) => None,
-            Kind::Spsc(ring) => Some(ring.capacity()),
+        match &self.0 {
+            Kind::Ring(_, ring) => Some(ring.capacity()),
+            Kind::List(..) => None,
+            Kind::Spsc(_, ring) => Some(ring.capacity()),
             Kind::Nothing => Some(0),
         }
     }
@@ -350,8 +414,8 @@ impl<T> Queue<T> {
     ///
     /// If this is not a bounded queue for one producer.
     pub(crate) fn lend<'a>(&'a self, key: &'a mut Key) -> Result<FreeSlot<'a, T>, PushError<()>> {
-        self.check_producer(key.0);
-        let Kind::Spsc(ring) = &self.kind else { panic!("{NO_LOANS}") };
+        let Kind::Spsc(locks, ring) = &self.0 else { panic!("{NO_LOANS}") };
+        locks.check_producer(key.0);
         // SAFETY: the only key for this side, borrowed exclusively as long as the slot is.
         let place = unsafe { ring.free_slot() }?;
         // SAFETY: as above; a free slot is the sender's.
@@ -364,8 +428,8 @@ impl<T> Queue<T> {
     ///
     /// If this is not a bounded queue for one producer.
     pub(crate) fn peek<'a>(&'a self, key: &'a mut Key) -> Result<FilledSlot<'a, T>, PopError> {
-        self.check_consumer(key.0);
-        let Kind::Spsc(ring) = &self.kind else { panic!("{NO_LOANS}") };
+        let Kind::Spsc(locks, ring) = &self.0 else { panic!("{NO_LOANS}") };
+        locks.check_consumer(key.0);
         // SAFETY: the only key for this side, borrowed exclusively as long as the slot is.
         let place = unsafe { ring.filled_slot() }?;
         // SAFETY: as above; a filled slot is the receiver's and holds a value.

@@ -23,7 +23,7 @@
 use std::fmt;
 use std::mem::MaybeUninit;
 
-use crate::CachePadded;
+use crate::cache_padded::Line;
 use crate::prim::atomic::{AtomicUsize, Ordering};
 use crate::prim::{UnsafeCell, fence_after_rmw};
 
@@ -35,12 +35,13 @@ use super::{Close, PopError, PushError};
 const STEP: usize = 2;
 const CLOSED: usize = 1;
 
+#[repr(C)] // what is only read lies between the two lines that are written
 pub(crate) struct Spsc<T> {
-    head: CachePadded<Side>,
-    tail: CachePadded<Side>,
+    head: Line<Side>,
     /// A power of two of them, so that positions may wrap around.
     slots: Box<[UnsafeCell<MaybeUninit<T>>]>,
     capacity: usize,
+    tail: Line<Side>,
 }
 
 struct Side {
@@ -67,8 +68,7 @@ impl<T> Spsc<T> {
         let slots = (0..capacity.next_power_of_two())
             .map(|_| UnsafeCell::new(MaybeUninit::uninit()))
             .collect();
-        let side =
-            || CachePadded::new(Side { index: AtomicUsize::new(0), other: UnsafeCell::new(0) });
+        let side = || Line(Side { index: AtomicUsize::new(0), other: UnsafeCell::new(0) });
         Self { head: side(), tail: side(), slots, capacity }
     }
 

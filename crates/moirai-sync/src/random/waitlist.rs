@@ -42,7 +42,7 @@ impl Permits {
     }
 
     fn acquire(&self) {
-        let waiter = pin!(Waiter::new(&self.list));
+        let waiter = pin!(Waiter::blocked(&self.list));
         strand::wait(None, |cx| self.poll_acquire(waiter.as_ref(), cx));
     }
 
