@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 use moirai_sync::__prim::{Mutex, Parked, Parker, thread};
 use moirai_sync::SpawnFailed;
 
+use crate::hooks::ThreadHooks;
 use crate::sched::work::{Chain, Work};
 use crate::trace::BlockingMetrics;
 
@@ -50,6 +51,7 @@ pub(crate) struct Config {
     /// How long a thread without a job stays.
     pub(crate) idle_timeout: Duration,
     pub(crate) stack_bytes: Option<usize>,
+    pub(crate) hooks: ThreadHooks,
     pub(crate) start: Start,
 }
 
@@ -176,11 +178,14 @@ impl BlockingPool {
             builder = builder.stack_size(bytes);
         }
         let shared = Arc::clone(&self.shared);
-        (config.start)(builder, Box::new(move || shared.work(id))).map_err(|error| {
-            match jobs.leave_seat(id) {
-                Seat::Given(job) => (job, error),
-                _ => unreachable!("no thread has taken the seat, and we hold the lock"),
-            }
+        let run = move || {
+            shared.config.hooks.start.call(&());
+            shared.work(id);
+            shared.config.hooks.stop.call(&());
+        };
+        (config.start)(builder, Box::new(run)).map_err(|error| match jobs.leave_seat(id) {
+            Seat::Given(job) => (job, error),
+            _ => unreachable!("no thread has taken the seat, and we hold the lock"),
         })
     }
 
@@ -349,6 +354,7 @@ mod tests {
             queue_max: 2,
             idle_timeout,
             stack_bytes: None,
+            hooks: ThreadHooks::default(),
             start: start_if_allowed,
         })
     }

@@ -1,5 +1,6 @@
 //! The options of a runtime, checked once.
 
+use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,12 +8,15 @@ use moirai_sync::__prim as prim;
 
 use crate::blocking::{self, BlockingPool};
 use crate::error::BuildError;
+use crate::hooks::{Hook, ThreadHooks};
 use crate::sched::driver::TimeDriver;
 use crate::sched::pool::{Config, Pool, Watching};
 use crate::sched::strategy::StealStrategy;
+use crate::sched::work::Header;
 use crate::sched::{watcher, worker};
 use crate::slab::TaskPool;
-use crate::trace::{Metering, OnStall, Stall};
+use crate::task::{self, TaskContext};
+use crate::trace::{Metering, Stall};
 
 /// Options of a runtime; from [`Runtime::builder`](crate::Runtime::builder).
 ///
@@ -42,7 +46,10 @@ pub struct Builder {
     steal: StealStrategy,
     task_metering: Metering,
     stall_after: Duration,
-    on_stall: Option<OnStall>,
+    on_stall: Hook<Stall>,
+    thread_hooks: ThreadHooks,
+    work_begins: Hook<NonNull<Header>>,
+    work_ends: Hook<NonNull<Header>>,
     name: String,
 }
 
@@ -60,7 +67,10 @@ impl Builder {
             steal: StealStrategy::default(),
             task_metering: Metering::Off,
             stall_after: STALL_AFTER_DEFAULT,
-            on_stall: None,
+            on_stall: Hook::default(),
+            thread_hooks: ThreadHooks::default(),
+            work_begins: Hook::default(),
+            work_ends: Hook::default(),
             name: "moirai".into(),
         }
     }
@@ -104,7 +114,7 @@ impl Builder {
     /// # Ok::<(), moirai_runtime::BuildError>(())
     /// ```
     pub fn on_stall(mut self, f: impl Fn(&Stall) + Send + Sync + 'static) -> Self {
-        self.on_stall = Some(OnStall::new(f));
+        self.on_stall = Hook::new(f);
         self
     }
 
@@ -187,6 +197,62 @@ impl Builder {
         self
     }
 
+    /// Has `f` called on each thread of the runtime that runs tasks or blocking jobs, before the
+    /// first of them. A panic in it is dropped, here and in the other hooks.
+    pub fn on_thread_start(mut self, f: impl Fn() + Send + Sync + 'static) -> Self {
+        self.thread_hooks.start = Hook::new(move |()| f());
+        self
+    }
+
+    /// Has `f` called on each such thread, after the last of them.
+    pub fn on_thread_stop(mut self, f: impl Fn() + Send + Sync + 'static) -> Self {
+        self.thread_hooks.stop = Hook::new(move |()| f());
+        self
+    }
+
+    /// Has `f` called on a worker that has found nothing to run and is about to sleep.
+    pub fn on_thread_park(mut self, f: impl Fn() + Send + Sync + 'static) -> Self {
+        self.thread_hooks.park = Hook::new(move |()| f());
+        self
+    }
+
+    /// Has `f` called on a worker that has slept.
+    pub fn on_thread_unpark(mut self, f: impl Fn() + Send + Sync + 'static) -> Self {
+        self.thread_hooks.unpark = Hook::new(move |()| f());
+        self
+    }
+
+    /// Has `f` called for each task of any kind when it is spawned, before it is queued, on the thread
+    /// that spawns it. Each task takes 56 bytes more then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    ///
+    /// let alive = Arc::new(AtomicU32::new(0));
+    /// let (more, less) = (Arc::clone(&alive), Arc::clone(&alive));
+    /// let runtime = moirai_runtime::Runtime::builder()
+    ///     .on_task_spawn(move |_| _ = more.fetch_add(1, Ordering::Relaxed))
+    ///     .on_task_end(move |_| _ = less.fetch_sub(1, Ordering::Relaxed))
+    ///     .build()?;
+    /// runtime.spawn(async {}).join().unwrap();
+    /// assert_eq!(alive.load(Ordering::Relaxed), 0);
+    /// # Ok::<(), moirai_runtime::BuildError>(())
+    /// ```
+    pub fn on_task_spawn(mut self, f: impl Fn(&TaskContext) + Send + Sync + 'static) -> Self {
+        self.work_begins = task::hook(f);
+        self
+    }
+
+    /// Has `f` called for each task that has ended, however it did, on the thread that has ended it
+    /// and before anybody is told its result.
+    pub fn on_task_end(mut self, f: impl Fn(&TaskContext) + Send + Sync + 'static) -> Self {
+        self.work_ends = task::hook(f);
+        self
+    }
+
     /// What the threads' names begin with; a NUL in it, which no thread's name may have, ends it.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
@@ -222,6 +288,9 @@ impl Builder {
             task_metering,
             stall_after,
             on_stall,
+            thread_hooks,
+            work_begins,
+            work_ends,
             name,
         } = self;
         let worker_threads = worker_threads.unwrap_or_else(default_worker_threads);
@@ -241,6 +310,7 @@ impl Builder {
             queue_max: blocking_queue_depth,
             idle_timeout: blocking_idle_timeout,
             stack_bytes: blocking_stack_bytes,
+            hooks: thread_hooks.clone(),
             start: blocking::start,
         });
         let config = Config {
@@ -251,6 +321,9 @@ impl Builder {
             task_chunks_kept: task_pool_kept_bytes / TaskPool::CHUNK_BYTES,
             steal,
             task_metering,
+            thread_hooks,
+            work_begins,
+            work_ends,
             start: worker::start,
             watching: Some(Watching { start: watcher::start, stall_after, on_stall }),
         };

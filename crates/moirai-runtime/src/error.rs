@@ -29,6 +29,20 @@ pub enum BuildError {
     },
 }
 
+/// An error from [`Runtime::shutdown_timeout`](crate::Runtime::shutdown_timeout): something does not
+/// come to an end. The runtime's end goes on by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownTimeout;
+
+impl fmt::Display for ShutdownTimeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("tasks of the runtime have not ended in time")
+    }
+}
+
+impl std::error::Error for ShutdownTimeout {}
+
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

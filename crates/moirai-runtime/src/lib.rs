@@ -33,6 +33,7 @@ pub mod deque;
 mod error;
 mod fork;
 mod global;
+mod hooks;
 mod join;
 mod metrics;
 pub mod par;
@@ -52,7 +53,7 @@ mod model;
 mod random;
 
 pub use builder::Builder;
-pub use error::BuildError;
+pub use error::{BuildError, ShutdownTimeout};
 pub use join::{
     BroadcastContext, FnContext, Scope, broadcast, current_num_workers, join, join_context,
     parallel_uninterruptible, scope,

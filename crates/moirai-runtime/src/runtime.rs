@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use moirai_sync::__prim::thread;
+use moirai_sync::TaskError;
+use moirai_sync::channel::SendError;
 use moirai_sync::strand::{self, Clock, Hooks};
 
 use crate::builder::Builder;
-use crate::error::BuildError;
+use crate::error::{BuildError, ShutdownTimeout};
 use crate::global;
 use crate::metrics::{self, RuntimeMetrics};
 use crate::sched::current::{self, Context};
@@ -149,6 +152,52 @@ impl Runtime {
     /// # Ok::<(), moirai_runtime::BuildError>(())
     /// ```
     pub fn shutdown(self) {}
+
+    /// Ends the runtime as [`shutdown`](Self::shutdown) does, but waits for at most `timeout` until
+    /// the tasks that are in the middle of a poll have come back. If the system gives no thread to
+    /// wait on, this waits as long as it takes.
+    ///
+    /// # Errors
+    ///
+    /// [`ShutdownTimeout`] if some have not. They are cancelled all the same, whenever they come
+    /// back, and a thread waits for that.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use moirai_runtime::Runtime;
+    ///
+    /// let runtime = Runtime::builder().worker_threads(1).build()?;
+    /// let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    /// let (started, start) = std::sync::mpsc::channel();
+    /// runtime.spawn(async move {
+    ///     started.send(()).unwrap();
+    ///     stopped.recv() // blocks, and does not come back
+    /// }).detach();
+    /// start.recv().unwrap();
+    /// assert!(runtime.shutdown_timeout(Duration::from_millis(10)).is_err());
+    /// drop(stop);
+    /// # Ok::<(), moirai_runtime::BuildError>(())
+    /// ```
+    pub fn shutdown_timeout(self, timeout: Duration) -> Result<(), ShutdownTimeout> {
+        let pool = Arc::clone(&self.handle.pool);
+        let (ended, mut end) = moirai_sync::result_channel();
+        let me = thread::current().id();
+        let builder = thread::Builder::new().name(format!("{}-shutdown", pool.config().name));
+        let closing = builder.spawn(move || {
+            pool.close_for(me);
+            // The other end may have given up.
+            let _: Result<(), SendError<()>> = ended.send(());
+        });
+        if closing.is_err() {
+            return Ok(()); // and so `self` is dropped
+        }
+        match end.recv_timeout(timeout) {
+            Err(TaskError::ExecutionTimeout) => Err(ShutdownTimeout),
+            _ => Ok(()),
+        }
+    }
 }
 
 // A panic elsewhere leaves no pool half changed.
@@ -254,6 +303,11 @@ impl Handle {
     /// ```
     pub fn task(&self) -> TaskBuilder {
         TaskBuilder::new(Arc::clone(&self.pool))
+    }
+
+    /// Whether the runtime ends or has ended: it takes no more tasks.
+    pub fn is_shutting_down(&self) -> bool {
+        self.pool.is_closed()
     }
 
     /// What the workers have done so far, and what waits at this moment.

@@ -49,10 +49,10 @@ pub use moirai_pipeline as pipeline;
 pub use moirai_pipeline::pipeline;
 pub use moirai_runtime::{
     Activity, BroadcastContext, BuildError, Builder, CancelOnDrop, FnContext, Handle, Metering,
-    Relief, Runtime, RuntimeMetrics, Scope, Stall, TaskBuilder, TaskContext, TaskHandle, TaskId,
-    TaskMetrics, TaskPool, WorkerMetrics, block_in_place, block_on, broadcast, current_num_workers,
-    deque, join, join_context, par, parallel_uninterruptible, scope, sleep, spawn, spawn_async,
-    spawn_blocking, spawn_parallel, task, time,
+    Relief, Runtime, RuntimeMetrics, Scope, ShutdownTimeout, Stall, TaskBuilder, TaskContext,
+    TaskHandle, TaskId, TaskMetrics, TaskPool, WorkerMetrics, block_in_place, block_on, broadcast,
+    current_num_workers, deque, join, join_context, par, parallel_uninterruptible, scope, sleep,
+    spawn, spawn_async, spawn_blocking, spawn_parallel, task, time,
 };
 pub use moirai_sync::{
     Panicked, Priority, ReadyTimeoutError, ResultReceiver, ResultSender, Select, SelectSet,

@@ -42,6 +42,7 @@ pub(crate) const ORDERS: &[Order] = &[
         ranks: &[
             ("error", 0),
             ("fork", 0),
+            ("hooks", 0),
             ("prim", 0),
             ("stack", 0),
             ("trace", 0),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use loom::thread;
 
 use crate::blocking::{self, BlockingPool, Config};
+use crate::hooks::ThreadHooks;
 use crate::sched::work::Tally;
 
 fn pool(threads_max: usize, idle_timeout: Duration) -> BlockingPool {
@@ -16,6 +17,7 @@ fn pool(threads_max: usize, idle_timeout: Duration) -> BlockingPool {
         queue_max: 2,
         idle_timeout,
         stack_bytes: None,
+        hooks: ThreadHooks::default(),
         start: blocking::start,
     })
 }

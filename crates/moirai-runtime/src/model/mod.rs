@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::blocking::{self as jobs, BlockingPool};
+use crate::hooks::{Hook, ThreadHooks};
 use crate::sched::driver::TimeDriver;
 use crate::sched::pool::{Config, Pool, Start};
 use crate::sched::strategy::StealStrategy;
@@ -31,6 +32,7 @@ fn pool(start: Start) -> Arc<Pool> {
         queue_max: 1,
         idle_timeout: Duration::MAX,
         stack_bytes: None,
+        hooks: ThreadHooks::default(),
         start: jobs::start,
     });
     let config = Config {
@@ -41,6 +43,9 @@ fn pool(start: Start) -> Arc<Pool> {
         task_chunks_kept: 1,
         steal: StealStrategy::default(),
         task_metering: Metering::Off,
+        thread_hooks: ThreadHooks::default(),
+        work_begins: Hook::default(),
+        work_ends: Hook::default(),
         start,
         watching: None,
     };

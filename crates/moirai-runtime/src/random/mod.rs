@@ -44,6 +44,7 @@ use shuttle::thread;
 use shuttle::{Config, MaxSteps, Runner};
 
 use crate::blocking::{self as jobs, BlockingPool};
+use crate::hooks::{Hook, ThreadHooks};
 use crate::sched::driver::{Driver, TimeDriver};
 use crate::sched::pool::{self, Pool, Watching};
 use crate::sched::strategy::StealStrategy;
@@ -93,6 +94,7 @@ fn pool_of(
         // A rest ends at any moment: there is no clock.
         idle_timeout: Duration::from_secs(1),
         stack_bytes: None,
+        hooks: ThreadHooks::default(),
         start: jobs::start,
     });
     let config = pool::Config {
@@ -103,6 +105,9 @@ fn pool_of(
         task_chunks_kept: 1,
         steal: StealStrategy::default(),
         task_metering: Metering::Off,
+        thread_hooks: ThreadHooks::default(),
+        work_begins: Hook::default(),
+        work_ends: Hook::default(),
         start: worker::start,
         watching,
     };

@@ -9,6 +9,7 @@ use moirai_sync::{channel, strand};
 use shuttle::thread::{self, JoinHandle};
 
 use super::{Count, all_permits_are_there, dawdle, draw, explore, watched_pool};
+use crate::hooks::Hook;
 use crate::sched::pool::{Pool, Watching};
 use crate::sched::watcher::Watcher;
 use crate::task;
@@ -32,7 +33,7 @@ fn pool(worker_threads: usize) -> Arc<Pool> {
     let stall_after = Duration::from_millis(1);
     watched_pool(
         worker_threads,
-        Watching { start: watch_all_the_time, stall_after, on_stall: None },
+        Watching { start: watch_all_the_time, stall_after, on_stall: Hook::default() },
     )
 }
 

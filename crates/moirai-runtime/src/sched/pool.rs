@@ -16,20 +16,21 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io;
-use std::ptr;
+use std::ptr::{self, NonNull};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use moirai_sync::__prim::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-use moirai_sync::__prim::thread::JoinHandle;
+use moirai_sync::__prim::thread::{JoinHandle, ThreadId};
 use moirai_sync::__prim::{self as prim, Mutex, thread};
 use moirai_sync::CachePadded;
 use moirai_sync::strand::{self, Clock, Hooks};
 
 use crate::blocking::BlockingPool;
 use crate::fork;
+use crate::hooks::{Hook, ThreadHooks};
 use crate::slab::{self, Home, Slab};
-use crate::trace::{Metering, OnStall};
+use crate::trace::{Metering, Stall};
 
 use super::driver::Driver;
 use super::guests::{Guest, Guests, Returned};
@@ -43,7 +44,7 @@ use super::signal::{Ask, Raised};
 use super::strategy::StealStrategy;
 use super::waits::Waits;
 use super::watch::{Off, Watch};
-use super::work::{Chain, Work};
+use super::work::{Chain, Header, Work};
 
 pub(crate) struct Pool {
     pub(crate) injector: Injector,
@@ -59,6 +60,8 @@ pub(crate) struct Pool {
     /// By the driver's clock.
     pub(crate) began: Instant,
     config: Config,
+    /// Whether something is noted about each task, or somebody is told of it.
+    pub(crate) all_have_sides: bool,
     /// The workers' shared halves, by id; those below `started` are there.
     remotes: Box<[OnceLock<Remote>]>,
     started: AtomicUsize,
@@ -89,6 +92,11 @@ pub(crate) struct Config {
     pub(crate) task_chunks_kept: usize,
     pub(crate) steal: StealStrategy,
     pub(crate) task_metering: Metering,
+    pub(crate) thread_hooks: ThreadHooks,
+    /// Called with what has been spawned, before it is queued.
+    pub(crate) work_begins: Hook<NonNull<Header>>,
+    /// Called with what has ended, on the thread that ends it.
+    pub(crate) work_ends: Hook<NonNull<Header>>,
     /// Starts the thread of a worker.
     pub(crate) start: Start,
     /// Without it, what nobody announces may stall the pool.
@@ -100,7 +108,7 @@ pub(crate) struct Watching {
     /// Starts the thread of the watcher.
     pub(crate) start: fn(&Arc<Pool>) -> io::Result<JoinHandle<()>>,
     pub(crate) stall_after: Duration,
-    pub(crate) on_stall: Option<OnStall>,
+    pub(crate) on_stall: Hook<Stall>,
 }
 
 /// Starts the thread that becomes the worker `id` with the queue `local`, and counts as searching
@@ -138,6 +146,9 @@ impl Pool {
             watch: Watch::new(),
             waits: Waits::new(),
             began,
+            all_have_sides: config.task_metering != Metering::Off
+                || config.work_begins.is_set()
+                || config.work_ends.is_set(),
             config,
             remotes: (0..workers + spares).map(|_| OnceLock::new()).collect(),
             started: AtomicUsize::new(0),
@@ -484,6 +495,11 @@ impl Pool {
     /// Ends the pool: refuses new work, shuts down what there is, and waits for the threads, but
     /// for the calling one. A second call waits for nothing.
     pub(crate) fn close(&self) {
+        self.close_for(thread::current().id());
+    }
+
+    /// The same on behalf of the thread `me`, which waits for the caller.
+    pub(crate) fn close_for(&self, me: ThreadId) {
         // What a fork's child has inherited is its parent's to end.
         if self.is_forked() {
             return;
@@ -504,7 +520,6 @@ impl Pool {
         self.shut_down_idle();
         // After the idle tasks, whose timers are gone with them.
         self.driver.close();
-        let me = thread::current().id();
         // One by one: a thread may start another before it ends.
         loop {
             let Some(thread) = self.threads.lock().pop() else { break };

@@ -299,8 +299,8 @@ impl<'a> Watcher<'a> {
     fn report(&self, stall: impl Fn() -> Stall) {
         #[cfg(feature = "tracing")]
         tracing::warn!(target: "moirai::stall", runtime = self.pool.config().name, "{}", stall());
-        if let Some(on_stall) = &self.watching.on_stall {
-            on_stall.tell(&stall());
+        if self.watching.on_stall.is_set() {
+            self.watching.on_stall.call(&stall());
         }
     }
 }

@@ -71,7 +71,14 @@ fn run(pool: Arc<Pool>, id: usize, local: LocalQueue, begin: Begin) {
         rest: Rest { average: Cell::new(SPIN_WORTH_MAX * 2) },
     };
     seat.hold_permit();
-    current::enter(&context, || strand::with_hooks(&seat, || worker.work()));
+    let hooks = &pool.config().thread_hooks;
+    current::enter(&context, || {
+        strand::with_hooks(&seat, || {
+            hooks.start.call(&());
+            worker.work();
+            hooks.stop.call(&());
+        });
+    });
     // Nothing is pushed here any more: this thread has left the pool's context.
     while let Some(work) = worker.local().pop() {
         work.shutdown();
@@ -479,6 +486,12 @@ impl Worker<'_> {
     }
 
     fn slumber(&self, bed: Bed) {
+        self.pool().config().thread_hooks.park.call(&());
+        self.lie(bed);
+        self.pool().config().thread_hooks.unpark.call(&());
+    }
+
+    fn lie(&self, bed: Bed) {
         let remote = self.remote;
         loop {
             // Acquire: pairs with the Release store by whoever grants.

@@ -7,11 +7,13 @@
 
 use std::borrow::Cow;
 use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
 
 use moirai_sync::Priority;
 
+use crate::hooks::Hook;
 use crate::sched::current;
-use crate::sched::work::Kind;
+use crate::sched::work::{Header, Kind};
 
 use super::id::TaskId;
 use super::raw::TaskRef;
@@ -43,17 +45,23 @@ impl TaskContext {
             let header = context.frames.innermost()?;
             // SAFETY: what runs on this stack is there.
             match unsafe { header.as_ref() }.kind() {
-                Kind::Future | Kind::Parallel | Kind::Blocking => {}
+                // SAFETY: work of these kinds is a cell, which its runner's reference keeps.
+                Kind::Future | Kind::Parallel | Kind::Blocking => Some(unsafe { Self::of(header) }),
                 // A part of a closure that was forked.
-                Kind::Job => return None,
+                Kind::Job => None,
             }
-            // SAFETY: work of these kinds is a cell, which its runner's reference keeps; ours is
-            // not counted, and not given up.
-            let task = ManuallyDrop::new(unsafe { TaskRef::from_ptr(header.cast()) });
-            let name = task.side().and_then(|side| side.name().cloned());
-            Some(Self { id: task.id(), name, priority: task.core().state.priority() })
         })
         .flatten()
+    }
+
+    /// # Safety
+    ///
+    /// `header` is that of a cell to which somebody has a reference.
+    unsafe fn of(header: NonNull<Header>) -> Self {
+        // SAFETY: the caller says so; this reference is not counted, and not given up.
+        let task = ManuallyDrop::new(unsafe { TaskRef::from_ptr(header.cast()) });
+        let name = task.side().and_then(|side| side.name().cloned());
+        Self { id: task.id(), name, priority: task.core().state.priority() }
     }
 
     /// Its name among all tasks of the process.
@@ -70,4 +78,12 @@ impl TaskContext {
     pub fn priority(&self) -> Priority {
         self.priority
     }
+}
+
+/// What the scheduler calls for a cell, of what a user wants to be told of a task.
+pub(crate) fn hook(f: impl Fn(&TaskContext) + Send + Sync + 'static) -> Hook<NonNull<Header>> {
+    Hook::new(move |header: &NonNull<Header>| {
+        // SAFETY: it is called with cells, by who has a reference.
+        f(&unsafe { TaskContext::of(*header) });
+    })
 }

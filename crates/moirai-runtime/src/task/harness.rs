@@ -137,6 +137,7 @@ unsafe fn poll<F: Future>(task: TaskRef) {
                 ToIdle::Free => {
                     // SAFETY: nobody else has a reference, so the union is still ours.
                     drop_contained(unsafe { FutureInPlace::new(stage) });
+                    tell_of_the_end(&task);
                     // SAFETY: as above; the union is empty now.
                     unsafe { raw::free(task.into_ptr()) };
                 }
@@ -164,6 +165,13 @@ unsafe fn poll<F: Future>(task: TaskRef) {
     unsafe { complete::<F>(task, result) };
 }
 
+/// Calls the runtime's hook; a task without a side block is of a runtime without one.
+fn tell_of_the_end(task: &TaskRef) {
+    if task.side().is_some() {
+        task.pool().config().work_ends.call(&task.as_ptr().cast());
+    }
+}
+
 /// Stores the result and ends the task.
 ///
 /// # Safety
@@ -172,6 +180,7 @@ unsafe fn poll<F: Future>(task: TaskRef) {
 unsafe fn complete<F: Future>(task: TaskRef, result: TaskResult<F::Output>) {
     // SAFETY: the caller says so.
     unsafe { (*stage::<F>(task.as_ptr())).output = ManuallyDrop::new(result) };
+    tell_of_the_end(&task);
     let core = task.core();
     let Completed::Act { output, waiter } = core.state.to_complete() else {
         // The reference went with the move.

@@ -39,6 +39,7 @@ mod waker;
 
 pub use builder::TaskBuilder;
 pub use context::TaskContext;
+pub(crate) use context::hook;
 pub use handle::{CancelOnDrop, TaskHandle};
 pub use id::TaskId;
 pub(crate) use spawn::{spawn_blocking, spawn_future, spawn_parallel};

@@ -21,7 +21,6 @@ use crate::sched::lanes::Lane;
 use crate::sched::pool::Pool;
 use crate::sched::work::{Header, Kind, VTable, Work};
 use crate::slab::{self, CellLayout, word};
-use crate::trace::Metering;
 use crate::unwind::drop_contained;
 
 use super::harness;
@@ -121,8 +120,8 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let has_side = match (pool.config().task_metering, &options.name) {
-        (Metering::Off, None) => HasSide::No,
+    let has_side = match &options.name {
+        None if !pool.all_have_sides => HasSide::No,
         _ => HasSide::Yes,
     };
     let layout = match has_side {
@@ -146,6 +145,9 @@ where
         (*cell).core.state.begin(fresh.generation, has_side, options.priority);
     }
     let core = fresh.cell.cast::<Core>();
+    if has_side == HasSide::Yes {
+        pool.config().work_begins.call(&core.cast());
+    }
     // SAFETY: the entry's reference keeps the cell until the work is run or shut down; the future
     // and the output are Send.
     let work = unsafe { Work::from_header(core.cast()) };

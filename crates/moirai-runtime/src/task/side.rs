@@ -120,7 +120,7 @@ fn show_to_watcher(
     name: Option<&'static &'static str>,
     pool: &Pool,
 ) {
-    if pool.config().watching.as_ref().is_some_and(|watching| watching.on_stall.is_some()) {
+    if pool.config().watching.as_ref().is_some_and(|watching| watching.on_stall.is_set()) {
         current::with(|context| match context.remote() {
             // The watcher knows the outermost task of a stack.
             Some(remote) if context.frames.depth() == 0 => remote.own.running.at(spawned_at, name),

@@ -16,5 +16,4 @@ pub use blocking::BlockingMetrics;
 pub(crate) use counters::Counters;
 pub use metering::{Metering, TaskMetrics};
 pub use snapshot::WorkerMetrics;
-pub(crate) use stall::OnStall;
 pub use stall::{Activity, Relief, Stall};

@@ -1,8 +1,7 @@
 //! What the watcher reports: tasks that do not let go of their worker.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, Location, RefUnwindSafe, UnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::panic::Location;
 use std::time::Duration;
 
 /// Something that keeps a runtime from running its tasks; given to
@@ -112,35 +111,5 @@ impl fmt::Display for Stall {
                  {lasted:.1?}"
             ),
         }
-    }
-}
-
-/// Who is told of stalls.
-#[derive(Clone)]
-pub(crate) struct OnStall(Arc<dyn Fn(&Stall) + Send + Sync>);
-
-impl OnStall {
-    pub(crate) fn new(f: impl Fn(&Stall) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(f))
-    }
-
-    /// A panic of the callback ends here.
-    pub(crate) fn tell(&self, stall: &Stall) {
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| (self.0)(stall))) {
-            // Its drop may panic as well, with a payload whose drop does.
-            let dropped = catch_unwind(AssertUnwindSafe(|| drop(payload)));
-            // The second payload is not given a third chance.
-            dropped.map_or_else(std::mem::forget, drop);
-        }
-    }
-}
-
-// A panic of the callback does not unwind to anybody who holds it.
-impl UnwindSafe for OnStall {}
-impl RefUnwindSafe for OnStall {}
-
-impl fmt::Debug for OnStall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OnStall(..)")
     }
 }

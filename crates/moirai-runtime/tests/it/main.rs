@@ -14,6 +14,7 @@ mod fork;
 mod join;
 mod memory;
 mod metrics;
+mod options;
 mod panic;
 mod par;
 mod parallel;

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -330,5 +330,59 @@ fn idle_tasks_whose_drops_wait_for_others_do_not_stop_the_shutdown() {
         for task in tasks {
             assert!(matches!(task.join(), Err(TaskError::Cancelled)));
         }
+    });
+}
+
+#[test]
+fn a_shutdown_with_a_limit_says_whether_everything_has_ended() {
+    watch(|| {
+        let runtime = runtime(2);
+        let handle = runtime.handle().clone();
+        assert!(!handle.is_shutting_down());
+        let idle = runtime.spawn(pending::<()>());
+        assert_eq!(runtime.shutdown_timeout(Duration::from_secs(30)), Ok(()));
+        assert!(handle.is_shutting_down());
+        assert!(matches!(idle.join(), Err(TaskError::Cancelled)));
+    });
+}
+
+/// The limit passes, and the end goes on: the task that came back late is the last.
+#[test]
+fn a_task_that_does_not_come_back_is_left_behind() {
+    watch(|| {
+        let runtime = runtime(2);
+        let (started, is_started) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        let stuck = runtime.spawn(async move {
+            started.send(()).unwrap();
+            released.recv().unwrap_err();
+            pending::<()>().await;
+        });
+        is_started.recv().unwrap();
+        let idle = runtime.spawn(pending::<()>());
+        let late = runtime.shutdown_timeout(Duration::from_millis(5));
+        assert_eq!(late.unwrap_err().to_string(), "tasks of the runtime have not ended in time");
+        assert!(matches!(idle.join(), Err(TaskError::Cancelled)));
+        assert!(!stuck.is_finished());
+        drop(release);
+        assert!(matches!(stuck.join(), Err(TaskError::Cancelled)));
+    });
+}
+
+/// On a worker of its own the calling thread is not waited for.
+#[test]
+fn a_task_may_shut_its_own_runtime_down_with_a_limit() {
+    watch(|| {
+        let runtime = runtime(1);
+        let (give, given) = mpsc::channel::<Runtime>();
+        let (ended, end) = mpsc::channel();
+        runtime
+            .spawn(async move {
+                let runtime = given.recv().unwrap();
+                ended.send(runtime.shutdown_timeout(Duration::from_secs(30))).unwrap();
+            })
+            .detach();
+        give.send(runtime).unwrap();
+        assert_eq!(end.recv().unwrap(), Ok(()));
     });
 }
