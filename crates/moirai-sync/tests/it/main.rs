@@ -6,5 +6,6 @@ mod order;
 mod rendezvous;
 mod select;
 mod timers;
+mod torture;
 mod waiting;
 mod watch;
