@@ -29,7 +29,7 @@ fn read(message: &Message) -> u64 {
 pub(super) fn case_64k() -> Case {
     let entrants = vec![
         entrant(
-            "moirai-loan@threads",
+            "moirai@threads",
             || spsc::bounded::<Message>(CAPACITY),
             |sender, number| {
                 let loan = sender.loan().expect("the receiver is alive");

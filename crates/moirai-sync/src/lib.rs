@@ -5,7 +5,17 @@
 //! | to hand over | use |
 //! |---|---|
 //! | a stream of messages, with backpressure | [`channel::bounded`] |
+//! | a stream of messages, and the sender must never wait | [`channel::unbounded`] |
+//! | a message, and know that it was taken | [`channel::rendezvous`] |
+//! | the same to one receiver, a little faster | [`channel::mpsc`] |
+//! | from one sender to one receiver, as fast as it goes | [`channel::spsc`] |
+//! | large messages, made and read where they lie | [`spsc::Sender::loan`](channel::spsc::Sender::loan), [`spsc::Receiver::recv_ref`](channel::spsc::Receiver::recv_ref) |
+//! | many small messages | [`send_batch`](channel::Sender::send_batch), [`recv_batch`](channel::Receiver::recv_batch) on any of these |
+//! | a message that is made once there is room for it | [`reserve`](channel::Sender::reserve) |
+//! | the latest value, to many | [`channel::watch`] |
+//! | a message in the future | [`channel::after`], [`channel::at`], [`channel::tick`] |
 //! | one result, once | [`result_channel`] |
+//! | whatever comes first of several channels | [`select!`], [`Select`], [`SelectSet`] |
 //! | nothing but a wake-up for one thread | [`Parker`] |
 //!
 //! Every end works from a thread, from an async task of any executor, and (with the runtime) from a
@@ -25,6 +35,30 @@
 //! });
 //! assert_eq!(sum, 10);
 //! ```
+//!
+//! # Coming from another channel
+//!
+//! | from | what changes |
+//! |---|---|
+//! | `crossbeam-channel` | nothing but the `use`: `bounded`, `unbounded`, `after`, `tick`, `never`, `select!` and the errors have the same names; async methods come on top |
+//! | `std::sync::mpsc` | `sync_channel(n)` is [`channel::bounded`], `channel()` is [`channel::unbounded`]; receivers can be cloned |
+//! | `flume` | the methods have the same names, `send_async` and `recv_async` too; `drain` is `try_iter`, `Selector` is [`Select`] |
+//! | `kanal` | one handle for both worlds: `as_async().recv()` is `recv_async()`; a receive that is dropped loses nothing; `drain_into` is `try_recv_batch` |
+//! | `async-channel` | `send(..).await` is `send_async(..).await`, `send_blocking` is `send`; `WeakSender` is there |
+//! | `tokio::sync::mpsc` | `send(..).await` is `send_async(..).await`, `blocking_send` is `send`, `recv_many` is `recv_batch_async`; `reserve` blocks and `reserve_async` waits; receivers of [`channel::bounded`] can be cloned, those of [`channel::mpsc`] take `&mut self` as tokio's do |
+//! | `may` | [`channel::spsc`], [`channel::mpsc`], [`channel::mpmc`]; `pressure()` is `len()` |
+//!
+//! # What a dropped future costs
+//!
+//! | future | dropped before it is ready |
+//! |---|---|
+//! | `recv_async`, `recv_batch_async`, `recv_ref_async` | nothing: a message is taken by the poll that returns it |
+//! | `send_async` | its message is dropped unsent; of a rendezvous, a receiver may have taken it |
+//! | `send_batch_async` | nothing: the vector holds exactly what was not sent |
+//! | `reserve_async`, `loan_async` | nothing: there is no message yet |
+//! | a [`ResultReceiver`] | the result goes back to its sender |
+//!
+//! A future that is kept and not polled again stops nobody: others are served in its place.
 //!
 //! # How it is built
 //!

@@ -2,18 +2,18 @@
 //! needs no compare-exchange where one thread at a time moves an index.
 
 use std::fmt;
-use std::ops::{Deref, DerefMut};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::prim::Arc;
 use crate::queue::front::Front;
-use crate::queue::{FilledSlot, FreeSlot, Key, PopError, PushError};
+use crate::queue::{Key, PopError, PushError};
 
 use super::error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
+use super::loan::{Loan, RecvRef};
 use super::sender::{sent_all, sent_some};
 use super::sending::sent;
 use super::shared::{LastHandle, Shared, Side, received};
@@ -227,7 +227,7 @@ impl<T> Sender<T> {
     /// If this is not a bounded `spsc` channel: no other lends its places.
     pub fn try_loan(&mut self) -> Result<Loan<'_, T>, TrySendError<()>> {
         match self.shared.queue.lend(&mut self.key) {
-            Ok(slot) => Ok(Loan { shared: &self.shared, slot }),
+            Ok(slot) => Ok(Loan::new(&self.shared, slot)),
             Err(PushError::Full(())) => Err(TrySendError::Full(())),
             Err(PushError::Closed(())) => Err(TrySendError::Disconnected(())),
         }
@@ -461,7 +461,7 @@ impl<T> Receiver<T> {
     /// If this is not a bounded `spsc` channel: no other lends its places.
     pub fn try_recv_ref(&mut self) -> Result<RecvRef<'_, T>, TryRecvError> {
         match self.shared.queue.peek(&mut self.key) {
-            Ok(slot) => Ok(RecvRef { shared: &self.shared, slot: Some(slot) }),
+            Ok(slot) => Ok(RecvRef::new(&self.shared, slot)),
             Err(PopError::Empty) => Err(TryRecvError::Empty),
             Err(PopError::Closed) => Err(TryRecvError::Disconnected),
         }
@@ -571,120 +571,6 @@ fn attempt_message<T>(shared: &Shared<T>, key: &mut Key) -> Poll<Result<(), Recv
         }
         Err(PopError::Empty) => Poll::Pending,
         Err(PopError::Closed) => Poll::Ready(Err(RecvError)),
-    }
-}
-
-/// The place of the next message, from [`Sender::loan`]. Dropping it sends nothing.
-#[must_use = "a loan that is dropped sends nothing"]
-pub struct Loan<'a, T> {
-    shared: &'a Shared<T>,
-    slot: FreeSlot<'a, T>,
-}
-
-impl<T> Loan<'_, T> {
-    /// Moves `message` into its place.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError`] returns `message` if the channel was closed meanwhile.
-    pub fn send(self, message: T) -> Result<(), SendError<T>> {
-        let shared = self.shared;
-        self.slot.write(message).map_err(SendError)?;
-        shared.receivers_waiting().notify_one_fenced();
-        Ok(())
-    }
-}
-
-impl<U: Copy, const N: usize> Loan<'_, [U; N]> {
-    /// Sends an array whose elements are made one by one, in their place.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError`] if the channel was closed meanwhile.
-    pub fn fill(self, element: impl FnMut(usize) -> U) -> Result<(), SendError<()>> {
-        let shared = self.shared;
-        self.slot.fill(element).map_err(|_| SendError(()))?;
-        shared.receivers_waiting().notify_one_fenced();
-        Ok(())
-    }
-}
-
-impl<T> fmt::Debug for Loan<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Loan").finish_non_exhaustive()
-    }
-}
-
-/// A message where it lies, from [`Receiver::recv_ref`].
-///
-/// Dropping it drops the message and frees its place; a forgotten one leaves the message to the next
-/// receive.
-#[must_use = "the message is dropped with this"]
-pub struct RecvRef<'a, T> {
-    shared: &'a Shared<T>,
-    /// Always there, until the drop.
-    slot: Option<FilledSlot<'a, T>>,
-}
-
-impl<T> RecvRef<'_, T> {
-    /// Moves the message out.
-    pub fn into_inner(mut self) -> T {
-        match self.slot.take() {
-            Some(slot) => {
-                let message = slot.into_inner();
-                self.shared.senders_waiting.notify_one_fenced();
-                message
-            }
-            None => unreachable!("a guard without a message"),
-        }
-    }
-
-    fn slot(&self) -> &FilledSlot<'_, T> {
-        match &self.slot {
-            Some(slot) => slot,
-            None => unreachable!("a guard without a message"),
-        }
-    }
-}
-
-impl<T> Deref for RecvRef<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        self.slot()
-    }
-}
-
-impl<T> DerefMut for RecvRef<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        match &mut self.slot {
-            Some(slot) => slot,
-            None => unreachable!("a guard without a message"),
-        }
-    }
-}
-
-impl<T> Drop for RecvRef<'_, T> {
-    fn drop(&mut self) {
-        /// Tells the sender also if the message's drop panics.
-        struct Tell<'a, T>(&'a Shared<T>);
-
-        impl<T> Drop for Tell<'_, T> {
-            fn drop(&mut self) {
-                self.0.senders_waiting.notify_one_fenced();
-            }
-        }
-
-        if let Some(slot) = self.slot.take() {
-            let _tell = Tell(self.shared);
-            drop(slot);
-        }
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for RecvRef<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("RecvRef").field(&**self).finish()
     }
 }
 

@@ -1,0 +1,67 @@
+//! What channels take of the heap, and that they give it back. One test, so that nobody else
+//! allocates meanwhile.
+
+#![allow(unsafe_code, reason = "a global allocator is unsafe to implement")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicIsize, Ordering};
+
+use moirai_sync::channel::{self, mpsc, spsc};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Bytes that are allocated and not given back.
+static LIVE: AtomicIsize = AtomicIsize::new(0);
+
+struct Counting;
+
+// SAFETY: every call goes to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE.fetch_add(layout.size() as isize, Ordering::Relaxed);
+        // SAFETY: the caller's promises are those of `System.alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size() as isize, Ordering::Relaxed);
+        // SAFETY: the caller's promises are those of `System.dealloc`.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+/// The most that an empty unbounded channel takes, and one block.
+const EMPTY_BYTES_MAX: isize = 512;
+const BLOCK_BYTES_MAX: isize = 384;
+
+fn live() -> isize {
+    LIVE.load(Ordering::Relaxed)
+}
+
+const MESSAGES: u64 = if cfg!(miri) { 1_000 } else { 100_000 };
+
+macro_rules! gives_back {
+    ($pair:expr) => {{
+        let before = live();
+        #[allow(unused_mut, reason = "some ends need no exclusive borrow")]
+        let (mut sender, mut receiver) = $pair;
+        assert!(live() - before <= EMPTY_BYTES_MAX, "{} bytes", live() - before);
+        (0..MESSAGES).for_each(|message| sender.send(message).unwrap());
+        // Ten bytes for a word, and not sixteen.
+        assert!(live() - before <= EMPTY_BYTES_MAX + 11 * MESSAGES as isize);
+        for message in 0..MESSAGES {
+            assert_eq!(receiver.recv(), Ok(message));
+        }
+        assert!(live() - before <= EMPTY_BYTES_MAX + BLOCK_BYTES_MAX, "{}", live() - before);
+        drop((sender, receiver));
+        assert_eq!(live(), before);
+    }};
+}
+
+#[test]
+fn a_drained_unbounded_channel_keeps_one_block_at_most() {
+    gives_back!(channel::unbounded());
+    gives_back!(mpsc::unbounded());
+    gives_back!(spsc::unbounded());
+}
