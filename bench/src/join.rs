@@ -1,8 +1,10 @@
-//! Suite `join`: what a fork costs, and whether it forks: two closures and trees of them.
+//! Suite `join`: what a fork costs, and whether it forks: two closures and trees of them; loops and
+//! sorts.
 //!
 //! The trees are written once and run by every peer through [`ForkJoin`], from a thread that belongs to
 //! none of them. All have as many threads as there are cores. Every result is checked.
 
+mod par;
 mod rivals;
 
 use std::hint::black_box;
@@ -50,7 +52,7 @@ pub(crate) fn groups() -> Vec<Group> {
         case("tree", "ns", "per node of a lopsided tree of a million", |peer| peer.tree),
         case("tiny", "ns", "per tree of 88 forks, entered from outside", |peer| peer.tiny),
     ];
-    cases.into_iter().map(Group::alone).collect()
+    cases.into_iter().chain(par::cases()).map(Group::alone).collect()
 }
 
 /// The workloads of one peer.

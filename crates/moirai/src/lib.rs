@@ -128,6 +128,8 @@ pub use moirai_macros::test;
 pub mod _guide {
     #[doc = include_str!("../../../docs/guide/channels.md")]
     pub mod channels {}
+    #[doc = include_str!("../../../docs/guide/parallel.md")]
+    pub mod parallel {}
     #[doc = include_str!("../../../docs/guide/pipelines.md")]
     pub mod pipelines {}
     #[doc = include_str!("../../../docs/guide/tasks.md")]

@@ -21,7 +21,9 @@ impl<T: Send> Consumer<T> for VecList {
     }
 
     fn feed<I: Iterator<Item = T>>(&self, mut state: Vec<T>, items: I) -> Vec<T> {
-        state.extend(items);
+        // Cheaper than `extend` where the items go through a sieve.
+        state.reserve(items.size_hint().0);
+        items.for_each(|item| state.push(item));
         state
     }
 
