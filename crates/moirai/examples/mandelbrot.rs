@@ -1,13 +1,15 @@
 //! The Mandelbrot set in letters: lines differ in what they cost, and idle workers take of those that
 //! are left.
 
+#![allow(clippy::print_stdout, reason = "a program")]
+
 use moirai::par::*;
 
 const WIDTH: usize = 100;
 const HEIGHT: usize = 41;
 const STEPS_MAX: usize = 2000;
 
-pub fn main() {
+pub(crate) fn main() {
     let lines: Vec<String> = (0..HEIGHT).into_par_iter().map(line).collect();
     println!("{}", lines.join("\n"));
 
@@ -18,7 +20,7 @@ pub fn main() {
 }
 
 fn line(y: usize) -> String {
-    let im = 2.4 * (y as f64 / (HEIGHT - 1) as f64 - 0.5);
+    let im = 1.2 * (2.0 * y as f64 - (HEIGHT - 1) as f64) / (HEIGHT - 1) as f64;
     (0..WIDTH).map(|x| letter(steps(3.0 * x as f64 / WIDTH as f64 - 2.0, im))).collect()
 }
 

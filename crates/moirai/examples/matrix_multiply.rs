@@ -1,5 +1,7 @@
 //! Multiplies matrices, line by line of the product.
 
+#![allow(clippy::print_stdout, reason = "a program")]
+
 use moirai::par::*;
 
 const N: usize = 200;
@@ -7,7 +9,7 @@ const N: usize = 200;
 /// Line by line.
 type Matrix = Vec<f64>;
 
-pub fn main() {
+pub(crate) fn main() {
     let a: Matrix = (0..N * N).into_par_iter().map(|n| (n % 7) as f64).collect();
     let b: Matrix = (0..N * N).into_par_iter().map(|n| (n % 5) as f64).collect();
     let product = multiply(&a, &b);

@@ -1,5 +1,7 @@
 //! Bodies that attract each other: every pair in every step, on all cores.
 
+#![allow(clippy::print_stdout, reason = "a program")]
+
 use moirai::par::*;
 
 const BODIES: usize = 300;
@@ -13,7 +15,7 @@ struct Body {
     velocity: [f64; 3],
 }
 
-pub fn main() {
+pub(crate) fn main() {
     let mut bodies: Vec<Body> = (0..BODIES).map(body).collect();
     let before = momentum(&bodies);
     for _ in 0..STEPS {
@@ -29,8 +31,8 @@ pub fn main() {
 fn step(bodies: &mut [Body]) {
     let forces: Vec<[f64; 3]> = bodies.par_iter().map(|body| force(body, bodies)).collect();
     bodies.par_iter_mut().zip(forces).for_each(|(body, force)| {
-        for axis in 0..3 {
-            body.velocity[axis] += force[axis] / body.mass * DT;
+        for (axis, force) in force.into_iter().enumerate() {
+            body.velocity[axis] += force / body.mass * DT;
             body.at[axis] += body.velocity[axis] * DT;
         }
     });

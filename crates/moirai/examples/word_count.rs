@@ -1,12 +1,14 @@
 //! Counts the words of a text: a map for each piece, and the maps into one.
 
+#![allow(clippy::print_stdout, reason = "a program")]
+
 use std::collections::HashMap;
 
 use moirai::par::*;
 
 type Counts<'text> = HashMap<&'text str, usize>;
 
-pub fn main() {
+pub(crate) fn main() {
     let text = text();
     let counts = count(&text);
 

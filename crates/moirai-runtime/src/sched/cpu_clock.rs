@@ -7,9 +7,9 @@ use std::time::Duration;
 
 /// The clock of one thread. It may be read from any thread, also after its own has ended.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct CpuClock(#[cfg(target_os = "linux")] libc::clockid_t);
+pub(crate) struct CpuClock(#[cfg(all(target_os = "linux", not(miri)))] libc::clockid_t);
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", not(miri)))]
 impl CpuClock {
     pub(crate) fn of_this_thread() -> Option<Self> {
         let mut id: libc::clockid_t = 0;
@@ -30,8 +30,8 @@ impl CpuClock {
     }
 }
 
-/// Elsewhere nobody knows.
-#[cfg(not(target_os = "linux"))]
+/// Elsewhere nobody knows, nor does Miri.
+#[cfg(not(all(target_os = "linux", not(miri))))]
 impl CpuClock {
     pub(crate) fn of_this_thread() -> Option<Self> {
         None

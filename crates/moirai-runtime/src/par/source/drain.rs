@@ -73,10 +73,10 @@ impl<T: Send> IndexedParallelIterator for VecIntoIter<T> {
     }
 
     fn producer(&mut self) -> Drain<'_, T> {
-        let len = self.vec.len();
+        let items = NonNull::from(self.vec.as_mut_slice());
         // SAFETY: the items are the drain's from here on, and not the vector's.
         unsafe { self.vec.set_len(0) };
-        Drain { start: NonNull::from(self.vec.as_mut_slice()).cast(), len, items: PhantomData }
+        Drain { start: items.cast(), len: items.len(), items: PhantomData }
     }
 }
 
