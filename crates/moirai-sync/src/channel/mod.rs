@@ -39,6 +39,8 @@ mod sender;
 mod sending;
 mod shared;
 mod sole;
+#[cfg(feature = "futures")]
+mod stream;
 mod timer;
 pub mod watch;
 
@@ -48,6 +50,8 @@ pub use error::{
 pub use receiver::{IntoIter, Iter, Receiver, TryIter};
 pub use sender::{Sender, WeakSender};
 pub use sending::Permit;
+#[cfg(feature = "futures")]
+pub use stream::{RecvStream, SendSink};
 pub use timer::{after, at, never, tick};
 
 use shared::Shared;

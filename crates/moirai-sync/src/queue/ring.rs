@@ -608,6 +608,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "tens of thousands of places, one by one")]
     fn so_many_places_are_reserved_and_not_one_more() {
         let ring = Ring::<()>::new(RESERVED_MAX + 1);
         (0..RESERVED_MAX).for_each(|_| ring.reserve().unwrap());
