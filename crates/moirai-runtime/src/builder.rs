@@ -92,7 +92,8 @@ impl Builder {
     }
 
     /// How long a task may keep its worker, before another thread runs the tasks that wait behind
-    /// it; without this, 5 ms. A call of this library that blocks tells the runtime so, and needs no
+    /// it; without this, 5 ms. A closure that computes has a tenth of that, for wherever it forks it
+    /// polls what waits by itself; one that does neither is not reported. A call of this library that blocks tells the runtime so, and needs no
     /// such time; what else may block is better done in
     /// [`block_in_place`](crate::block_in_place) or
     /// [`spawn_blocking`](crate::Handle::spawn_blocking).

@@ -17,6 +17,7 @@ use moirai_sync::__prim::thread_local;
 
 use super::forks::Forks;
 use super::guests::Guest;
+use super::idle::Acquired;
 use super::lanes::Lane;
 use super::local::{LocalQueue, Pushed};
 use super::pool::Pool;
@@ -105,6 +106,17 @@ impl<'a> Context<'a> {
     /// The worker's shared half, on a worker's thread.
     pub(crate) fn remote(&self) -> Option<&'a Remote> {
         self.remote
+    }
+
+    /// A worker whose permit was taken, because it did not answer, does now: it takes a free one.
+    pub(crate) fn regain_permit(&self) {
+        if let Some(remote) = self.remote
+            && remote.own.permit.is_taken()
+            && self.pool.idle.try_acquire() == Acquired::Yes
+        {
+            remote.own.permit.hold();
+            self.pool.begin_to_run();
+        }
     }
 
     /// Queues `work` of this context's pool.

@@ -62,6 +62,7 @@ pub(crate) fn look_up(context: &Context<'_>) {
     let due = context.forks.look_due(now);
     if due == Due::Yes {
         context.forks.spread(context.pool);
+        context.regain_permit();
     }
     let reach = match (asked.contains(Ask::Urgent), due) {
         (true, _) => Reach::Everywhere,

@@ -304,3 +304,171 @@ impl Sleepers {
 fn last(before: u32) -> LastSearcher {
     if Word::of(before).searching == 1 { LastSearcher::Yes } else { LastSearcher::No }
 }
+
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
+mod tests {
+    use std::hash::{BuildHasher, RandomState};
+
+    use super::*;
+
+    /// What `Idle` should know, in plain words.
+    #[derive(Debug, Default)]
+    struct Model {
+        free: usize,
+        searching: usize,
+        asleep: Vec<usize>,
+        /// Threads that run without searching, with a permit.
+        running: Vec<usize>,
+        /// Those that run without a permit: they block, or have come back.
+        without: Vec<usize>,
+        searchers: Vec<usize>,
+        startable: usize,
+        next_id: usize,
+    }
+
+    impl Model {
+        fn check(&self, idle: &Idle, permits: usize) {
+            assert_eq!((idle.free(), idle.searchers()), (self.free, self.searching));
+            let held = self.running.len() + self.searchers.len();
+            assert_eq!(self.free + held, permits, "permits are neither lost nor made");
+            assert_eq!(idle.has_sleeper(), !self.asleep.is_empty());
+        }
+    }
+
+    /// A permit given to a thread that slept or is new: it searches.
+    fn granted(model: &mut Model, grant: Grant) {
+        let id = match grant {
+            Grant::Sleeper(id) => {
+                let place = model.asleep.iter().position(|sleeper| *sleeper == id);
+                model.asleep.remove(place.expect("it slept"));
+                id
+            }
+            Grant::Spare(id) => {
+                assert_eq!(id, model.next_id, "ids are given out in order, once");
+                model.next_id += 1;
+                model.startable -= 1;
+                id
+            }
+        };
+        model.free -= 1;
+        model.searching += 1;
+        model.searchers.push(id);
+    }
+
+    /// Every operation in every order, against the model above; and closing is final: nobody is
+    /// woken or started after it, whatever else is done.
+    #[test]
+    fn permits_are_conserved_and_a_close_is_final() {
+        let seed = RandomState::new().hash_one(0) | 1;
+        eprintln!("seed {seed}");
+        let mut random = seed;
+        let mut below = |n: usize| {
+            // Marsaglia's xorshift.
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            (random >> 11) as usize % n
+        };
+        for _ in 0..200 {
+            let (permits, spares) = (1 + below(3), below(3));
+            let idle = Idle::new(permits, spares);
+            let mut model = Model {
+                running: (0..permits).collect(),
+                startable: spares,
+                next_id: permits,
+                ..Model::default()
+            };
+            let close_at = below(100);
+            for step in 0..120 {
+                if step == close_at {
+                    let mut woken = idle.close();
+                    woken.sort_unstable();
+                    let mut asleep = std::mem::take(&mut model.asleep);
+                    asleep.sort_unstable();
+                    assert_eq!(woken, asleep, "everybody who slept is to be woken");
+                    model.startable = 0;
+                }
+                match below(6) {
+                    0 => {
+                        let some = model.free != 0
+                            && model.searching == 0
+                            && (!model.asleep.is_empty() || model.startable != 0);
+                        let grant = idle.wake_one();
+                        assert_eq!(grant.is_some(), some);
+                        if let Some(grant) = grant {
+                            assert!(step < close_at, "closing is final");
+                            granted(&mut model, grant);
+                        }
+                    }
+                    1 => {
+                        if let Some(id) = model.searchers.pop() {
+                            model.searching -= 1;
+                            let last = model.searching == 0;
+                            assert_eq!(idle.end_search() == LastSearcher::Yes, last);
+                            model.running.push(id);
+                        }
+                    }
+                    2 => {
+                        if !model.running.is_empty()
+                            && step < close_at
+                            && idle.begin_search() == Search::Yes
+                        {
+                            let place = below(model.running.len());
+                            model.searchers.push(model.running.swap_remove(place));
+                            model.searching += 1;
+                        }
+                    }
+                    // Whoever lies down after the close is not there to be woken: a worker looks
+                    // whether the pool is closed before.
+                    3 if step < close_at => {
+                        let bed = if below(2) == 0 { Bed::Own } else { Bed::Driver };
+                        if let Some(id) = model.searchers.pop() {
+                            idle.sleep(id, bed, Search::Yes);
+                            model.searching -= 1;
+                            model.free += 1;
+                            model.asleep.push(id);
+                        } else if let Some(id) = model.running.pop() {
+                            idle.sleep(id, bed, Search::No);
+                            model.free += 1;
+                            model.asleep.push(id);
+                        }
+                    }
+                    4 => {
+                        if let Some(id) = model.running.pop() {
+                            idle.release();
+                            model.free += 1;
+                            model.without.push(id);
+                        }
+                    }
+                    _ if step < close_at => {
+                        if let Some(id) = model.without.pop() {
+                            let acquired = idle.sleep_without(id) == Acquired::Yes;
+                            assert_eq!(acquired, model.free != 0);
+                            if acquired {
+                                model.free -= 1;
+                                model.running.push(id);
+                            } else {
+                                model.asleep.push(id);
+                            }
+                        } else if let Some(id) = model.asleep.first().copied() {
+                            let up = idle.get_up(id) == Acquired::Yes;
+                            assert_eq!(up, model.free != 0);
+                            if up {
+                                model.asleep.remove(0);
+                                model.free -= 1;
+                                model.running.push(id);
+                            }
+                        }
+                    }
+                    _ => {
+                        if idle.try_acquire() == Acquired::Yes {
+                            model.free -= 1;
+                            model.running.push(usize::MAX);
+                        }
+                    }
+                }
+                model.check(&idle, permits);
+            }
+        }
+    }
+}

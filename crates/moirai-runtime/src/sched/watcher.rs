@@ -15,7 +15,9 @@
 //! 2. after [`stall_after`](crate::Builder::stall_after), a future that does not return is reported
 //!    with what its thread does: the processor time it uses tells waiting from computing;
 //! 3. if tasks wait, its permit goes to another thread. If it computes, that makes one more thread
-//!    than there are permits, so it is done at most as many times as there are permits.
+//!    than there are permits, so it is done at most as many times as there are permits. A closure
+//!    may compute for long, and polls what waits by itself wherever it forks: one that does not
+//!    answer so loses its permit after a [tenth](CLOSURE_SHARE) of that time.
 //!
 //! The watcher also waits for the clock where no worker does, and says so when every thread that
 //! the runtime may start is blocked.
@@ -55,6 +57,10 @@ pub(crate) struct Watcher<'a> {
     parker: Arc<Parker>,
     /// By worker.
     seen: Vec<Seen>,
+    /// The runs of all workers.
+    runs: u64,
+    /// How long tasks have waited without any run.
+    waited: Duration,
     /// How long all threads have been blocked while tasks wait.
     blocked: Duration,
     blocked_reported: bool,
@@ -105,6 +111,8 @@ impl<'a> Watcher<'a> {
             watching,
             parker: Arc::new(Parker::new()),
             seen: Vec::new(),
+            runs: 0,
+            waited: Duration::ZERO,
             blocked: Duration::ZERO,
             blocked_reported: false,
             idle_ticks: 0,
@@ -180,6 +188,9 @@ impl<'a> Watcher<'a> {
         let pool = self.pool;
         self.seen.resize(pool.started(), Seen::default());
         let mut round = Round { active: false, served: false, due: None };
+        let runs = pool.remotes().map(|remote| remote.own.counters.runs.get()).sum();
+        let unanswered = std::mem::replace(&mut self.runs, runs) == runs && pool.has_tasks();
+        self.waited = if unanswered { self.waited + elapsed } else { Duration::ZERO };
         for (id, remote) in pool.remotes().enumerate() {
             self.look_at(id, remote, elapsed, &mut round);
         }
@@ -214,15 +225,22 @@ impl<'a> Watcher<'a> {
         if let Some(work) = remote.queue.next.take() {
             self.pool.inject(work);
         }
+        let is_future = running.is_some_and(|shown| shown.vtable.kind == Kind::Future);
+        let answer_after = self.watching.stall_after / CLOSURE_SHARE;
+        let patience = if is_future { self.watching.stall_after } else { answer_after };
         let Some((cpu_age, cpu)) = seen.cpu else {
             let used = remote.cpu.get().and_then(|clock| clock.used());
             seen.cpu = Some((seen.age, used.unwrap_or_default()));
-            round.due_in(self.watching.stall_after.saturating_sub(seen.age));
+            round.due_in(patience.saturating_sub(seen.age));
             return;
         };
-        if seen.age < self.watching.stall_after {
-            round.due_in(self.watching.stall_after.saturating_sub(seen.age));
+        if seen.age < patience {
+            round.due_in(patience - seen.age);
             return;
+        }
+        if has_permit && !is_future && self.pool.idle.free() == 0 {
+            // Something may come to wait at any time, and whoever brings it wakes no watcher.
+            round.due_in(answer_after.saturating_mul(2));
         }
         let activity = match remote.cpu.get().and_then(|clock| clock.used()) {
             Some(used) if used.saturating_sub(cpu) * COMPUTING_SHARE >= seen.age - cpu_age => {
@@ -252,8 +270,9 @@ impl<'a> Watcher<'a> {
         if remote.own.permit.is_taken() {
             return Relief::Lent;
         }
-        // One that nobody holds would do as well.
-        if self.pool.idle.free() != 0 || !self.pool.has_tasks() {
+        // One that nobody holds would do as well; and what has just come may yet be answered.
+        let answer_after = self.watching.stall_after / CLOSURE_SHARE;
+        if self.pool.idle.free() != 0 || self.waited.is_zero() || self.waited < answer_after {
             return Relief::NotNeeded;
         }
         let computes = activity != Activity::Blocked;
@@ -322,6 +341,9 @@ impl Round {
 
 /// Between two ticks, at first; a stall is seen no sooner.
 const TICK_MIN: Duration = Duration::from_micros(500);
+
+/// This part of the time that a future is given: a closure that forks answers much sooner.
+const CLOSURE_SHARE: u32 = 10;
 
 /// A thread computes that has had this part of the time: on a busy machine that is all it gets, and
 /// one that waits uses far less.
