@@ -10,6 +10,7 @@ mod cargo;
 mod ci;
 mod crossbeam;
 mod deny;
+mod examples;
 mod failure;
 mod features;
 mod loom;
@@ -55,6 +56,12 @@ const COMMANDS: &[Command] = &[
         args: "",
         about: "the table of features: what is done, and what shows it",
         run: features::run,
+    },
+    Command {
+        name: "examples",
+        args: "",
+        about: "every example of the facade, each under a watchdog",
+        run: examples::run,
     },
     Command {
         name: "loom",
@@ -157,7 +164,9 @@ mod tests {
 
     #[test]
     fn unknown_flags_are_usage_errors_and_run_nothing() {
-        for command in ["ci", "tidy", "features", "loom", "shuttle", "crossbeam", "deny"] {
+        for command in
+            ["ci", "tidy", "features", "examples", "loom", "shuttle", "crossbeam", "deny"]
+        {
             assert_eq!(
                 call(&[command, "--frobnicate"]),
                 Err(Failure::Usage(format!("`{command}` has no flag `--frobnicate`"))),

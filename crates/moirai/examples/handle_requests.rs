@@ -22,9 +22,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         while let Ok(Request { id, reply }) = requests.recv_async().await {
             served += 1;
             moirai::spawn(async move {
-                if let Ok(answer) = handle(id).await {
-                    // A client that has gone away is told nothing.
-                    drop(reply.send(answer));
+                match handle(id).await {
+                    Ok(answer) if reply.send(answer).is_ok() => {}
+                    Ok(_) => println!("the client of request {id} has gone away"),
+                    Err(error) => println!("request {id}: {error}"),
                 }
             })
             .detach();

@@ -57,7 +57,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 async fn serve(request: u32, _open: Guard) -> Option<u32> {
     let work = async {
-        let slow = if request % 10 == 0 { Duration::MAX } else { Duration::from_millis(1) };
+        let slow =
+            if request.is_multiple_of(10) { Duration::MAX } else { Duration::from_millis(1) };
         sleep(slow).await;
         request
     };

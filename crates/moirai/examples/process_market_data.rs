@@ -33,8 +33,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
                 assert_eq!(tick.instrument, instrument);
                 count += 1;
                 highest = highest.max(tick.price);
-                if tick.price % 1000 == 999 {
-                    drop(alarm.send_async(tick).await);
+                if tick.price % 1000 == 999 && alarm.send_async(tick).await.is_err() {
+                    break; // nobody listens
                 }
             }
             (count, highest)

@@ -58,8 +58,9 @@ pub async fn wait<const N: usize, A: Arms>(arms: &A, order: &mut impl Order) -> 
         Some(output) => output,
         None => {
             require_an_arm(arms);
-            let group = pin!(places::<N, A>(arms));
-            poll_fn(|cx| poll(arms, order, group.as_ref(), cx)).await
+            // Not `as_ref`: a shared borrow of what is not `Sync` would keep the future off a runtime.
+            let mut group = pin!(places::<N, A>(arms));
+            poll_fn(|cx| poll(arms, order, group.as_mut().into_ref(), cx)).await
         }
     }
 }
@@ -74,9 +75,9 @@ pub async fn wait_for<const N: usize, A: Arms>(
         return Some(output);
     }
     let deadline = deadline(timeout);
-    let group = pin!(places::<N, A>(arms));
+    let mut group = pin!(places::<N, A>(arms));
     let mut alarm = Alarm::default();
-    poll_fn(|cx| match poll(arms, order, group.as_ref(), cx) {
+    poll_fn(|cx| match poll(arms, order, group.as_mut().into_ref(), cx) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
         Poll::Pending => match alarm.set(deadline, cx) {
             Set::Ahead => Poll::Pending,

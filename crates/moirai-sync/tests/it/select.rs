@@ -380,3 +380,21 @@ fn refuse(why: &str) -> String {
 const MEETINGS: usize = if cfg!(miri) { 4 } else { 40 };
 const EACH: usize = if cfg!(miri) { 20 } else { 2000 };
 const ROUNDS: usize = if cfg!(miri) { 100 } else { 1_000_000 };
+
+/// A runtime that moves tasks between threads takes these. Fails to compile if one of them keeps a
+/// shared borrow of its places while it waits.
+#[test]
+fn selects_in_futures_may_move_between_threads() {
+    fn check<F: Future + Send>(_: F) {}
+    let (sender, receiver) = channel::bounded::<u32>(1);
+    check(async {
+        select!(async { recv(receiver) -> _ => (), send(sender, 1) -> _ => () }).await;
+    });
+    check(async {
+        select!(async {
+            recv(receiver) -> _ => (),
+            default(Duration::from_secs(1)) => (),
+        })
+        .await;
+    });
+}
