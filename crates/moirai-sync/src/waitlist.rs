@@ -42,6 +42,9 @@
 //! Wakers are cloned, dropped and called outside of the lock. This file knows no queue and no
 //! message.
 //!
+//! **Something for one waiter.** A rendezvous channel [takes](WaitList::take_oldest) the waiter that
+//! it brings a message for; that one is CLAIMED, which is NOTIFIED and counted, until it comes or goes.
+//!
 //! **A select** waits in several lists with one waker, which its [`Group`]'s claim holds: a notifier
 //! that takes its node out and loses the claim has told nobody, and goes on to the next waiter. A set
 //! ([`ReadySet`]) stays in its lists between waits, and is told by a bit.
@@ -69,6 +72,8 @@ pub(crate) use ready::ReadySet;
 const IDLE: u32 = 0;
 const QUEUED: u32 = 1;
 const NOTIFIED: u32 = 2;
+/// Notified, by somebody who brings something for this very waiter.
+const CLAIMED: u32 = 3;
 
 /// A first-in, first-out list of waiters.
 pub(crate) struct WaitList {
@@ -77,21 +82,13 @@ pub(crate) struct WaitList {
     /// Batons of blocked threads that have not tried again yet.
     promised: AtomicU32,
     queue: Mutex<Queue>,
-    /// How many have been notified and not come yet; counted where somebody asks.
-    told: AtomicU32,
-    counting: Counting,
+    /// How many have been claimed and not come yet.
+    claimed: AtomicU32,
 }
 
-/// Whether a list counts those who have been notified.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Counting {
-    Yes,
-    No,
-}
-
-/// Whether a waiter has been notified since it joined its list.
+/// Whether somebody brings something for this very waiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Told {
+pub(crate) enum Claimed {
     Yes,
     No,
 }
@@ -178,18 +175,9 @@ enum End {
 impl WaitList {
     /// An empty list.
     pub(crate) fn new() -> Self {
-        Self::with(Counting::No)
-    }
-
-    /// An empty list that knows how many have been [`told`](Self::told).
-    pub(crate) fn counting() -> Self {
-        Self::with(Counting::Yes)
-    }
-
-    fn with(counting: Counting) -> Self {
-        let [count, promised, told] = [(); 3].map(|()| AtomicU32::new(0));
+        let [count, promised, claimed] = [(); 3].map(|()| AtomicU32::new(0));
         let queue = Mutex::new(Queue { head: ptr::null(), tail: ptr::null() });
-        Self { count, promised, queue, told, counting }
+        Self { count, promised, queue, claimed }
     }
 
     /// Wakes the oldest waiter. To be called after what it waits for has been published.
@@ -216,7 +204,7 @@ impl WaitList {
         if self.count.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        self.pop(&mut self.queue.lock())
+        self.pop_other(&mut self.queue.lock(), Own::NONE, CLAIMED)
     }
 
     /// Wakes every waiter that is in the list now.
@@ -239,7 +227,7 @@ impl WaitList {
         // SeqCst fence: pairs with the one in `Group::open`.
         fence(Ordering::SeqCst);
         if self.count.load(Ordering::Relaxed) != 0 {
-            let waker = self.pop_other(&mut self.queue.lock(), own);
+            let waker = self.pop_other(&mut self.queue.lock(), own, NOTIFIED);
             waker.flatten().into_iter().for_each(wake);
         }
     }
@@ -263,23 +251,10 @@ impl WaitList {
         false
     }
 
-    /// How many have been notified and have neither tried again nor gone; of a list that is
-    /// [`counting`](Self::counting).
-    pub(crate) fn told(&self) -> usize {
+    /// How many have been [taken](Self::take_oldest) and have neither tried again nor gone.
+    pub(crate) fn claimed(&self) -> usize {
         // Relaxed: who waits for it to fall registers, and is notified after it has fallen.
-        self.told.load(Ordering::Relaxed) as usize
-    }
-
-    fn raise_told(&self) {
-        if self.counting == Counting::Yes {
-            self.told.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn lower_told(&self) {
-        if self.counting == Counting::Yes {
-            self.told.fetch_sub(1, Ordering::Relaxed);
-        }
+        self.claimed.load(Ordering::Relaxed) as usize
     }
 
     /// How many wait.
@@ -310,11 +285,12 @@ impl WaitList {
     /// Takes the oldest waiter out, notified, and returns its waker; selects that are taken or busy
     /// leave the queue as well and are told nothing. `queue` is this list's, locked.
     fn pop(&self, queue: &mut Queue) -> Option<Option<Waker>> {
-        self.pop_other(queue, Own::NONE)
+        self.pop_other(queue, Own::NONE, NOTIFIED)
     }
 
-    /// As [`pop`](Self::pop), but leaves the places of the select `own` where they are.
-    fn pop_other(&self, queue: &mut Queue, own: Own) -> Option<Option<Waker>> {
+    /// As [`pop`](Self::pop), but leaves the places of the select `own` where they are, and sets the
+    /// state `notified` of who is told.
+    fn pop_other(&self, queue: &mut Queue, own: Own, notified: u32) -> Option<Option<Waker>> {
         let mut next = queue.head;
         // SAFETY: a queued node is alive: its drop takes this lock to leave the queue.
         while let Some(node) = unsafe { next.as_ref() } {
@@ -329,19 +305,22 @@ impl WaitList {
             self.lower_count();
             // SAFETY: `target` is reached under the lock only.
             let target = node.target.with_mut(|target| unsafe { (*target).take() });
-            let (state, told) = match target {
-                Target::Nobody => (NOTIFIED, Some(None)),
-                Target::Waker(waker) => (NOTIFIED, Some(Some(waker))),
+            // What a set is told of is for whoever asks: the set does not receive itself.
+            let notified = if let Target::Member(..) = target { NOTIFIED } else { notified };
+            let told = match target {
+                Target::Nobody => Some(None),
+                Target::Waker(waker) => Some(Some(waker)),
                 // SAFETY: the claim's group takes this lock to get the node out before it ends.
                 Target::Case(claim, case) => match unsafe { (*claim).win(case) } {
-                    Won::Yes(waker) => (NOTIFIED, Some(waker)),
-                    Won::No => (IDLE, None),
+                    Won::Yes(waker) => Some(waker),
+                    Won::No => None,
                 },
                 // SAFETY: the set takes this lock to get the node out before the word ends.
-                Target::Member(word, index) => (NOTIFIED, Some(unsafe { (*word).tell(index) })),
+                Target::Member(word, index) => Some(unsafe { (*word).tell(index) }),
             };
-            if told.is_some() {
-                self.raise_told();
+            let state = if told.is_some() { notified } else { IDLE };
+            if state == CLAIMED {
+                self.claimed.fetch_add(1, Ordering::Relaxed);
             }
             if state == NOTIFIED && node.kind == Kind::Blocked {
                 // Relaxed: who reads it has published before, with a fence; so does `kept`.
@@ -480,12 +459,10 @@ impl<'a> Waiter<'a> {
     fn join(self: Pin<&Self>, target: Target) -> Target {
         let mut queue = self.list.queue.lock();
         // Relaxed: under the lock nobody else writes a queued node's state.
-        let end = match self.node.state.load(Ordering::Relaxed) {
+        let state = self.node.state.load(Ordering::Relaxed);
+        let end = match state {
             QUEUED => None,
-            NOTIFIED => {
-                self.list.kept(self.node.kind);
-                Some(End::Head)
-            }
+            NOTIFIED | CLAIMED => Some(End::Head),
             _ => Some(End::Tail),
         };
         if let Some(end) = end {
@@ -494,9 +471,7 @@ impl<'a> Waiter<'a> {
             unsafe { queue.push(&raw const self.node, end) };
             self.list.raise_count();
             self.node.state.store(QUEUED, Ordering::Relaxed);
-            if matches!(end, End::Head) {
-                self.list.lower_told();
-            }
+            self.arrive(state);
         }
         // SAFETY: `target` is reached under the lock only.
         self.node.target.with_mut(|place| unsafe { std::mem::replace(&mut *place, target) })
@@ -511,12 +486,23 @@ impl<'a> Waiter<'a> {
         }
     }
 
-    /// Whether it has been notified since it joined.
-    pub(crate) fn told(&self) -> Told {
+    /// A waiter whose state was `state` uses or leaves what it was told of.
+    fn arrive(&self, state: u32) {
+        match state {
+            NOTIFIED => self.list.kept(self.node.kind),
+            CLAIMED => {
+                self.list.claimed.fetch_sub(1, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether somebody brings something for this waiter.
+    pub(crate) fn claimed(&self) -> Claimed {
         // Acquire: pairs with the Release in `pop`.
         match self.node.state.load(Ordering::Acquire) {
-            NOTIFIED => Told::Yes,
-            _ => Told::No,
+            CLAIMED => Claimed::Yes,
+            _ => Claimed::No,
         }
     }
 
@@ -547,10 +533,7 @@ impl<'a> Waiter<'a> {
             }
         }
         self.node.state.store(IDLE, Ordering::Relaxed);
-        if state == NOTIFIED {
-            self.list.lower_told();
-            self.list.kept(self.node.kind);
-        }
+        self.arrive(state);
         drop(target);
         state
     }
@@ -558,7 +541,7 @@ impl<'a> Waiter<'a> {
 
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
-        if self.leave() == NOTIFIED {
+        if matches!(self.leave(), NOTIFIED | CLAIMED) {
             self.list.notify_one();
         }
     }

@@ -7,7 +7,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::time::{Duration, Instant};
 
 use crate::prim::atomic::Ordering;
-use crate::waitlist::{Own, Told, WaitList};
+use crate::waitlist::{Claimed, Own, WaitList};
 
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::shared::{LastHandle, Shared, Side, received};
@@ -120,7 +120,9 @@ impl<T> Receiver<T> {
     /// assert_eq!(strand::block_on(receiver.recv_async()), Ok(7));
     /// ```
     pub async fn recv_async(&self) -> Result<T, RecvError> {
-        self.shared.suspend(Side::Receivers, |told| received(self.shared.try_take(told))).await
+        self.shared
+            .suspend(Side::Receivers, |claimed| received(self.shared.try_take(claimed)))
+            .await
     }
 
     #[inline]
@@ -129,9 +131,9 @@ impl<T> Receiver<T> {
             Ok(message) => Ok(message),
             Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
             Err(TryRecvError::Empty) => {
-                let result = self
-                    .shared
-                    .wait(Side::Receivers, deadline, |told| received(self.shared.try_take(told)));
+                let result = self.shared.wait(Side::Receivers, deadline, |claimed| {
+                    received(self.shared.try_take(claimed))
+                });
                 Ok(result.ok_or(RecvTimeoutError::Timeout)??)
             }
         }
@@ -284,7 +286,7 @@ impl<T> Receiver<T> {
 
     /// Whether a receive would not wait.
     pub(crate) fn is_ready(&self) -> bool {
-        self.shared.has_message() || self.shared.is_closed()
+        self.shared.has_message_or_end()
     }
 
     /// Whether a sender that finds a waiting receiver gives its message to that one.
@@ -299,8 +301,8 @@ impl<T> Receiver<T> {
 
     /// Takes a message without waiting for that of a select.
     #[inline]
-    pub(crate) fn try_take(&self, told: Told) -> Result<T, TryRecvError> {
-        self.shared.try_take(told)
+    pub(crate) fn try_take(&self, claimed: Claimed) -> Result<T, TryRecvError> {
+        self.shared.try_take(claimed)
     }
 
     /// Whether a receiver that has been told would find what was delivered to it.

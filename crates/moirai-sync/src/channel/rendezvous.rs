@@ -7,8 +7,10 @@
 //! ```
 //!
 //! Both are under one lock, which also covers taking a receiver out of the list: so there are never
-//! more delivered messages than receivers that have been told of one. A receiver that goes away
-//! after it was told leaves the message to the next receive, and tells the next waiting receiver.
+//! more delivered messages than receivers that were taken. What was delivered is theirs. A receiver
+//! that goes away instead leaves the message to the next receive, and tells the next waiting receiver;
+//! so does a select that was taken for a message still being made, and has done something else when
+//! it comes.
 //!
 //! A sender that waits leaves its message here, with its waker: whoever comes takes it without
 //! waking the sender first. A select cannot do that, for its message is made only once the case is
@@ -19,7 +21,7 @@ use std::mem;
 use std::task::{Poll, Waker};
 
 use crate::prim::Mutex;
-use crate::waitlist::{Told, WaitList};
+use crate::waitlist::{Claimed, WaitList};
 use crate::wake::wake;
 
 use super::error::{TryRecvError, TrySendError};
@@ -144,9 +146,13 @@ impl<T> Rendezvous<T> {
 
     /// Takes what was delivered, else the oldest offer. What was delivered is for the `receivers` that
     /// have been told; anybody else takes what they have left when they went away.
-    pub(super) fn try_recv(&self, told: Told, receivers: &WaitList) -> Result<T, TryRecvError> {
+    pub(super) fn try_recv(
+        &self,
+        claimed: Claimed,
+        receivers: &WaitList,
+    ) -> Result<T, TryRecvError> {
         let mut meeting = self.0.lock();
-        if (told == Told::Yes || meeting.has_orphan(receivers))
+        if (claimed == Claimed::Yes || meeting.has_orphan(receivers))
             && let Some(message) = meeting.delivered.pop_front()
         {
             return Ok(message);
@@ -199,7 +205,7 @@ impl<T> Rendezvous<T> {
 impl<T> Meeting<T> {
     /// Whether more was delivered than there are receivers that have been told and will come.
     fn has_orphan(&self, receivers: &WaitList) -> bool {
-        self.delivered.len() > receivers.told()
+        self.delivered.len() > receivers.claimed()
     }
 
     /// Whether nothing can follow: what was delivered may yet be left to another receiver.

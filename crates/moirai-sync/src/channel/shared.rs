@@ -17,7 +17,7 @@ use crate::prim::fence_after_rmw;
 use crate::queue::front::Front;
 use crate::queue::{Close, Key, PopError, PushError, Queue};
 use crate::strand;
-use crate::waitlist::{Finished, Own, Told, WaitList, Waiter};
+use crate::waitlist::{Claimed, Finished, Own, WaitList, Waiter};
 
 use super::error::{RecvError, TryRecvError, TrySendError};
 use super::rendezvous::Rendezvous;
@@ -73,11 +73,8 @@ impl<T> Shared<T> {
     fn new(queue: Queue<T>, flavour: Flavour<T>) -> Self {
         Self {
             queue,
-            receivers_waiting: match flavour {
-                Flavour::Rendezvous(_) => WaitList::counting(),
-                _ => WaitList::new(),
-            },
             flavour,
+            receivers_waiting: WaitList::new(),
             senders_waiting: WaitList::new(),
             senders: AtomicUsize::new(1),
             receivers: AtomicUsize::new(1),
@@ -122,7 +119,7 @@ impl<T> Shared<T> {
 
     #[inline]
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
-        match (self.try_take(Told::No), &self.flavour) {
+        match (self.try_take(Claimed::No), &self.flavour) {
             (Err(TryRecvError::Empty), Flavour::Rendezvous(rendezvous)) => {
                 self.try_meet(rendezvous)
             }
@@ -133,13 +130,13 @@ impl<T> Shared<T> {
     /// As [`try_recv`](Self::try_recv), but does not wait for the message of a select. Who has been
     /// told may take what was delivered to a receiver.
     #[inline]
-    pub(super) fn try_take(&self, told: Told) -> Result<T, TryRecvError> {
+    pub(super) fn try_take(&self, claimed: Claimed) -> Result<T, TryRecvError> {
         match self.popped(self.queue.pop()) {
             // Where there is no queue, it is always empty.
             Err(TryRecvError::Empty) => match &self.flavour {
                 Flavour::Queue => Err(TryRecvError::Empty),
                 Flavour::Rendezvous(rendezvous) => {
-                    rendezvous.try_recv(told, &self.receivers_waiting)
+                    rendezvous.try_recv(claimed, &self.receivers_waiting)
                 }
                 Flavour::Timer(timer) => timer.try_recv(),
                 // Relaxed: nothing is read through it.
@@ -179,8 +176,8 @@ impl<T> Shared<T> {
         let waiter = pin!(Waiter::new(&self.receivers_waiting));
         let deadline = Instant::now() + MEET_MAX;
         let met = strand::wait(Some(deadline), |cx| {
-            self.poll(Side::Receivers, waiter.as_ref(), cx, |told| {
-                received(rendezvous.try_recv(told, &self.receivers_waiting))
+            self.poll(Side::Receivers, waiter.as_ref(), cx, |claimed| {
+                received(rendezvous.try_recv(claimed, &self.receivers_waiting))
             })
         });
         met.ok_or(TryRecvError::Empty)?.map_err(TryRecvError::from)
@@ -284,12 +281,12 @@ impl<T> Shared<T> {
         side: Side,
         waiter: Pin<&Waiter<'_>>,
         cx: &mut Context<'_>,
-        mut attempt: impl FnMut(Told) -> Poll<R>,
+        mut attempt: impl FnMut(Claimed) -> Poll<R>,
     ) -> Poll<R> {
-        let mut result = attempt(waiter.told());
+        let mut result = attempt(waiter.claimed());
         if result.is_pending() {
             waiter.register(cx.waker());
-            result = attempt(waiter.told());
+            result = attempt(waiter.claimed());
             if result.is_pending() && side == Side::Receivers {
                 self.before_receiver_sleeps(Own::NONE);
             }
@@ -306,12 +303,12 @@ impl<T> Shared<T> {
         &self,
         side: Side,
         deadline: Option<Instant>,
-        mut attempt: impl FnMut(Told) -> Poll<R>,
+        mut attempt: impl FnMut(Claimed) -> Poll<R>,
     ) -> Option<R> {
         let spun = strand::spin(deadline, || match side {
             // One place at a time, the two sides would take turns for each message.
             Side::Senders if self.queue.is_crowded() => Poll::Pending,
-            _ => attempt(Told::No),
+            _ => attempt(Claimed::No),
         });
         if spun.is_some() {
             return spun;
@@ -324,9 +321,9 @@ impl<T> Shared<T> {
     pub(super) async fn suspend<R>(
         &self,
         side: Side,
-        mut attempt: impl FnMut(Told) -> Poll<R>,
+        mut attempt: impl FnMut(Claimed) -> Poll<R>,
     ) -> R {
-        if let Poll::Ready(result) = attempt(Told::No) {
+        if let Poll::Ready(result) = attempt(Claimed::No) {
             return result;
         }
         let waiter = pin!(Waiter::new(self.waiting(side)));
@@ -391,6 +388,16 @@ impl<T> Shared<T> {
             Flavour::Rendezvous(_) => self.receivers_waiting.has_other(own),
             Flavour::Timer(_) | Flavour::Never(_) => false,
         }
+    }
+
+    /// Whether a receive would not wait: there is a message, or none can follow.
+    pub(super) fn has_message_or_end(&self) -> bool {
+        let ended = match &self.flavour {
+            Flavour::Queue => self.queue.is_closed() && !self.queue.has_reserved(),
+            Flavour::Rendezvous(_) => false, // counts as a message
+            Flavour::Timer(_) | Flavour::Never(_) => self.is_closed(),
+        };
+        ended || self.has_message()
     }
 
     /// Whether a receive would find a message.

@@ -488,6 +488,12 @@ impl<T> List<T> {
         self.tail.index.load(Ordering::SeqCst) & FLAG != 0
     }
 
+    /// Whether a value may follow a close.
+    pub(crate) fn has_reserved(&self) -> bool {
+        // SeqCst: one order with `reserve` and `unreserve`.
+        self.reserved.load(Ordering::SeqCst) != 0
+    }
+
     /// How many values are in the list, including those that a sender is still writing.
     pub(crate) fn len(&self) -> usize {
         loop {

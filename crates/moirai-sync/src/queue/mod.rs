@@ -364,6 +364,15 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Whether a value may follow a close.
+    pub(crate) fn has_reserved(&self) -> bool {
+        match &self.0 {
+            Kind::Ring(_, ring) => ring.has_reserved(),
+            Kind::List(_, list) => list.has_reserved(),
+            Kind::Spsc(..) | Kind::Nothing => false,
+        }
+    }
+
     /// How many values are queued, including those that a sender is still writing.
     pub(crate) fn len(&self) -> usize {
         match &self.0 {

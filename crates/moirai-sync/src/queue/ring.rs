@@ -465,6 +465,12 @@ impl<T> Ring<T> {
         self.tail.load(Ordering::SeqCst) & self.closed_bit != 0
     }
 
+    /// Whether a value may follow a close.
+    pub(crate) fn has_reserved(&self) -> bool {
+        // SeqCst: one order with `reserve` and `push_reserved`.
+        self.reserved(self.tail.load(Ordering::SeqCst)) != 0
+    }
+
     pub(crate) fn capacity(&self) -> usize {
         self.slots.len()
     }

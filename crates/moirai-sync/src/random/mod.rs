@@ -20,6 +20,7 @@
 
 mod channel;
 mod parker;
+mod select;
 mod timer;
 mod waitlist;
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::channel::{
     Permit, Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError, watch,
 };
-use crate::waitlist::{Own, Told, WaitList};
+use crate::waitlist::{Claimed, Own, WaitList};
 
 /// One operation of a select.
 pub trait Arm {
@@ -43,7 +43,7 @@ pub trait Arm {
     /// The select is about to sleep.
     fn before_sleep(&self, own: Oneself);
 
-    /// Takes what was handed over to the select that was told of this arm.
+    /// Takes what was brought to the select, which was woken for this arm.
     fn take_handed_over(&self) -> Option<Self::Output> {
         None
     }
@@ -215,7 +215,7 @@ impl<T> Arm for RecvArm<'_, T> {
 
     #[inline]
     fn attempt(&self) -> Option<Self::Output> {
-        received(self.0?.try_take(Told::No))
+        received(self.0?.try_take(Claimed::No))
     }
 
     fn meet(&self) -> Option<Self::Output> {
@@ -244,7 +244,7 @@ impl<T> Arm for RecvArm<'_, T> {
 
     fn take_handed_over(&self) -> Option<Self::Output> {
         let receiver = self.0.filter(|receiver| receiver.is_rendezvous())?;
-        received(receiver.try_take(Told::Yes))
+        received(receiver.try_take(Claimed::Yes))
     }
 }
 

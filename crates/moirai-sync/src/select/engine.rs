@@ -137,9 +137,8 @@ fn poll<'a, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
     let own = Oneself(group.own());
     let mut backoff = Backoff::new();
     loop {
-        let told = group.close();
-        // What was handed to this select is not left lying for the sake of the order.
-        let handed = told.and_then(|case| Some((case, arms.take_handed_over(case)?)));
+        // What was brought to this select is not left lying for the sake of the order.
+        let handed = group.close().and_then(|case| Some((case, arms.take_handed_over(case)?)));
         if let Some((case, output)) = handed.or_else(|| order.first(attempt)) {
             if group.finish(case) == Finished::Waited && arms.is_ready(case, own) {
                 // There is more, and perhaps somebody else who waits for it.

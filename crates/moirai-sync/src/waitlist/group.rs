@@ -25,7 +25,7 @@ use crate::prim;
 use crate::prim::atomic::{Ordering, fence};
 
 use super::claim::Claim;
-use super::{Finished, IDLE, NOTIFIED, Own, Target, Waiter};
+use super::{CLAIMED, Claimed, Finished, IDLE, NOTIFIED, Own, Target, Waiter};
 
 /// One waiter for each case, `None` where there is nothing to wait in; and what they share.
 ///
@@ -52,18 +52,20 @@ impl<'a, W: AsRef<[Option<Waiter<'a>>]>> Group<'a, W> {
         }
     }
 
-    /// Begins a poll: from now on notifiers pass this select over. Says which case it was woken for.
+    /// Begins a poll: from now on notifiers pass this select over. Says for which case somebody has
+    /// brought something, if that is what it was woken for.
     pub(crate) fn close(self: Pin<&Self>) -> Option<usize> {
         let won = self.claim.close()? as usize;
-        self.settle(won);
-        Some(won)
+        let waiter = self.waiters().nth(won)??;
+        waiter.settle();
+        (waiter.claimed() == Claimed::Yes).then_some(won)
     }
 
     /// Joins all lists, as what `waker` wakes. Afterwards every case must be **tried again** before
     /// the select sleeps. What a poll that did not [`close`](Self::close) was told is forgotten.
     pub(crate) fn open(self: Pin<&Self>, waker: &Waker) {
         let waker = waker.clone();
-        let _told = self.close();
+        let _claimed = self.close();
         // SAFETY: `close` has closed the claim and settled who won it last.
         drop(unsafe { self.claim.open(waker) });
         // Several cases may be in one list, and the first of them is told: not always the same.
@@ -88,7 +90,7 @@ impl<'a, W: AsRef<[Option<Waiter<'a>>]>> Group<'a, W> {
             let Some(waiter) = waiter else { continue };
             match waiter.leave() {
                 IDLE => {}
-                NOTIFIED if case != taken => waiter.list.notify_one(),
+                NOTIFIED | CLAIMED if case != taken => waiter.list.notify_one(),
                 _ if case == taken => finished = Finished::Waited,
                 _ => {}
             }
@@ -111,12 +113,5 @@ impl<'a, W: AsRef<[Option<Waiter<'a>>]>> Group<'a, W> {
         // SAFETY: the waiters are pinned with the group: `W` holds them in place, nobody gets a
         // `&mut W`, and they are dropped with it.
         waiters.map(|waiter| waiter.as_ref().map(|waiter| unsafe { Pin::new_unchecked(waiter) }))
-    }
-
-    /// Waits until the notifier that won for `case` has done with the claim.
-    fn settle(self: Pin<&Self>, case: usize) {
-        if let Some(Some(waiter)) = self.waiters().nth(case) {
-            waiter.settle();
-        }
     }
 }

@@ -283,6 +283,27 @@ fn a_set_names_each_end_that_is_ready_in_turn() {
     assert_eq!(set.ready_timeout(Duration::from_secs(60)), Ok(69));
 }
 
+/// A permit outlives a close: until it has gone, a receive waits, and so does a set.
+#[test]
+fn a_permit_of_a_closed_channel_is_waited_for_without_spinning() {
+    for (sender, receiver) in [channel::bounded(1), channel::unbounded()] {
+        let permit = sender.reserve().unwrap();
+        receiver.close();
+        let mut set = SelectSet::new();
+        let index = set.recv(&receiver);
+        assert!(set.try_ready().is_err());
+        select! {
+            recv(receiver) -> _ => panic!("neither a message nor the end"),
+            default(Duration::from_millis(5)) => {}
+        }
+        permit.send(7);
+        assert_eq!(set.ready(), index);
+        assert_eq!(select!(recv(receiver) -> n => n), Ok(7));
+        assert_eq!(set.ready(), index);
+        assert_eq!(select!(recv(receiver) -> n => n), Err(RecvError));
+    }
+}
+
 /// Each of `N` threads sends into its own channel; a loop over a set gets everything.
 #[test]
 fn stress_a_set_loses_nothing() {
