@@ -82,7 +82,6 @@ pub fn parallel_uninterruptible<R>(f: impl FnOnce() -> R) -> R {
 /// What others want of a loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-#[allow(dead_code, reason = "for loops that are long")]
 pub(crate) enum Demand {
     /// Nothing: go on.
     None,
@@ -92,7 +91,6 @@ pub(crate) enum Demand {
 
 /// Called between two steps of a long loop, every 10 to 50 µs: does what others have asked this
 /// worker for, and says what only the loop itself can do.
-#[allow(dead_code, reason = "for loops that are long")]
 pub(crate) fn checkpoint() -> Demand {
     current::with(|context| {
         let Some(post) = context.forks.post() else { return Demand::None };

@@ -48,7 +48,6 @@ use crate::unwind::{Caught, catch, drop_contained};
 use job::StackJob;
 
 pub use broadcast::{BroadcastContext, broadcast};
-#[allow(unused_imports, reason = "for loops that are long")]
 pub(crate) use context::{Demand, checkpoint};
 pub use context::{FnContext, current_num_workers, parallel_uninterruptible};
 pub use scope::{Scope, scope};

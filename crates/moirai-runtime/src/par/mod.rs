@@ -14,6 +14,44 @@
 //! and a task that waits gets its turn. A loop that is at its end after a microsecond has woken
 //! nobody.
 //!
+//! Items go from worker to worker, so they must be `Send`, and what is shared must be `Sync`:
+//!
+//! ```compile_fail
+//! # use moirai_runtime::par::*;
+//! vec![std::rc::Rc::new(1)].into_par_iter().count();
+//! ```
+//!
+//! ```compile_fail
+//! # use moirai_runtime::par::*;
+//! [std::cell::Cell::new(1)].par_iter().count();
+//! ```
+//!
+//! ```compile_fail
+//! # use moirai_runtime::par::*;
+//! let seen = std::cell::Cell::new(0);
+//! (0..10).into_par_iter().for_each(|n| seen.set(n));
+//! ```
+//!
+//! ```compile_fail
+//! # use moirai_runtime::par::*;
+//! let name = std::rc::Rc::new("not to be cloned elsewhere");
+//! (0..10).into_par_iter().for_each_with(name, |_, _| ());
+//! ```
+//!
+//! ```compile_fail
+//! # use moirai_runtime::par::*;
+//! vec![std::rc::Rc::new(1)].par_sort();
+//! ```
+//!
+//! A piece may have something of its own that is neither:
+//!
+//! ```
+//! # use moirai_runtime::par::*;
+//! let one_each = std::rc::Rc::<u32>::default;
+//! (0..10).into_par_iter().for_each_init(one_each, |_, _| ());
+//! vec![std::cell::Cell::new(1)].into_par_iter().count();
+//! ```
+//!
 //! [`iter`] holds the types of the iterators and a few functions that make some, [`plumbing`] what an
 //! iterator of one's own consists of.
 

@@ -14,7 +14,7 @@
 //! a [`Consumer`] around a consumer. Either way a block reaches the loop that does the work as one
 //! iterator of std, so that the compiler sees the whole loop.
 //!
-//! [`drive`] runs block after block, as long as [`Pace`] says that others have no use for the rest
+//! [`drive`] runs block after block, as long as nobody else has a use for the rest
 //! (lazy binary splitting: Tzannes, Caragea, Barua, Vishkin, PPoPP 2010). It knows no adaptor.
 
 use super::pace::{Next, Pace};

@@ -9,7 +9,7 @@ use moirai_runtime::par::*;
 use super::slow;
 
 /// How many items there are.
-const LEN: usize = if cfg!(miri) { 8 } else { 40 };
+const LEN: usize = if cfg!(miri) { 6 } else { 40 };
 
 /// Runs `f` on the items of which, by turns, none and each one is the `k`th to be looked at; each
 /// time all items must be gone in the end, and a panic must be what came of it if one was due.
