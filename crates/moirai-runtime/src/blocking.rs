@@ -1,21 +1,22 @@
 //! Threads for calls that block: as many as are needed, up to a limit, gone after a while of rest.
 //!
 //! ```text
-//!                      next: a job is queued
-//!                        ┌──────────┐
-//!   start                ▼          │  next: none           give
-//!   VACANT ───────────► BUSY ───────┴─────────────► IDLE ─────────► GIVEN
-//!     ▲                  ▲ next: the given job      │  ▲               │
-//!     │                  └───────────────────────── │ ─│ ──────────────┘
-//!     │                       rest ends, or closed  │  └ woken for nothing
-//!     └─────────────────────────────────────────────┘
+//!              call: start             arrive            no job is queued
+//!   VACANT ───────────────► CALLED ─────────────► BUSY ───────────────────► IDLE
+//!     ▲                        ▲                                            │  │
+//!     │                        └────────────── call: wake ──────────────────┘  │
+//!     └──────────────────────────────── the rest ends, or closed ─────────────┘
 //! ```
 //!
-//! A job is given to the thread that has rested for the shortest time, so that those who are not
-//! needed rest on until they end; without one, to a new thread; without that, it is queued. It is
-//! given under the lock: a thread whose rest ends at the same time finds it. Jobs are queued only
-//! while there are threads, and a thread ends only while none is queued, so none is forgotten.
-//! Checked by the models in `src/model/blocking.rs`.
+//! Jobs are queued, and a thread takes the next one when it comes by. Whoever queues a job calls one
+//! thread, unless one is on its way: that one takes a job, and calls the next if more are queued. So
+//! many jobs at once cost whoever spawns them one wake-up, threads that come back find what is queued,
+//! and yet every queued job is on the way to a thread of its own, as long as there may be more.
+//!
+//! The thread that has rested for the shortest time is called first, so that those who are not
+//! needed rest on until they end. It is called under the lock: a thread whose rest ends at the same
+//! time finds that. Jobs are queued only while there are threads, and a thread ends only while none
+//! is queued, so none is forgotten. Checked by the models in `src/model/blocking.rs`.
 //!
 //! This file runs [`Work`] and knows neither workers nor tasks. A job is refused, never forgotten:
 //! when the queue is full, when the pool is closed, or when the system refuses the very first thread.
@@ -71,6 +72,8 @@ struct Jobs {
     vacant: Vec<usize>,
     /// The threads that rest, whoever rests longest first.
     idle: Vec<usize>,
+    /// The threads that are on their way: each takes one of the queued jobs, if they last.
+    called: usize,
     closed: bool,
     counts: Counts,
 }
@@ -85,10 +88,9 @@ struct Job {
 #[derive(Debug)]
 enum Seat {
     Vacant,
+    Called,
     Busy,
     Idle(Arc<Parker>),
-    /// It is on its way to this job.
-    Given(Job),
 }
 
 #[derive(Debug, Default)]
@@ -99,12 +101,32 @@ struct Counts {
     waited_max: Duration,
 }
 
+/// Whom to call.
+#[must_use = "whoever is called is not called again until it comes"]
+enum Call {
+    /// There is nobody else.
+    Nobody,
+    /// To be unparked.
+    Wake(Arc<Parker>),
+    /// To be started, in this seat.
+    Start(usize),
+}
+
 /// What a thread does next.
 #[must_use]
 enum Next {
     Run(Work),
     Rest,
     End,
+}
+
+/// How a rest ended.
+#[must_use]
+enum Rested {
+    /// By a call, or for nothing.
+    Woken,
+    /// By its length: the seat is vacant.
+    Enough,
 }
 
 impl BlockingPool {
@@ -114,6 +136,7 @@ impl BlockingPool {
             seats: Vec::new(),
             vacant: Vec::new(),
             idle: Vec::new(),
+            called: 0,
             closed: false,
             counts: Counts::default(),
         };
@@ -143,50 +166,34 @@ impl BlockingPool {
         if jobs.closed {
             return Err((job.work, SpawnFailed::ShutDown));
         }
-        if let Some(id) = jobs.idle.pop() {
-            if let Seat::Idle(parker) = jobs.seats[id].replace(Seat::Given(job)) {
-                drop(jobs);
-                parker.unpark();
-            }
-            return Ok(());
-        }
-        let mut job = job;
-        if jobs.threads() < threads_max {
-            job = match self.start_thread(&mut jobs, job) {
-                Ok(()) => return Ok(()),
-                Err((job, error)) if jobs.threads() == 0 => {
-                    jobs.counts.refused += 1;
-                    return Err((job.work, SpawnFailed::NoThread(error)));
+        // What no thread is on its way to.
+        let waiting = jobs.queue.len().saturating_sub(jobs.called);
+        let is_full = waiting >= queue_max;
+        let call = if jobs.called == 0 || is_full { jobs.call(threads_max) } else { Call::Nobody };
+        let parker = match call {
+            Call::Wake(parker) => Some(parker),
+            Call::Start(id) => match self.shared.start_thread(id) {
+                Ok(()) => None,
+                Err(error) => {
+                    jobs.uncall(id);
+                    if jobs.threads() == 0 {
+                        jobs.counts.refused += 1;
+                        return Err((job.work, SpawnFailed::NoThread(error)));
+                    }
+                    // The threads that there are will get to it.
+                    if is_full {
+                        return Err((job.work, jobs.refuse(queue_max)));
+                    }
+                    None
                 }
-                // The threads that there are will get to it.
-                Err((job, _)) => job,
-            };
-        }
-        if jobs.queue.len() >= queue_max {
-            jobs.counts.refused += 1;
-            return Err((job.work, SpawnFailed::QueueFull { limit: queue_max }));
-        }
-        jobs.queue.push_back(job);
-        Ok(())
-    }
-
-    fn start_thread(&self, jobs: &mut Jobs, job: Job) -> Result<(), (Job, io::Error)> {
-        let config = &self.shared.config;
-        let id = jobs.take_seat(job);
-        let mut builder = thread::Builder::new().name(format!("{}-blocking-{id}", config.name));
-        if let Some(bytes) = config.stack_bytes {
-            builder = builder.stack_size(bytes);
-        }
-        let shared = Arc::clone(&self.shared);
-        let run = move || {
-            shared.config.hooks.start.call(&());
-            shared.work(id);
-            shared.config.hooks.stop.call(&());
+            },
+            Call::Nobody if is_full => return Err((job.work, jobs.refuse(queue_max))),
+            Call::Nobody => None,
         };
-        (config.start)(builder, Box::new(run)).map_err(|error| match jobs.leave_seat(id) {
-            Seat::Given(job) => (job, error),
-            _ => unreachable!("no thread has taken the seat, and we hold the lock"),
-        })
+        jobs.queue.push_back(job);
+        drop(jobs);
+        parker.iter().for_each(|parker| parker.unpark());
+        Ok(())
     }
 
     /// Refuses jobs from now on, lets resting threads end, and returns what was not begun. Jobs
@@ -194,16 +201,10 @@ impl BlockingPool {
     pub(crate) fn close(&self) -> Chain {
         let mut jobs = self.shared.jobs.lock();
         jobs.closed = true;
-        jobs.idle.clear();
-        let mut unbegun: Chain = jobs.queue.drain(..).map(|job| job.work).collect();
+        let unbegun = jobs.queue.drain(..).map(|job| job.work).collect();
         let mut resting = Vec::new();
-        for seat in &mut jobs.seats {
-            match seat.replace(Seat::Busy) {
-                Seat::Given(job) => unbegun.push(job.work),
-                Seat::Idle(parker) => resting.push(parker),
-                Seat::Vacant => *seat = Seat::Vacant,
-                Seat::Busy => {}
-            }
+        while let Call::Wake(parker) = jobs.call(0) {
+            resting.push(parker);
         }
         drop(jobs);
         resting.iter().for_each(|parker| parker.unpark());
@@ -212,13 +213,31 @@ impl BlockingPool {
 }
 
 impl Shared {
-    fn work(&self, id: usize) {
+    fn start_thread(self: &Arc<Self>, id: usize) -> io::Result<()> {
+        let config = &self.config;
+        let mut builder = thread::Builder::new().name(format!("{}-blocking-{id}", config.name));
+        if let Some(bytes) = config.stack_bytes {
+            builder = builder.stack_size(bytes);
+        }
+        let shared = Arc::clone(self);
+        let run = move || {
+            shared.config.hooks.start.call(&());
+            shared.work(id);
+            shared.config.hooks.stop.call(&());
+        };
+        (config.start)(builder, Box::new(run))
+    }
+
+    fn work(self: &Arc<Self>, id: usize) {
         let parker = Arc::new(Parker::new());
         let mut jobs = self.jobs.lock();
         loop {
             match jobs.next(id, &parker) {
                 Next::Run(work) => {
+                    let more = jobs.called == 0 && !jobs.queue.is_empty();
+                    let call = if more { jobs.call(self.config.threads_max) } else { Call::Nobody };
                     drop(jobs);
+                    self.act(call);
                     work.run();
                     jobs = self.jobs.lock();
                 }
@@ -235,15 +254,20 @@ impl Shared {
             }
         }
     }
-}
 
-/// How a rest ended.
-#[must_use]
-enum Rested {
-    /// By a job, or for nothing.
-    Woken,
-    /// By its length: the seat is vacant.
-    Enough,
+    /// Calls somebody, without the lock: the calling thread is one that gets to the queue later,
+    /// should the system refuse another.
+    fn act(self: &Arc<Self>, call: Call) {
+        match call {
+            Call::Nobody => {}
+            Call::Wake(parker) => parker.unpark(),
+            Call::Start(id) => {
+                if self.start_thread(id).is_err() {
+                    self.jobs.lock().uncall(id);
+                }
+            }
+        }
+    }
 }
 
 impl Jobs {
@@ -251,31 +275,52 @@ impl Jobs {
         self.seats.len() - self.vacant.len()
     }
 
-    /// A seat for a new thread, with its first job.
-    fn take_seat(&mut self, job: Job) -> usize {
-        match self.vacant.pop() {
+    fn refuse(&mut self, limit: usize) -> SpawnFailed {
+        self.counts.refused += 1;
+        SpawnFailed::QueueFull { limit }
+    }
+
+    /// One more thread is to come.
+    fn call(&mut self, threads_max: usize) -> Call {
+        if let Some(id) = self.idle.pop() {
+            self.called += 1;
+            return match self.seats[id].replace(Seat::Called) {
+                Seat::Idle(parker) => Call::Wake(parker),
+                _ => unreachable!("the idle threads are in their seats"),
+            };
+        }
+        if self.threads() >= threads_max {
+            return Call::Nobody;
+        }
+        self.called += 1;
+        Call::Start(match self.vacant.pop() {
             Some(id) => {
-                self.seats[id] = Seat::Given(job);
+                self.seats[id] = Seat::Called;
                 id
             }
             None => {
-                self.seats.push(Seat::Given(job));
+                self.seats.push(Seat::Called);
                 self.seats.len() - 1
             }
-        }
+        })
     }
 
-    fn leave_seat(&mut self, id: usize) -> Seat {
+    /// A thread that was called has not been started.
+    fn uncall(&mut self, id: usize) {
+        self.called -= 1;
+        self.leave_seat(id);
+    }
+
+    fn leave_seat(&mut self, id: usize) {
+        self.seats[id] = Seat::Vacant;
         self.vacant.push(id);
-        self.seats[id].replace(Seat::Vacant)
     }
 
     fn next(&mut self, id: usize, parker: &Arc<Parker>) -> Next {
-        let job = match self.seats[id].replace(Seat::Busy) {
-            Seat::Given(job) => Some(job),
-            _ => self.queue.pop_front(),
-        };
-        if let Some(Job { work, since }) = job {
+        if let Seat::Called = self.seats[id].replace(Seat::Busy) {
+            self.called -= 1;
+        }
+        if let Some(Job { work, since }) = self.queue.pop_front() {
             let waited = since.elapsed();
             self.counts.jobs += 1;
             self.counts.waited += waited;
@@ -331,9 +376,12 @@ mod tests {
     use crate::sched::work::Tally;
 
     thread_local! {
-        /// How many more threads this test may start.
+        /// How many more threads this test may start; its threads may start none.
         static ALLOWED: Cell<usize> = const { Cell::new(0) };
     }
+
+    /// Miri's clock counts steps.
+    const WATCHDOG: Duration = Duration::from_secs(if cfg!(miri) { 36_000 } else { 60 });
 
     /// What a system does whose limit of threads is reached.
     fn start_if_allowed(builder: thread::Builder, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
@@ -346,8 +394,18 @@ mod tests {
         }
     }
 
-    fn pool(allowed: usize, threads_max: usize, idle_timeout: Duration) -> BlockingPool {
+    /// A pool to which the system gives any thread.
+    fn pool(threads_max: usize, idle_timeout: Duration) -> BlockingPool {
+        pool_with(start, threads_max, idle_timeout)
+    }
+
+    /// A pool to which the system gives so many threads.
+    fn refused_pool(allowed: usize) -> BlockingPool {
         ALLOWED.set(allowed);
+        pool_with(start_if_allowed, 4, Duration::MAX)
+    }
+
+    fn pool_with(start: Start, threads_max: usize, idle_timeout: Duration) -> BlockingPool {
         BlockingPool::new(Config {
             name: "test".into(),
             threads_max,
@@ -355,12 +413,14 @@ mod tests {
             idle_timeout,
             stack_bytes: None,
             hooks: ThreadHooks::default(),
-            start: start_if_allowed,
+            start,
         })
     }
 
     fn until(pool: &BlockingPool, what: impl Fn(&BlockingMetrics) -> bool) {
+        let start = Instant::now();
         while !what(&pool.metrics()) {
+            assert!(start.elapsed() < WATCHDOG, "hangs: {:?}", pool.metrics());
             thread::yield_now();
         }
     }
@@ -378,7 +438,7 @@ mod tests {
 
     #[test]
     fn a_refused_first_thread_refuses_the_job_and_the_next_one_is_tried_again() {
-        let (pool, tally) = (pool(0, 4, Duration::MAX), Tally::default());
+        let (pool, tally) = (refused_pool(0), Tally::default());
         let reason = refused(pool.spawn(tally.work(1)));
         assert!(matches!(reason, SpawnFailed::NoThread(error)
             if error.kind() == io::ErrorKind::WouldBlock));
@@ -393,7 +453,7 @@ mod tests {
 
     #[test]
     fn a_refused_second_thread_leaves_its_job_to_the_first() {
-        let (pool, tally) = (pool(1, 4, Duration::MAX), Tally::default());
+        let (pool, tally) = (refused_pool(1), Tally::default());
         let (gate, closed) = mpsc::channel::<()>();
         let blocked = tally.work_after(1, move || wait(&closed));
         assert!(pool.spawn(blocked).is_ok());
@@ -416,7 +476,7 @@ mod tests {
 
     #[test]
     fn a_job_goes_to_the_thread_that_has_rested_for_the_shortest_time() {
-        let (pool, tally) = (pool(2, 2, Duration::MAX), Tally::default());
+        let (pool, tally) = (pool(2, Duration::MAX), Tally::default());
         let names = Arc::new(std::sync::Mutex::new(Vec::new()));
         let name = |after: Option<mpsc::Receiver<()>>| {
             let names = Arc::clone(&names);
@@ -446,7 +506,7 @@ mod tests {
     fn a_storm_uses_no_more_threads_than_allowed_and_all_of_them_end() {
         let jobs = if cfg!(miri) { 20 } else { 2_000 };
         for timeout in [Duration::ZERO, Duration::from_millis(5)] {
-            let (pool, tally) = (pool(usize::MAX, 3, timeout), Tally::default());
+            let (pool, tally) = (pool(3, timeout), Tally::default());
             let queue_full = |reason| matches!(reason, SpawnFailed::QueueFull { .. });
             for n in 0..jobs {
                 if let Err((work, reason)) = pool.spawn(tally.work(n)) {
@@ -467,7 +527,7 @@ mod tests {
 
     #[test]
     fn closing_returns_what_was_not_begun_and_ends_the_threads() {
-        let (pool, tally) = (pool(2, 2, Duration::MAX), Tally::default());
+        let (pool, tally) = (pool(2, Duration::MAX), Tally::default());
         let (gates, closed): (Vec<_>, Vec<_>) = (0..2).map(|_| mpsc::channel::<()>()).unzip();
         for (n, closed) in (0..2).zip(closed) {
             assert!(pool.spawn(tally.work_after(n, move || wait(&closed))).is_ok());

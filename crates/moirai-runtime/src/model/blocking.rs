@@ -2,8 +2,10 @@
 //!
 //! A rest with a limit ends at any moment here: a model has no clock.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use loom::sync::Notify;
 use loom::thread;
 
 use crate::blocking::{self, BlockingPool, Config};
@@ -62,6 +64,20 @@ fn a_job_that_comes_after_the_end_of_a_rest_runs_on_a_new_thread() {
             thread::yield_now();
         }
         assert!(pool.spawn(tally.work(1)).is_ok());
+        ran_all(&pool, &tally, 2);
+    });
+}
+
+/// The second of two jobs comes while a thread is on its way to the first, which waits for it: it gets
+/// a thread of its own.
+#[test]
+fn a_job_that_an_earlier_one_waits_for_gets_a_thread() {
+    loom::model(|| {
+        let (pool, tally) = (pool(2, Duration::MAX), Tally::default());
+        let second = Arc::new(Notify::new());
+        let waited_for = Arc::clone(&second);
+        assert!(pool.spawn(tally.work_after(0, move || waited_for.wait())).is_ok());
+        assert!(pool.spawn(tally.work_after(1, move || second.notify())).is_ok());
         ran_all(&pool, &tally, 2);
     });
 }
