@@ -2,25 +2,128 @@
 //!
 //! One internal macro reads the arms one by one (`@arm`, `@handle`, `@body`) into a list of
 //! `{kind (handle) (message) (pattern) (guard) (number) {body}}`, and then writes the list three
-//! times: as a value (`@list`), as numbers (`@count`, `@numbers`), and as nested matches of what the
+//! times: as a value (`@list`), as numbers (`@count`, `@order`), and as nested matches of what the
 //! value gave (`@pick`). Handles are evaluated once, in order; a message only when it is to be sent.
 
-/// Waits until one of several channel operations can be done, and does it.
+/// Waits until one of several channel operations can be done, does exactly that one, and gives the
+/// value of its arm.
 ///
 /// ```
-/// use std::time::Duration;
 /// use moirai_sync::{channel, select};
 ///
 /// let (sender, numbers) = channel::bounded(1);
 /// let (_keep, words) = channel::bounded::<&str>(1);
 /// sender.send(7).unwrap();
 ///
-/// let doubled = select! {
+/// let length = select! {
 ///     recv(numbers) -> number => number.unwrap() * 2,
 ///     recv(words) -> word => word.unwrap().len(),
-///     default(Duration::from_secs(1)) => 0,
 /// };
-/// assert_eq!(doubled, 14);
+/// assert_eq!(length, 14);
+/// ```
+///
+/// Of several arms that are ready each is taken equally often, whichever they are. An operation on a
+/// closed channel is ready, and its arm gets the error. The waiting is that of the strand: a thread
+/// parks, and a thread of the runtime gives its permit up meanwhile.
+///
+/// # Arms
+///
+/// | arm | the pattern gets |
+/// |---|---|
+/// | `recv(receiver) -> pattern => body` | `Result<T, RecvError>` |
+/// | `send(sender, message) -> pattern => body` | `Result<(), SendError<T>>` |
+/// | `pattern = receiver.recv() => body`, `pattern = sender.send(message) => body` | the same |
+/// | `default => body`, `default(timeout) => body` | taken if no other is ready, at once or in time |
+///
+/// A `receiver` may also be that of a [`watch`](crate::channel::watch) channel (its arm gets the newer
+/// value), [`after`](crate::channel::after), [`tick`](crate::channel::tick) or
+/// [`never`](crate::channel::never). Handles are evaluated once, in order, and live as long as the
+/// select; a `message` is evaluated when its place is reserved, hence only if it is sent. A body may
+/// use `break`, `return` and `?`, and may move, replace or drop the handles. The same channel may stand
+/// in several arms; at a rendezvous a select does not meet itself.
+///
+/// ```
+/// use std::time::Duration;
+/// use moirai_sync::{channel, select};
+///
+/// let (sender, receiver) = channel::bounded(1);
+/// for round in 0..2 {
+///     select! {
+///         send(sender, String::from("made when there is a place")) -> sent => {
+///             assert_eq!((round, sent), (0, Ok(())));
+///         }
+///         default(Duration::from_millis(1)) => assert_eq!(round, 1), // the channel is full
+///     }
+/// }
+/// let first = select!(message = receiver.recv() => message);
+/// assert_eq!(first.as_deref(), Ok("made when there is a place"));
+/// ```
+///
+/// # Guards
+///
+/// An arm whose guard is false takes no part: `recv(rx) -> m, if condition => ..`, or in front,
+/// `if condition => recv(rx) -> m => ..`. The handle is evaluated nevertheless.
+///
+/// ```
+/// use moirai_sync::{channel, select};
+///
+/// let (sender, receiver) = channel::bounded(1);
+/// sender.send(1).unwrap();
+/// let paused = true;
+/// let got = select! {
+///     recv(receiver) -> n, if !paused => n.ok(),
+///     default => None,
+/// };
+/// assert_eq!(got, None);
+/// ```
+///
+/// # Order
+///
+/// `biased;` in front takes the first of the arms that are ready, as [`select_biased!`](crate::select_biased!) does.
+///
+/// # In a future
+///
+/// `select!(async { .. })` waits in the surrounding `async` instead of blocking. It stands where a
+/// value is awaited, and its bodies belong to the surrounding function: `break`, `?` and `.await` work.
+///
+/// ```
+/// use moirai_sync::{channel, select, strand};
+///
+/// let (sender, receiver) = channel::bounded(1);
+/// std::thread::spawn(move || (0..3).try_for_each(|n| sender.send(n)));
+/// let sum = strand::block_on(async {
+///     let mut sum = 0;
+///     loop {
+///         select!(async {
+///             recv(receiver) -> n => match n {
+///                 Ok(n) => sum += n,
+///                 Err(_) => break sum,
+///             },
+///         })
+///         .await
+///     }
+/// });
+/// assert_eq!(sum, 3);
+/// ```
+///
+/// # Cancel safety
+///
+/// A select does its operation in the poll that ends its wait. Dropped before, it has taken no message
+/// and sent none, and what it was woken for goes to the next who waits. One that is never polled again
+/// stops nobody: a notification for a select that was woken already goes on.
+///
+/// At a rendezvous a sender may have found a select that gives up in that moment: its message is left
+/// to the next receive.
+///
+/// # Panics
+///
+/// If every guard is false and there is no `default`: nothing could ever end the wait.
+///
+/// ```should_panic
+/// # let (_sender, receiver) = moirai_sync::channel::bounded::<u8>(1);
+/// moirai_sync::select! {
+///     recv(receiver) -> _, if false => {}
+/// }
 /// ```
 #[macro_export]
 macro_rules! select {
@@ -36,6 +139,24 @@ macro_rules! select {
 }
 
 /// As [`select!`], but of several arms that are ready the first one is taken.
+///
+/// An arm that is always ready keeps those behind it from being taken.
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::{channel, select_biased};
+///
+/// let (stop, stopped) = channel::bounded(1);
+/// let (work, jobs) = channel::bounded(1);
+/// work.send("job").unwrap();
+/// stop.send(()).unwrap();
+/// let job = select_biased! {
+///     recv(stopped) -> _ => None,
+///     recv(jobs) -> job => job.ok(),
+/// };
+/// assert_eq!(job, None);
+/// ```
 #[macro_export]
 macro_rules! select_biased {
     () => {
@@ -52,6 +173,27 @@ macro_rules! select_biased {
 }
 
 /// As [`select!`], but of several arms that are ready each is taken as often as its weight says.
+///
+/// Every arm but `default` has a weight in front, a `u32`. The weights count among the arms that are
+/// ready; an arm of weight 0 is taken when no other is.
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::{channel, select_weighted};
+///
+/// let (paid, first) = channel::unbounded();
+/// let (free, second) = channel::unbounded();
+/// (0..1000).for_each(|n| (paid.send(n).unwrap(), free.send(n).unwrap()).0);
+/// let mut served = 0;
+/// for _ in 0..1000 {
+///     served += select_weighted! {
+///         weight(3) => recv(first) -> _ => 1,
+///         weight(1) => _ = second.recv() => 0,
+///     };
+/// }
+/// assert!((600..900).contains(&served)); // three of four
+/// ```
 #[macro_export]
 macro_rules! select_weighted {
     (async { $($arms:tt)* }) => {
@@ -65,6 +207,24 @@ macro_rules! select_weighted {
 }
 
 /// As [`select!`], but of several arms that are ready the one of the highest priority is taken.
+///
+/// Every arm but `default` has a priority in front, an `i32`; of equal ones the first is taken.
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::{channel, select_priority};
+///
+/// let (normal, jobs) = channel::bounded(1);
+/// let (urgent, alarms) = channel::bounded(1);
+/// normal.send("job").unwrap();
+/// urgent.send("alarm").unwrap();
+/// let first = select_priority! {
+///     priority(1) => job = jobs.recv() => job,
+///     priority(9) => recv(alarms) -> alarm => alarm,
+/// };
+/// assert_eq!(first, Ok("alarm"));
+/// ```
 #[macro_export]
 macro_rules! select_priority {
     (async { $($arms:tt)* }) => {
@@ -77,7 +237,22 @@ macro_rules! select_priority {
     };
 }
 
-/// As [`select!`], with a condition before each arm.
+/// [`select!`], under the name for arms with a condition in front.
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::{channel, select_if};
+///
+/// let (sender, receiver) = channel::bounded(1);
+/// sender.send(1).unwrap();
+/// let open = true;
+/// let got = select_if! {
+///     if open => n = receiver.recv() => n.ok(),
+///     if !open => recv(receiver) -> _ => None,
+/// };
+/// assert_eq!(got, Some(1));
+/// ```
 #[macro_export]
 macro_rules! select_if {
     ($($arms:tt)*) => {

@@ -26,7 +26,9 @@
 //! `arms` is what can be done, `order` which arm is tried first, `macros` the syntax, and `engine`
 //! the wait: try all arms; leave a waiter in the list of each channel, all with one claim; look
 //! again; sleep. The first notifier wins the claim (`waitlist/claim.rs`), and the woken select takes
-//! the message itself, which was in its queue all the time.
+//! the message itself, which was in its queue all the time. `dynamic` and `set` choose among ends whose
+//! number is not known before, `handle` makes them alike, and `erased` keeps a message until its
+//! receiver is named.
 
 mod arms;
 mod dynamic;
