@@ -30,6 +30,7 @@
 //! |---|---|
 //! | run a future beside others | [`spawn`] |
 //! | use the processor for a while | [`spawn_parallel`] |
+//! | wait for a moment, or give up after a while | [`time`] |
 //! | call something that blocks | [`spawn_blocking`] |
 //! | get a result, now, later or with a limit | [`TaskHandle`] |
 //! | pass messages between any of them and plain threads | [`channel`] |
@@ -48,11 +49,12 @@
 pub use moirai_pipeline as pipeline;
 pub use moirai_pipeline::pipeline;
 pub use moirai_runtime::{
-    Activity, BroadcastContext, BuildError, Builder, CancelOnDrop, FnContext, Handle, Metering,
-    Relief, Runtime, RuntimeMetrics, Scope, ShutdownTimeout, Stall, TaskBuilder, TaskContext,
-    TaskHandle, TaskId, TaskMetrics, TaskPool, WorkerMetrics, block_in_place, block_on, broadcast,
-    current_num_workers, deque, join, join_context, par, parallel_uninterruptible, scope, sleep,
-    spawn, spawn_async, spawn_blocking, spawn_parallel, task, time,
+    Activity, BlockingMetrics, BroadcastContext, BuildError, Builder, CancelOnDrop, FnContext,
+    Handle, Metering, Relief, Runtime, RuntimeMetrics, Scope, ShutdownTimeout, Stall, TaskBuilder,
+    TaskContext, TaskHandle, TaskId, TaskMetrics, TaskPool, WorkerMetrics, block_in_place,
+    block_on, broadcast, current_num_workers, deque, join, join_context, par,
+    parallel_uninterruptible, scope, sleep, spawn, spawn_async, spawn_blocking, spawn_parallel,
+    task, time,
 };
 pub use moirai_sync::{
     Panicked, Priority, ReadyTimeoutError, ResultReceiver, ResultSender, Select, SelectSet,
