@@ -30,7 +30,7 @@
 //! | `head` exchange in pop | SeqCst | the SeqCst loads in `len`, `is_empty` |
 //! | `index` to the next block, after `block` | Release | the Acquire loads of an index: its block is there |
 //! | `ready` | Release, Acquire | each other: the value is there |
-//! | `next` | Release, Acquire | each other: the block is initialised |
+//! | `next`, after `tail` has moved on | Release, Acquire | each other: the block is initialised, and `head` stays behind `tail` |
 //! | `taken` | AcqRel | itself: the last one out sees that the others are done, and frees |
 
 #![allow(
@@ -241,13 +241,16 @@ impl<T> List<T> {
     /// `block` is not freed meanwhile.
     unsafe fn append_block(&self, block: NonNull<Block<T>>, spare: &mut Spare<T>) {
         let next = spare.0.take().unwrap_or_else(Block::new);
-        // Release: pairs with the Acquire in `wait_for_next`: the block is initialised.
-        // SAFETY: the caller says that it is alive.
-        unsafe { block.as_ref() }.next.store(next.as_ptr(), Ordering::Release);
+        // Release: pairs with the Acquire loads of `block`: it is initialised.
         self.tail.block.store(next.as_ptr(), Ordering::Release);
         // Release: pairs with the Acquire loads of an index. An addition: the list may have been
         // closed meanwhile.
         self.tail.index.fetch_add(Self::SKIP, Ordering::Release);
+        // The link comes last: `head` follows it, and must not get ahead of `tail`, or the next
+        // receiver would take a value that nobody has pushed.
+        // Release: pairs with the Acquire in `wait_for_next`: `tail` has moved on.
+        // SAFETY: the caller says that it is alive.
+        unsafe { block.as_ref() }.next.store(next.as_ptr(), Ordering::Release);
     }
 
     /// Installs the block of the first lap, or leaves `spare` to its owner.
@@ -649,7 +652,7 @@ impl<T> Block<T> {
     fn wait_for_next(&self) -> NonNull<Self> {
         let mut backoff = Backoff::new();
         loop {
-            // Acquire: pairs with the Release in `push`: the block is initialised.
+            // Acquire: pairs with the Release in `append_block`: the block is initialised.
             if let Some(next) = NonNull::new(self.next.load(Ordering::Acquire)) {
                 return next;
             }

@@ -9,6 +9,7 @@ use shuttle::thread;
 
 use super::{draw, explore};
 use crate::channel::{Receiver, Sender, bounded, unbounded};
+use crate::queue::list::List;
 
 /// Polls `future` up to `polls` times and drops it; says what it returned.
 fn poll_and_cancel<F: Future>(future: F, polls: u32) -> Option<F::Output> {
@@ -193,6 +194,26 @@ fn senders_are_freed_when_the_receivers_go() {
         drop(receiver);
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         assert!(sender.send(4).is_err());
+    });
+}
+
+/// Two receivers at the end of a block, and nothing after it: neither takes what nobody has sent.
+#[test]
+fn receivers_stay_behind_the_sender_at_the_end_of_a_block() {
+    explore(SCHEDULES, || {
+        let (sender, receiver) = unbounded();
+        let mut used = vec![0; List::<u32>::BLOCK - 1 - draw(2) as usize];
+        let taken = used.len();
+        assert_eq!(sender.try_send_batch(&mut used), Ok(taken));
+        assert_eq!(receiver.try_recv_batch(&mut used, taken), Ok(taken));
+        let receivers = [(); 2].map(|()| {
+            let receiver = receiver.clone();
+            thread::spawn(move || receiver.iter().sum::<u32>())
+        });
+        (0..2).for_each(|n| sender.send(1 << n).unwrap());
+        drop(sender);
+        let sum: u32 = receivers.into_iter().map(|receiver| receiver.join().unwrap()).sum();
+        assert_eq!(sum, 3);
     });
 }
 

@@ -14,6 +14,7 @@
 //! | the second try after registering (`Shared::poll_recv`) | the same |
 //! | passing the word on (`Shared::poll_recv`, `poll_send`) | `each_of_three_receivers_gets_one_of_three_messages` |
 //! | waking senders at the close (`Shared::close`) | `senders_are_freed_when_the_receivers_go` |
+//! | moving `tail` before the link is set (`List::append_block`) | `receivers_stay_behind_the_sender_at_the_end_of_a_block` |
 //! | telling whoever waits of a nearer timer (`Timers::insert`) | `every_timer_fires_or_is_cancelled_whoever_fires_it` |
 //! | the note of what is left in a wheel after a batch (`Timers::fire`) | the same |
 //! | looking for a notification before the park (`Parker::park`) | every test |
