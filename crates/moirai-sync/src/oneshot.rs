@@ -245,6 +245,17 @@ impl<T> ResultReceiver<T> {
     /// [`TaskError::ResultNotFound`] if the sender was dropped unsent.
     #[inline]
     pub fn recv(mut self) -> TaskResult<T> {
+        // Acquire: pairs with the Release in `finish`: the value is there.
+        if self.cell.get().state.load(Ordering::Acquire) == SENT {
+            // Its drop would look again at what is known here.
+            let this = ManuallyDrop::new(self);
+            // SAFETY: in SENT the value is the receiver's, and read once: the cell goes with it.
+            let value = this.cell.get().value.with(|place| unsafe { (*place).assume_init_read() });
+            // SAFETY: the sender touches the cell no more after SENT; the value was moved out; in
+            // SENT the waker is the receiver's, and the box drops it.
+            unsafe { this.cell.free() };
+            return Ok(value);
+        }
         loop {
             if let Some(result) = self.try_recv() {
                 return result;

@@ -45,7 +45,7 @@ use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use crate::backoff::Backoff;
-use crate::cache_padded::Line;
+use crate::cache_padded::{Apart, FAR};
 use crate::prim::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 use crate::prim::{UnsafeCell, fence_after_rmw};
 
@@ -65,12 +65,13 @@ const BLOCK_BYTES_MAX: usize = 4096;
 const STEP: usize = 2;
 const FLAG: usize = 1;
 
-#[repr(C)] // what is hardly written lies between the two lines that are
+#[repr(C)] // in this order: what is only read shares no line with what is written
 pub(crate) struct List<T> {
-    head: Line<Position<T>>,
+    _before: Apart<()>,
+    head: Apart<Position<T>, FAR>,
+    tail: Apart<Position<T>>,
     /// Pushes that may still come after a close.
     reserved: AtomicUsize,
-    tail: Line<Position<T>>,
     _values: PhantomData<T>,
 }
 
@@ -120,12 +121,12 @@ impl<T> List<T> {
 
     /// An empty list, without a block.
     pub(crate) fn new() -> Self {
-        let position = || {
-            Line(Position { index: AtomicUsize::new(0), block: AtomicPtr::new(ptr::null_mut()) })
-        };
+        let position =
+            || Position { index: AtomicUsize::new(0), block: AtomicPtr::new(ptr::null_mut()) };
         Self {
-            head: position(),
-            tail: position(),
+            _before: Apart::new(()),
+            head: Apart::new(position()),
+            tail: Apart::new(position()),
             reserved: AtomicUsize::new(0),
             _values: PhantomData,
         }

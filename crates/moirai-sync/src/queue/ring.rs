@@ -32,7 +32,7 @@ use std::fmt;
 use std::mem::MaybeUninit;
 
 use crate::backoff::Backoff;
-use crate::cache_padded::Line;
+use crate::cache_padded::{Apart, FAR};
 use crate::prim::atomic::{AtomicUsize, Ordering};
 use crate::prim::{UnsafeCell, fence_after_rmw};
 
@@ -47,15 +47,16 @@ const RESERVED_BITS: u32 = usize::BITS / 4;
 /// The largest capacity: positions keep a few bits for the lap.
 pub(crate) const CAPACITY_MAX: usize = 1 << (usize::BITS / 2 - 2);
 
-#[repr(C)] // what is only read lies between the two lines that are written
+#[repr(C)] // in this order: what is only read shares no line with what is written
 pub(crate) struct Ring<T> {
-    head: Line<AtomicUsize>,
+    _before: Apart<()>,
+    head: Apart<AtomicUsize, FAR>,
+    tail: Apart<AtomicUsize>,
     slots: Box<[Slot<T>]>,
     /// The closed bit, just above the index; also one more than the largest index.
     closed_bit: usize,
     /// What a lap adds to a position.
     one_lap: usize,
-    tail: Line<AtomicUsize>,
 }
 
 struct Slot<T> {
@@ -90,8 +91,9 @@ impl<T> Ring<T> {
             })
             .collect();
         Self {
-            head: Line(AtomicUsize::new(0)),
-            tail: Line(AtomicUsize::new(0)),
+            _before: Apart::new(()),
+            head: Apart::new(AtomicUsize::new(0)),
+            tail: Apart::new(AtomicUsize::new(0)),
             slots,
             closed_bit,
             one_lap: closed_bit << (RESERVED_BITS + 1),
@@ -566,8 +568,8 @@ mod tests {
             let mut ring = Ring::new(capacity);
             // Start one lap before the counters overflow.
             let start = 0_usize.wrapping_sub(ring.one_lap);
-            ring.head = Line(AtomicUsize::new(start));
-            ring.tail = Line(AtomicUsize::new(start));
+            ring.head = Apart::new(AtomicUsize::new(start));
+            ring.tail = Apart::new(AtomicUsize::new(start));
             for (index, slot) in ring.slots.iter().enumerate() {
                 slot.stamp.store(start + index, Ordering::Relaxed);
             }

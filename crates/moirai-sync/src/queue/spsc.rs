@@ -23,7 +23,7 @@
 use std::fmt;
 use std::mem::MaybeUninit;
 
-use crate::cache_padded::Line;
+use crate::cache_padded::{Apart, FAR};
 use crate::prim::atomic::{AtomicUsize, Ordering};
 use crate::prim::{UnsafeCell, fence_after_rmw};
 
@@ -35,13 +35,14 @@ use super::{Close, PopError, PushError};
 const STEP: usize = 2;
 const CLOSED: usize = 1;
 
-#[repr(C)] // what is only read lies between the two lines that are written
+#[repr(C)] // in this order: what is only read shares no line with what is written
 pub(crate) struct Spsc<T> {
-    head: Line<Side>,
+    _before: Apart<()>,
+    head: Apart<Side, FAR>,
+    tail: Apart<Side>,
     /// A power of two of them, so that positions may wrap around.
     slots: Box<[UnsafeCell<MaybeUninit<T>>]>,
     capacity: usize,
-    tail: Line<Side>,
 }
 
 struct Side {
@@ -68,8 +69,9 @@ impl<T> Spsc<T> {
         let slots = (0..capacity.next_power_of_two())
             .map(|_| UnsafeCell::new(MaybeUninit::uninit()))
             .collect();
-        let side = || Line(Side { index: AtomicUsize::new(0), other: UnsafeCell::new(0) });
-        Self { head: side(), tail: side(), slots, capacity }
+        let side = || Side { index: AtomicUsize::new(0), other: UnsafeCell::new(0) };
+        let (head, tail) = (Apart::new(side()), Apart::new(side()));
+        Self { _before: Apart::new(()), head, tail, slots, capacity }
     }
 
     #[inline]
