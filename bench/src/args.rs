@@ -8,6 +8,7 @@ use crate::deque::NAME as DEQUE;
 use crate::exec::NAME as EXEC;
 use crate::instructions::NAME as INSTRUCTIONS;
 use crate::join::NAME as JOIN;
+use crate::mixed::NAME as MIXED;
 use crate::sizes::NAME as SIZES;
 use crate::slab::NAME as SLAB;
 use crate::stall::NAME as STALL;
@@ -18,6 +19,7 @@ pub(crate) const USAGE: &str = "\
 Usage: moirai-bench exec [OPTIONS]
        moirai-bench deque [OPTIONS]
        moirai-bench join [OPTIONS]
+       moirai-bench mixed [OPTIONS]
        moirai-bench chan [OPTIONS]
        moirai-bench stall [OPTIONS]
        moirai-bench sizes [--json FILE]
@@ -28,6 +30,7 @@ exec          measures Moirai and its rivals in one process, rounds interleaved;
               everywhere
 deque         the same for the queues of an executor: push, pop, steal
 join          the same for fork-join: what a fork costs, and whether it forks
+mixed         the same for tasks that are woken while all cores compute
 stall         the same for what must not stand still: timers, blocking jobs, other tasks beside one
               that blocks; every sample in a process of its own
 chan          the same for channels: on threads and on every executor that they support
@@ -38,7 +41,7 @@ instructions  instructions of a spawn and join, also of another build of this pr
 
 The misses and instructions are counted by valgrind.
 
-Options of exec, deque, join, chan and stall:
+Options of exec, deque, join, mixed, chan and stall:
   --case NAME    only this case, or the group that holds it; may be repeated
   --peer NAME    only this peer; may be repeated
   --rounds N     samples per case and peer (default 9; 3 for cases that take seconds)
@@ -65,6 +68,8 @@ pub(crate) enum Command {
     Deque(Selection),
     /// Run the suite `join`.
     Join(Selection),
+    /// Run the suite `mixed`.
+    Mixed(Selection),
     /// Run the suite `stall`.
     Stall(Selection),
     /// Run the suite `chan`.
@@ -132,6 +137,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
         Some(EXEC) => Command::Exec,
         Some(DEQUE) => Command::Deque,
         Some(JOIN) => Command::Join,
+        Some(MIXED) => Command::Mixed,
         Some(CHAN) => Command::Chan,
         Some(STALL) => Command::Stall,
         Some(SIZES) => return json_only(args).map(Command::Sizes),
@@ -141,7 +147,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
         Some(STORM) => return storm(args),
         Some("--help" | "-h") | None => return Ok(Command::Help),
         Some(other) => {
-            let suites = [EXEC, DEQUE, JOIN, CHAN, STALL, SIZES, SLAB, INSTRUCTIONS].join("`, `");
+            let suites =
+                [EXEC, DEQUE, JOIN, MIXED, CHAN, STALL, SIZES, SLAB, INSTRUCTIONS].join("`, `");
             return Err(format!("unknown suite `{other}`, expected one of `{suites}`"));
         }
     };
@@ -295,7 +302,7 @@ mod tests {
         assert_eq!(parsed("exec --peer"), Err("`--peer` needs a value".to_owned()));
         let unknown_suite = format!(
             "unknown suite `nope`, expected one of `{}`",
-            ["exec", "deque", "join", "chan", "stall", "sizes", "slab", "instructions"]
+            ["exec", "deque", "join", "mixed", "chan", "stall", "sizes", "slab", "instructions"]
                 .join("`, `")
         );
         assert_eq!(parsed("nope"), Err(unknown_suite));

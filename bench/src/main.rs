@@ -14,6 +14,7 @@ mod harness;
 mod instructions;
 mod join;
 mod machine;
+mod mixed;
 mod peer;
 mod sizes;
 mod slab;
@@ -103,6 +104,9 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         }
         Command::Deque(selection) => {
             return suite(deque::NAME, deque::groups(), STANDING, &selection);
+        }
+        Command::Mixed(selection) => {
+            return suite(mixed::NAME, mixed::groups(), mixed::STANDING, &selection);
         }
         Command::Join(selection) => {
             return suite(join::NAME, join::groups(), join::STANDING, &selection);

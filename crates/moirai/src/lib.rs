@@ -38,6 +38,7 @@
 //! | pass one result by hand | [`result_channel`] |
 //! | chain stages with bounded memory between them | [`mod@pipeline`] |
 //! | choose how many threads there are | [`Runtime::builder`] |
+//! | do two things at once, or many, that borrow | [`join()`], [`scope()`] |
 //! | use all cores for one loop | [`par`] |
 //! | build an executor of your own | [`deque`] |
 //!

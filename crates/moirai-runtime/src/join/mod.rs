@@ -24,6 +24,22 @@
 //! | `broadcast` | one closure on every worker |
 //! | `context` | what code that forks is told, and may ask |
 //!
+//! # From rayon
+//!
+//! | rayon | here |
+//! |---|---|
+//! | `join`, `join_context`, `FnContext::migrated` | the same; the first closure runs first, both run whatever panics |
+//! | `scope`, `Scope::spawn` | the same |
+//! | `broadcast` | the same; its context is [`BroadcastContext`] |
+//! | `spawn` | [`spawn_parallel`](crate::spawn_parallel), which returns a handle |
+//! | `current_num_threads` | [`current_num_workers`] |
+//! | `ThreadPool::install` | [`Handle::block_on`](crate::Handle::block_on) of an async block that forks |
+//! | a lock held across a fork, on a thread of the program's own | the same: such work is not interrupted |
+//! | the same in a closure of `spawn_parallel`, if tasks want the lock, too | [`parallel_uninterruptible`] |
+//! | `scope_fifo`, `in_place_scope`, `yield_now` | not there |
+//!
+//! A thread that is no worker computes with the workers, instead of waiting for them.
+//!
 //! Where offers lie and who takes them is the scheduler's affair: `sched::offers`, `sched::post`,
 //! `sched::forks`; and what else a thread does at a fork: `sched::edge`.
 

@@ -31,6 +31,7 @@
 mod blocking;
 mod close;
 mod driver;
+mod join;
 mod park;
 mod stall;
 

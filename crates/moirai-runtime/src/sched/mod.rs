@@ -34,6 +34,12 @@
 //! | `cpu_clock` | how much processor time a thread has used |
 //! | `watch` | whether the watcher sleeps |
 //! | `waits` | which work waits for which |
+//! | `signal` | what others want of a worker that computes |
+//! | `post`, `offers` | what a thread has forked: the part that all see, the part that it keeps |
+//! | `forks` | whom a thread wakes that forks, and when it looks up |
+//! | `edge` | what it does then: feeds the hungry, polls tasks |
+//! | `guests` | threads that fork and are no workers |
+//! | `mailbox` | work for one worker alone |
 //! | `pool` | what the workers share; starts threads through a function it is given |
 //! | `current` | which pool and ring the calling thread belongs to; `schedule` |
 //! | `worker` | the loop: find, run, sleep |

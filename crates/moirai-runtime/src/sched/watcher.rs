@@ -35,6 +35,7 @@ use super::idle::Bed;
 use super::permit::GaveUp;
 use super::pool::{Pool, Watching};
 use super::remote::{Remote, Shown};
+use super::signal::Ask;
 use super::watch::Off;
 use super::work::Kind;
 use super::worker::FAIRNESS_INTERVAL;
@@ -273,6 +274,12 @@ impl<'a> Watcher<'a> {
         // One that nobody holds would do as well; and what has just come may yet be answered.
         let answer_after = self.watching.stall_after / CLOSURE_SHARE;
         if self.pool.idle.free() != 0 || self.waited.is_zero() || self.waited < answer_after {
+            return Relief::NotNeeded;
+        }
+        // It polls tasks itself when it is asked to; only if it was and has not looked up since, another
+        // thread is to.
+        if remote.post.polls() && !remote.post.signal.peek().contains(Ask::Urgent) {
+            self.pool.press();
             return Relief::NotNeeded;
         }
         let computes = activity != Activity::Blocked;

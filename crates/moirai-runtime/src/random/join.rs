@@ -1,0 +1,72 @@
+//! Fork-join on several workers, with tasks that want to be polled in the middle of it.
+
+use std::sync::Arc;
+
+use super::{Count, all_permits_are_there, draw, explore, pool};
+use crate::join::{broadcast, join, scope};
+use crate::sched::pool::Pool;
+use crate::task;
+
+/// A tree of forks whose leaves count themselves, and spawn a task now and then.
+fn tree(pool: &Arc<Pool>, depth: u32, leaves: &Count, tasks: &Count) {
+    if depth == 0 {
+        leaves.up();
+        if draw(2) == 0 {
+            let tasks = tasks.clone();
+            drop(task::spawn_future(pool, async move { tasks.up() }));
+        } else {
+            tasks.up();
+        }
+        return;
+    }
+    join(|| tree(pool, depth - 1, leaves, tasks), || tree(pool, depth - 1, leaves, tasks));
+}
+
+#[test]
+fn trees_of_forks_end_and_so_do_the_tasks_that_they_spawn() {
+    explore(600, || {
+        let pool = pool(1 + draw(3) as usize);
+        let (leaves, tasks) = (Count::default(), Count::default());
+        let trees: Vec<_> = (0..2)
+            .map(|_| {
+                let (pool, leaves, tasks) = (Arc::clone(&pool), leaves.clone(), tasks.clone());
+                let shared = Arc::clone(&pool);
+                task::spawn_parallel(&shared, move || tree(&pool, 2, &leaves, &tasks))
+            })
+            .collect();
+        trees.into_iter().for_each(|tree| tree.join().unwrap());
+        assert_eq!(leaves.get(), 8);
+        all_permits_are_there(&pool);
+        while tasks.get() < 8 {
+            shuttle::thread::yield_now();
+        }
+        pool.close();
+    });
+}
+
+#[test]
+fn scopes_and_broadcasts_end_whoever_waits_for_what() {
+    explore(400, || {
+        let workers = 1 + draw(3);
+        let pool = pool(workers as usize);
+        let ran = Count::default();
+        let computing: Vec<_> = (0..2)
+            .map(|_| {
+                let ran = ran.clone();
+                task::spawn_parallel(&pool, move || {
+                    scope(|scope| {
+                        scope.spawn(|_| ran.up());
+                        scope.spawn(|_| ran.up());
+                    });
+                    broadcast(|_| ran.up()).len() as u32
+                })
+            })
+            .collect();
+        for computing in computing {
+            assert_eq!(computing.join().unwrap(), workers);
+        }
+        assert_eq!(ran.get(), 2 * (2 + workers));
+        all_permits_are_there(&pool);
+        pool.close();
+    });
+}
