@@ -17,6 +17,8 @@
 //! | one result, once | [`result_channel`] |
 //! | whatever comes first of several channels | [`select!`], [`Select`], [`SelectSet`] |
 //! | nothing but a wake-up for one thread | [`Parker`] |
+//! | the word to stop, to all below | [`CancelToken`] |
+//! | the end of the last of many | [`WaitGroup`] |
 //!
 //! Every end works from a thread, from an async task of any executor, and (with the runtime) from a
 //! coroutine: blocking and async methods stand side by side on one handle.
@@ -68,6 +70,7 @@
 
 mod backoff;
 mod cache_padded;
+mod cancel;
 pub mod channel;
 mod clock;
 mod error;
@@ -79,6 +82,7 @@ mod queue;
 mod select;
 pub mod strand;
 mod timer;
+mod wait_group;
 mod waitlist;
 mod wake;
 
@@ -89,6 +93,7 @@ mod model;
 mod random;
 
 pub use cache_padded::CachePadded;
+pub use cancel::{CancelReason, CancelToken, DropGuard, RunUntilCancelled};
 pub use error::{Panicked, SpawnFailed, TaskError, TaskResult};
 pub use oneshot::{ResultReceiver, ResultSender, result_channel};
 pub use parker::{Parked, Parker};
@@ -97,6 +102,7 @@ pub use select::{
     ReadyTimeoutError, Select, SelectSet, SelectTimeoutError, SelectedOperation, TryReadyError,
     TrySelectError,
 };
+pub use wait_group::{WaitGroup, WaitMember};
 
 /// What the macros of a select expand to; no part of the public interface.
 #[doc(hidden)]

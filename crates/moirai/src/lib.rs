@@ -36,6 +36,7 @@
 //! | pass messages between any of them and plain threads | [`channel`] |
 //! | wait for several channels at once | [`select!`], [`Select`] |
 //! | pass one result by hand | [`result_channel`] |
+//! | tell others to stop | [`CancelToken`] |
 //! | chain stages with bounded memory between them | [`mod@pipeline`] |
 //! | choose how many threads there are | [`Runtime::builder`] |
 //! | do two things at once, or many, that borrow | [`join()`], [`scope()`] |
@@ -58,10 +59,10 @@ pub use moirai_runtime::{
     task, time,
 };
 pub use moirai_sync::{
-    Panicked, Priority, ReadyTimeoutError, ResultReceiver, ResultSender, Select, SelectSet,
-    SelectTimeoutError, SelectedOperation, SpawnFailed, TaskError, TaskResult, TryReadyError,
-    TrySelectError, channel, result_channel, select, select_biased, select_if, select_priority,
-    select_weighted,
+    CancelReason, CancelToken, DropGuard, Panicked, Priority, ReadyTimeoutError, ResultReceiver,
+    ResultSender, RunUntilCancelled, Select, SelectSet, SelectTimeoutError, SelectedOperation,
+    SpawnFailed, TaskError, TaskResult, TryReadyError, TrySelectError, WaitGroup, WaitMember,
+    channel, result_channel, select, select_biased, select_if, select_priority, select_weighted,
 };
 
 /// ```

@@ -3,6 +3,7 @@
 //! A lost wake-up shows as a deadlock, a race on a cell as a failed access, a wrong ordering as an
 //! assertion on a stale value.
 
+mod cancel;
 mod channel;
 mod group;
 mod list;
@@ -12,5 +13,6 @@ mod ready;
 mod ring;
 mod spsc;
 mod timer;
+mod wait_group;
 mod waitlist;
 mod watch;

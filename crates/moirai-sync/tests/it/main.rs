@@ -6,6 +6,7 @@ mod order;
 mod rendezvous;
 mod select;
 mod timers;
+mod token;
 mod torture;
 mod waiting;
 mod watch;

@@ -1,0 +1,102 @@
+//! Models of cancel tokens: whoever is below hears of it, whenever it came, and leaves nothing.
+
+use std::pin::pin;
+use std::task::{Context, Waker};
+
+use loom::sync::atomic::{AtomicU32, Ordering};
+use loom::thread;
+
+use crate::cancel::CancelToken;
+
+fn cancelling(token: &CancelToken) -> thread::JoinHandle<()> {
+    let token = token.clone();
+    thread::spawn(move || token.cancel())
+}
+
+#[test]
+fn a_child_made_meanwhile_is_cancelled_with_its_parent() {
+    loom::model(|| {
+        let parent = CancelToken::new();
+        let thread = cancelling(&parent);
+        let child = parent.child();
+        let below = child.child();
+        thread.join().unwrap();
+        assert!(child.is_cancelled() && below.is_cancelled());
+    });
+}
+
+/// The walk may hold the last pointer to a child, and to the chain above.
+#[test]
+fn a_child_may_go_while_its_parent_is_cancelled() {
+    loom::model(|| {
+        let parent = CancelToken::new();
+        let (child, stays) = (parent.child(), parent.child());
+        let below = child.child();
+        let thread = cancelling(&parent);
+        drop(child);
+        drop(parent);
+        drop(below);
+        thread.join().unwrap();
+        assert!(stays.is_cancelled());
+    });
+}
+
+#[test]
+fn a_wait_below_ends() {
+    loom::model(|| {
+        let parent = CancelToken::new();
+        let child = parent.child();
+        let waiting = thread::spawn(move || child.wait());
+        parent.cancel();
+        waiting.join().unwrap();
+    });
+}
+
+/// Also for the one that comes second.
+#[test]
+fn whoever_has_cancelled_sees_all_below_cancelled() {
+    loom::model(|| {
+        let parent = CancelToken::new();
+        let below = parent.child().child();
+        let thread = cancelling(&parent);
+        parent.cancel();
+        assert!(below.is_cancelled());
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn what_came_before_the_cancel_is_seen_below() {
+    loom::model(|| {
+        let parent = CancelToken::new();
+        let child = parent.child();
+        let written = std::sync::Arc::new(AtomicU32::new(0));
+        let thread = thread::spawn({
+            let written = std::sync::Arc::clone(&written);
+            move || {
+                // Relaxed on purpose: the token alone must order it.
+                written.store(1, Ordering::Relaxed);
+                parent.cancel();
+            }
+        });
+        if child.is_cancelled() {
+            assert_eq!(written.load(Ordering::Relaxed), 1);
+        }
+        thread.join().unwrap();
+    });
+}
+
+/// A future that is polled once and dropped leaves nothing, notified or not.
+#[test]
+fn a_dropped_wait_races_the_cancel() {
+    loom::model(|| {
+        let token = CancelToken::new();
+        let thread = cancelling(&token);
+        {
+            let cancelled = pin!(token.cancelled());
+            let _ = cancelled.poll(&mut Context::from_waker(Waker::noop()));
+        }
+        token.wait();
+        thread.join().unwrap();
+    });
+}
