@@ -33,8 +33,10 @@ pub mod deque;
 mod error;
 mod fork;
 mod global;
+mod group;
 mod hooks;
 mod join;
+mod local;
 mod metrics;
 pub mod par;
 mod runtime;
@@ -45,6 +47,7 @@ mod task;
 pub mod time;
 mod trace;
 mod unwind;
+mod yield_now;
 
 #[cfg(all(test, moirai_loom))]
 mod model;
@@ -54,10 +57,15 @@ mod random;
 
 pub use builder::Builder;
 pub use error::{BuildError, ShutdownTimeout};
+pub use group::{
+    Child, Failure, JoinSet, Nursery, NurseryBuilder, NurseryError, Race, Supervision, Supervisor,
+    TaskTracker, Tracked, nursery, race, supervise,
+};
 pub use join::{
     BroadcastContext, FnContext, Scope, broadcast, current_num_workers, join, join_context,
     parallel_uninterruptible, scope,
 };
+pub use local::{AccessError, LocalKey, LocalScope};
 pub use metrics::RuntimeMetrics;
 pub use moirai_sync::{
     Panicked, Priority, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult,
@@ -70,3 +78,4 @@ pub use runtime::{
 pub use slab::TaskPool;
 pub use task::{CancelOnDrop, TaskBuilder, TaskContext, TaskHandle, TaskId};
 pub use trace::{Activity, BlockingMetrics, Metering, Relief, Stall, TaskMetrics, WorkerMetrics};
+pub use yield_now::{YieldNow, yield_now};

@@ -37,6 +37,8 @@
 //! | wait for several channels at once | [`select!`], [`Select`] |
 //! | pass one result by hand | [`result_channel`] |
 //! | tell others to stop | [`CancelToken`] |
+//! | start several tasks that end together | [`nursery()`], [`race()`], [`supervise`], [`JoinSet`], [`TaskTracker`] |
+//! | give a task values of its own | [`task_local!`] |
 //! | chain stages with bounded memory between them | [`mod@pipeline`] |
 //! | choose how many threads there are | [`Runtime::builder`] |
 //! | do two things at once, or many, that borrow | [`join()`], [`scope()`] |
@@ -51,12 +53,14 @@
 pub use moirai_pipeline as pipeline;
 pub use moirai_pipeline::pipeline;
 pub use moirai_runtime::{
-    Activity, BlockingMetrics, BroadcastContext, BuildError, Builder, CancelOnDrop, FnContext,
-    Handle, Metering, Relief, Runtime, RuntimeMetrics, Scope, ShutdownTimeout, Stall, TaskBuilder,
-    TaskContext, TaskHandle, TaskId, TaskMetrics, TaskPool, WorkerMetrics, block_in_place,
-    block_on, broadcast, current_num_workers, deque, join, join_context, par,
-    parallel_uninterruptible, scope, sleep, spawn, spawn_async, spawn_blocking, spawn_parallel,
-    task, time,
+    AccessError, Activity, BlockingMetrics, BroadcastContext, BuildError, Builder, CancelOnDrop,
+    Child, Failure, FnContext, Handle, JoinSet, LocalKey, LocalScope, Metering, Nursery,
+    NurseryBuilder, NurseryError, Race, Relief, Runtime, RuntimeMetrics, Scope, ShutdownTimeout,
+    Stall, Supervision, Supervisor, TaskBuilder, TaskContext, TaskHandle, TaskId, TaskMetrics,
+    TaskPool, TaskTracker, Tracked, WorkerMetrics, YieldNow, block_in_place, block_on, broadcast,
+    current_num_workers, deque, join, join_context, nursery, par, parallel_uninterruptible, race,
+    scope, sleep, spawn, spawn_async, spawn_blocking, spawn_parallel, supervise, task, task_local,
+    time, yield_now,
 };
 pub use moirai_sync::{
     CancelReason, CancelToken, DropGuard, Panicked, Priority, ReadyTimeoutError, ResultReceiver,
@@ -136,6 +140,8 @@ pub mod _guide {
     pub mod parallel {}
     #[doc = include_str!("../../../docs/guide/pipelines.md")]
     pub mod pipelines {}
+    #[doc = include_str!("../../../docs/guide/structure.md")]
+    pub mod structure {}
     #[doc = include_str!("../../../docs/guide/tasks.md")]
     pub mod tasks {}
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use moirai_sync::__prim::atomic::{AtomicBool, Ordering};
+use moirai_sync::CancelToken;
 
 /// Tells whether work shall end: the token of
 /// [`with_cancel`](super::ParallelIterator::with_cancel).
@@ -28,6 +29,23 @@ pub trait Cancel: Sync {
 impl Cancel for AtomicBool {
     fn is_cancelled(&self) -> bool {
         self.load(Ordering::Relaxed)
+    }
+}
+
+/// With a deadline each look reads the clock.
+///
+/// ```
+/// use moirai_runtime::par::*;
+/// use moirai_sync::CancelToken;
+///
+/// let token = CancelToken::new();
+/// let long = (0..u64::MAX).into_par_iter().with_cancel(&token);
+/// long.for_each(|n| if n == 1000 { token.cancel() });
+/// assert!(token.is_cancelled());
+/// ```
+impl Cancel for CancelToken {
+    fn is_cancelled(&self) -> bool {
+        Self::is_cancelled(self)
     }
 }
 

@@ -11,9 +11,12 @@ mod drops;
 mod errors;
 #[cfg(unix)]
 mod fork;
+mod group;
 mod join;
+mod local;
 mod memory;
 mod metrics;
+mod nursery;
 mod options;
 mod panic;
 mod par;
@@ -96,6 +99,13 @@ impl Random {
     /// Another series, for another task.
     fn fork(&mut self) -> Self {
         Self(self.below(1 << 50) << 1 | 1)
+    }
+}
+
+/// Waits until every task's memory is given back: what a worker does last for a task.
+fn no_task_is_left(runtime: &Runtime) {
+    while runtime.handle().task_pool().live_tasks != 0 {
+        thread::yield_now();
     }
 }
 
