@@ -128,14 +128,15 @@ impl NurseryBuilder {
     /// # Examples
     ///
     /// ```
+    /// use std::future::pending;
     /// use std::time::Duration;
     /// use moirai_runtime::{Failure, NurseryBuilder, block_on};
     /// use moirai_sync::{CancelReason, CancelToken};
     ///
     /// let token = CancelToken::with_timeout(Duration::from_millis(1));
     /// let result = block_on(NurseryBuilder::new().within(&token).run(async |n| {
-    ///     let never = n.spawn(std::future::pending::<Result<(), &str>>());
-    ///     never.await.map_err(|_| "cannot happen: the body is cancelled, too")
+    ///     n.spawn(pending::<Result<(), &str>>());
+    ///     pending::<Result<(), _>>().await // the body is cancelled, too
     /// }));
     /// let first = result.unwrap_err().into_first();
     /// assert!(matches!(first, Failure::Cancelled(CancelReason::DeadlineExceeded)));
