@@ -126,6 +126,8 @@ pub(crate) fn spin<T>(
         for step in 0..SPIN_STEPS + patience * SPIN_YIELDS {
             match step {
                 ..SPIN_STEPS => (0..1 << step).for_each(|_| prim::spin_loop()),
+                // On a busy machine, others may keep the processor for milliseconds.
+                _ if deadline.is_some_and(passed) => break,
                 _ => prim::thread::yield_now(),
             }
             if let Poll::Ready(ready) = attempt() {

@@ -27,14 +27,15 @@
 //!
 //! **One at a time.** A blocked thread that was notified tries again soon, and tells the next one of
 //! what is left: as long as it has not (`promised`), nobody else is woken, or each message of a
-//! burst would wake a thread. A future may never be polled again, so it promises nothing.
+//! burst would wake a thread. A future may never be polled again, so it promises nothing, and where
+//! one waits (`futures`) everybody is woken as if there were no promises.
 //!
 //! | access | ordering | pairs with |
 //! |---|---|---|
 //! | `promised` subtraction and fence in `kept` | SeqCst | the fences of who publishes: either the publisher finds no promise, or who promised finds what was published |
 //! | fence in `register` | SeqCst | the fences in `notify_one`, `notify_all` |
 //! | `state` store in `pop` | Release | the owner's Acquire loads: the notifier has done with the node |
-//! | `count` | Relaxed | ordered by the fences above, else by the lock |
+//! | `count`, `futures` | Relaxed | ordered by the fences above, else by the lock |
 //!
 //! **Who may touch what.** `target` and `links`: whoever holds the list's lock. `state`: written
 //! under the lock while queued, read by the owner at any time; setting it to NOTIFIED is the last
@@ -79,6 +80,8 @@ const CLAIMED: u32 = 3;
 pub(crate) struct WaitList {
     /// The length of `queue`: all that a notifier reads when nobody waits.
     count: AtomicU32,
+    /// How many of those are no blocked strands.
+    futures: AtomicU32,
     /// Batons of blocked threads that have not tried again yet.
     promised: AtomicU32,
     queue: Mutex<Queue>,
@@ -175,9 +178,9 @@ enum End {
 impl WaitList {
     /// An empty list.
     pub(crate) fn new() -> Self {
-        let [count, promised, claimed] = [(); 3].map(|()| AtomicU32::new(0));
+        let [count, futures, promised, claimed] = [(); 4].map(|()| AtomicU32::new(0));
         let queue = Mutex::new(Queue { head: ptr::null(), tail: ptr::null() });
-        Self { count, promised, queue, claimed }
+        Self { count, futures, promised, queue, claimed }
     }
 
     /// Wakes the oldest waiter. To be called after what it waits for has been published.
@@ -192,9 +195,15 @@ impl WaitList {
     /// with a full fence after it, as every queue does.
     #[inline]
     pub(crate) fn notify_one_fenced(&self) {
-        if self.count.load(Ordering::Relaxed) != 0 && self.promised.load(Ordering::Relaxed) == 0 {
+        if self.count.load(Ordering::Relaxed) != 0 && !self.is_promised() {
             self.notify_oldest();
         }
+    }
+
+    /// Whether somebody will tell the next one, who does the same in turn: a future among them might
+    /// never be polled again, and all behind it would sleep.
+    fn is_promised(&self) -> bool {
+        self.promised.load(Ordering::Relaxed) != 0 && self.futures.load(Ordering::Relaxed) == 0
     }
 
     /// Takes the oldest waiter out, notified, for a caller that wakes it once it has let go of its
@@ -302,7 +311,7 @@ impl WaitList {
             }
             // SAFETY: we hold the lock, and the node is in this queue.
             unsafe { queue.unlink(node) };
-            self.lower_count();
+            self.lower_count(node.kind);
             // SAFETY: `target` is reached under the lock only.
             let target = node.target.with_mut(|target| unsafe { (*target).take() });
             // What a set is told of is for whoever asks: the set does not receive itself.
@@ -347,15 +356,23 @@ impl WaitList {
         }
     }
 
-    fn lower_count(&self) {
-        // Relaxed: only changed under the lock; `register`'s fence orders the one read without.
-        let count = self.count.load(Ordering::Relaxed);
-        self.count.store(count - 1, Ordering::Relaxed);
+    fn lower_count(&self, kind: Kind) {
+        self.change_count(kind, |count| count - 1);
     }
 
-    fn raise_count(&self) {
-        let count = self.count.load(Ordering::Relaxed);
-        self.count.store(count + 1, Ordering::Relaxed);
+    fn raise_count(&self, kind: Kind) {
+        self.change_count(kind, |count| count + 1);
+    }
+
+    fn change_count(&self, kind: Kind, change: impl Fn(u32) -> u32) {
+        // Relaxed: only changed under the lock; `register`'s fence orders the reads without.
+        let change = |count: &AtomicU32| {
+            count.store(change(count.load(Ordering::Relaxed)), Ordering::Relaxed);
+        };
+        change(&self.count);
+        if kind == Kind::Future {
+            change(&self.futures);
+        }
     }
 }
 
@@ -469,7 +486,7 @@ impl<'a> Waiter<'a> {
             // SAFETY: we hold the lock; the node is pinned, in no queue (its state says so), and
             // `drop` takes it out before the memory goes.
             unsafe { queue.push(&raw const self.node, end) };
-            self.list.raise_count();
+            self.list.raise_count(self.node.kind);
             self.node.state.store(QUEUED, Ordering::Relaxed);
             self.arrive(state);
         }
@@ -527,7 +544,7 @@ impl<'a> Waiter<'a> {
             if state == QUEUED {
                 // SAFETY: we hold the lock, and a node in state QUEUED is in its list's queue.
                 unsafe { queue.unlink(&raw const self.node) };
-                self.list.lower_count();
+                self.list.lower_count(self.node.kind);
                 // SAFETY: `target` is reached under the lock only.
                 target = self.node.target.with_mut(|target| unsafe { (*target).take() });
             }
@@ -608,6 +625,28 @@ mod tests {
             assert_eq!(two.count(), 0);
         }
         assert_eq!(two.count(), 1);
+    }
+
+    #[test]
+    fn one_blocked_strand_at_a_time_is_woken_unless_a_future_waits_too() {
+        let list = WaitList::new();
+        let wakers = [woken(), woken(), woken()];
+        let register = |waiter: Pin<&Waiter<'_>>, n: usize| waiter.register(&wakers[n].1);
+        let (first, last) = (pin!(Waiter::blocked(&list)), pin!(Waiter::blocked(&list)));
+        let future = pin!(Waiter::new(&list));
+        register(first.as_ref(), 0);
+        register(future.as_ref(), 1);
+        register(last.as_ref(), 2);
+        let counts = || [0, 1, 2].map(|n: usize| wakers[n].0.count());
+        list.notify_one();
+        list.notify_one();
+        assert_eq!(counts(), [1, 1, 0]);
+        list.notify_one();
+        assert_eq!(counts(), [1, 1, 0]);
+        // The first one sees that there is more; the future is never polled again.
+        assert_eq!(first.as_ref().finish(), Finished::Waited);
+        list.notify_one();
+        assert_eq!(counts(), [1, 1, 1]);
     }
 
     #[test]

@@ -127,7 +127,8 @@ impl<T> Receiver<T> {
 
     #[inline]
     fn recv_until(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
-        match self.try_recv() {
+        // Not `try_recv`, which may itself wait, whatever the deadline is.
+        match self.shared.try_take(Claimed::No) {
             Ok(message) => Ok(message),
             Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
             Err(TryRecvError::Empty) => {

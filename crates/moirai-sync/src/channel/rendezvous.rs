@@ -185,7 +185,8 @@ impl<T> Rendezvous<T> {
         if mem::replace(&mut meeting.closed, true) {
             return Close::AlreadyClosed;
         }
-        let senders: Vec<Waker> = meeting.offers.iter().map(|offer| offer.sender.clone()).collect();
+        let take = |offer: &mut Offer<T>| mem::replace(&mut offer.sender, Waker::noop().clone());
+        let senders: Vec<Waker> = meeting.offers.iter_mut().map(take).collect();
         drop(meeting);
         senders.into_iter().for_each(wake);
         Close::Closed

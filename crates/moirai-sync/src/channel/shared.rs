@@ -368,7 +368,7 @@ impl<T> Shared<T> {
     /// Whether another one of `side` would find what it waits for.
     fn has_more(&self, side: Side) -> bool {
         match side {
-            Side::Senders => !self.queue.is_full(),
+            Side::Senders => self.has_room(Own::NONE),
             Side::Receivers => self.has_message(),
         }
     }

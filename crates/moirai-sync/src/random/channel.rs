@@ -217,4 +217,50 @@ fn receivers_stay_behind_the_sender_at_the_end_of_a_block() {
     });
 }
 
+/// A future that is told of a message and never polled again costs that one wake-up, wherever it
+/// stands among blocked threads: there are as many messages as receivers.
+#[test]
+fn a_future_that_is_never_polled_again_keeps_no_thread_asleep() {
+    explore(SCHEDULES, || {
+        let (sender, receiver) = if draw(2) == 0 { unbounded() } else { bounded(2) };
+        let threads = [(); 2].map(|()| {
+            let receiver = receiver.clone();
+            thread::spawn(move || receiver.recv().unwrap())
+        });
+        (0..draw(20)).for_each(|_| thread::yield_now());
+        let mut forgotten = pin!(receiver.recv_async());
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(forgotten.as_mut().poll(&mut cx).is_pending());
+        (0..draw(20)).for_each(|_| thread::yield_now());
+        (1..=3).for_each(|message| sender.send(message).unwrap());
+        let sum: u32 = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+        assert!((3..=5).contains(&sum)); // two different ones of 1, 2 and 3
+    });
+}
+
+/// Two threads wait for a receiver, and a future that goes away: what it was told of, another is told.
+#[test]
+fn a_sender_that_leaves_a_rendezvous_leaves_the_receiver_to_another() {
+    explore(SCHEDULES, || {
+        let (sender, receiver) = bounded(0);
+        let mut leaving = Box::pin(sender.reserve_async());
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(leaving.as_mut().poll(&mut cx).is_pending());
+        let senders = [(); 2].map(|()| {
+            let sender = sender.clone();
+            thread::spawn(move || sender.send_batch(&mut vec![1]).unwrap())
+        });
+        (0..draw(20)).for_each(|_| thread::yield_now());
+        let receivers = [(); 2].map(|()| {
+            let receiver = receiver.clone();
+            thread::spawn(move || receiver.recv().unwrap())
+        });
+        (0..draw(20)).for_each(|_| thread::yield_now());
+        drop(leaving);
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
+        let sum: u32 = receivers.into_iter().map(|receiver| receiver.join().unwrap()).sum();
+        assert_eq!(sum, 2);
+    });
+}
+
 const SCHEDULES: usize = 10_000;

@@ -15,6 +15,8 @@
 //! | passing the word on (`Shared::poll_recv`, `poll_send`) | `each_of_three_receivers_gets_one_of_three_messages` |
 //! | waking senders at the close (`Shared::close`) | `senders_are_freed_when_the_receivers_go` |
 //! | moving `tail` before the link is set (`List::append_block`) | `receivers_stay_behind_the_sender_at_the_end_of_a_block` |
+//! | waking futures in spite of a promise (`WaitList::is_promised`) | `a_future_that_is_never_polled_again_keeps_no_thread_asleep` |
+//! | passing on a receiver of a rendezvous (`Shared::has_more`) | `a_sender_that_leaves_a_rendezvous_leaves_the_receiver_to_another` |
 //! | telling whoever waits of a nearer timer (`Timers::insert`) | `every_timer_fires_or_is_cancelled_whoever_fires_it` |
 //! | the note of what is left in a wheel after a batch (`Timers::fire`) | the same |
 //! | looking for a notification before the park (`Parker::park`) | every test |
