@@ -146,7 +146,7 @@ where
         // SAFETY: as above. Its owner waits for it.
         shutdown: |header| unsafe { Self::run(header) },
         describe: type_name::<F>,
-        kind: Kind::Parallel,
+        kind: Kind::Share,
     };
 
     /// # Safety

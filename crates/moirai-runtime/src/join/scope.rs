@@ -234,7 +234,7 @@ where
         // SAFETY: as above. Its scope waits for it.
         shutdown: |header| unsafe { Self::run(header) },
         describe: type_name::<F>,
-        kind: Kind::Parallel,
+        kind: Kind::Share,
     };
 
     /// # Safety
@@ -269,12 +269,16 @@ struct Ticket {
 
 impl Ticket {
     const VTABLE: VTable = VTable {
-        // SAFETY: the table is used by boxes of this type only, and work is run once.
-        run: |header| unsafe { *Box::from_raw(header.cast::<Self>().as_ptr()) }.run(),
+        run: |header| {
+            // SAFETY: the table is used by boxes of this type only, and work is run once.
+            let ticket = unsafe { Box::from_raw(header.cast::<Self>().as_ptr()) };
+            // Not moved out of its box: what runs on a stack stays where its worker has found it.
+            ticket.run();
+        },
         // SAFETY: as above.
         shutdown: |header| drop(unsafe { Box::from_raw(header.cast::<Self>().as_ptr()) }),
         describe: || "moirai_runtime::Scope",
-        kind: Kind::Parallel,
+        kind: Kind::Share,
     };
 
     fn publish(core: &Arc<Core>) {
@@ -291,7 +295,7 @@ impl Ticket {
         debug_assert!(known.is_some(), "a scope with tickets has a pool");
     }
 
-    fn run(self) {
+    fn run(&self) {
         let core = &*self.core;
         current::with(|context| {
             context.forks.within(core.tree, || {

@@ -156,7 +156,7 @@ fn next_task(context: &Context<'_>, reach: Reach) -> Option<Work> {
         match work.kind() {
             Kind::Future => return Some(work),
             // It may compute for as long as what it would interrupt.
-            Kind::Parallel | Kind::Blocking | Kind::Job => context.keep(work),
+            Kind::Parallel | Kind::Blocking | Kind::Job | Kind::Share => context.keep(work),
         }
     }
     None

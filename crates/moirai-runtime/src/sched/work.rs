@@ -58,8 +58,10 @@ pub(crate) enum Kind {
     Parallel,
     /// A closure, run to its end on the blocking pool.
     Blocking,
-    /// A half of a join, or the like: a part of other work, which waits for it.
+    /// A half of a join: a part of other work, which waits for it.
     Job,
+    /// A closure of a scope or a broadcast, or what leads to some. As a job, it is no cell.
+    Share,
 }
 
 impl Header {

@@ -285,7 +285,7 @@ impl Worker<'_> {
         self.remote.own.running.begin(work.vtable_ptr());
         self.context.frames.run(Some(work.as_ptr()));
         let interrupts = match work.kind() {
-            Kind::Parallel => Interrupts::Allowed,
+            Kind::Parallel | Kind::Share => Interrupts::Allowed,
             _ => Interrupts::Refused,
         };
         self.context.forks.interrupts(interrupts);

@@ -47,8 +47,8 @@ impl TaskContext {
             match unsafe { header.as_ref() }.kind() {
                 // SAFETY: work of these kinds is a cell, which its runner's reference keeps.
                 Kind::Future | Kind::Parallel | Kind::Blocking => Some(unsafe { Self::of(header) }),
-                // A part of a closure that was forked.
-                Kind::Job => None,
+                // A part of other work, on another thread than that.
+                Kind::Job | Kind::Share => None,
             }
         })
         .flatten()

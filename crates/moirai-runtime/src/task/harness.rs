@@ -97,7 +97,7 @@ unsafe fn poll<F: Future>(task: TaskRef) {
         // SAFETY: while RUNNING the union is ours and holds the future, which never moves.
         let mut poll = || unsafe { Pin::new_unchecked(&mut *(*stage).future) }.poll(&mut cx);
         let polled = contain(|| match task.core().header().kind() {
-            Kind::Future | Kind::Parallel | Kind::Job => poll(),
+            Kind::Future | Kind::Parallel | Kind::Job | Kind::Share => poll(),
             // Its thread belongs to no pool until it has a job.
             Kind::Blocking => {
                 let pool = task.pool().arc();

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::task::Poll;
 use std::time::Duration;
 
-use moirai_runtime::{Metering, Priority, Runtime, TaskContext, TaskHandle, spawn};
+use moirai_runtime::{
+    Metering, Priority, Runtime, TaskContext, TaskHandle, broadcast, scope, spawn,
+};
 
 use crate::{watch, works_on};
 
@@ -200,5 +202,29 @@ fn a_task_knows_its_name_and_its_priority() {
             }
             assert!(TaskContext::current().is_none());
         }
+    });
+}
+
+/// What a worker takes up of a scope or a broadcast is no task, and is not taken for one.
+#[test]
+fn a_part_of_other_work_has_no_context_of_its_own() {
+    watch(|| {
+        let runtime = Runtime::builder().worker_threads(2).build().unwrap();
+        let none = || TaskContext::current().is_none();
+        runtime.block_on(async {
+            assert_eq!(broadcast(|_| none()), [true, true]);
+            let ran = AtomicBool::new(false);
+            scope(|scope| {
+                // The owner is here until a worker has come.
+                scope.spawn(|_| {
+                    assert!(none());
+                    ran.store(true, Ordering::Release);
+                });
+                while !ran.load(Ordering::Acquire) {
+                    std::thread::yield_now();
+                }
+            });
+            assert!(none());
+        });
     });
 }
