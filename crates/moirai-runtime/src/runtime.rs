@@ -17,6 +17,7 @@ use crate::error::{BuildError, ShutdownTimeout};
 use crate::global;
 use crate::metrics::{self, RuntimeMetrics};
 use crate::sched::current::{self, Context};
+use crate::sched::offers::Tree;
 use crate::sched::pool::Pool;
 use crate::slab::TaskPool;
 use crate::task::{self, TaskBuilder, TaskHandle};
@@ -268,9 +269,14 @@ impl Handle {
         assert!(!self.pool.is_forked(), "the runtime was started before this process was forked");
         // Pinned at once: a large future is not moved from frame to frame.
         let mut future = pin!(future);
-        let is_current = current::with(|context| ptr::eq(context.pool, &*self.pool));
-        if is_current == Some(true) {
-            return strand::block_on(future);
+        let here = current::with(|context| {
+            let is_current = ptr::eq(context.pool, &*self.pool);
+            // As in a worker's own poll: nothing is polled in the middle of the future.
+            let run = || context.forks.within(Tree::NONE, || strand::block_on(future.as_mut()));
+            is_current.then(run)
+        });
+        if let Some(output) = here.flatten() {
+            return output;
         }
         let context = Context::new(&self.pool, None);
         strand::hooks(|outer| {

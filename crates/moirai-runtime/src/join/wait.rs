@@ -13,7 +13,7 @@ use moirai_sync::strand;
 use crate::sched::current::Context;
 use crate::sched::edge;
 use crate::sched::offers::{Offer, Tree};
-use crate::sched::post::{Begged, Post};
+use crate::sched::post::Begged;
 use crate::sched::work::Work;
 
 use super::latch::Latch;
@@ -86,7 +86,10 @@ fn help(context: &Context<'_>) -> Helped {
         return Helped::No;
     }
     let tree = forks.tree().id;
-    let work = context.pool.posts().filter(|post| post.tree() == tree).find_map(Post::take);
+    if tree == 0 {
+        return Helped::No;
+    }
+    let work = context.pool.posts().find_map(|post| post.take_of(tree));
     match work {
         Some(work) if Offer::tree_of(&work).is_some_and(|own| own.id == tree) => {
             let depth = context.help_depth.get();
@@ -95,7 +98,7 @@ fn help(context: &Context<'_>) -> Helped {
             context.help_depth.set(depth);
             return Helped::Yes;
         }
-        // What the post said was out of date.
+        // What its place said was out of date.
         Some(work) => context.pool.inject(work),
         None => {}
     }

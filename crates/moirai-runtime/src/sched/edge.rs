@@ -9,7 +9,8 @@
 //! **When tasks are polled on top of parallel work.** Where the work began in a closure of
 //! `spawn_parallel`, and so also in the parts of it that other workers take. Not
 //!
-//! - in what began inside a future's own poll: the future may hold a lock or a borrow;
+//! - in what began inside a future's own poll, wherever that happens (a closure may join it in place,
+//!   or block on it): the future may hold a lock or a borrow;
 //! - in what began on a thread of the program's own: a program that was written for a pool without
 //!   tasks may hold a lock there, which a task wants, too. Such a thread runs no tasks at all; it
 //!   gives its permit up instead (see `guests`);

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use moirai_sync::__prim::HAS_CLOCK;
 
-use super::offers::{Interrupts, Offer, Offers, Popped, Promoted, Tree};
+use super::offers::{Aside, Interrupts, Offer, Offers, Popped, Promoted, Tree};
 use super::pool::Pool;
 use super::post::Post;
 use super::signal::Ask;
@@ -127,9 +127,18 @@ impl<'a> Forks<'a> {
         tree.interrupts
     }
 
-    /// Calls `f` as a part of `tree`, on top of whatever the thread was at.
+    /// Calls `f` as a part of `tree`, on top of whatever the thread was at. If that refuses to be
+    /// interrupted, so does `f`; if it belongs to another tree, nothing of it is offered meanwhile,
+    /// for it would pass for a part of this one.
     pub(crate) fn within<R>(&self, tree: Tree, f: impl FnOnce() -> R) -> R {
-        let _restore = Restore { forks: self, outer: Branch::new(tree) };
+        let outer = self.tree();
+        let interrupts = match outer.interrupts {
+            Interrupts::Allowed => tree.interrupts,
+            Interrupts::Refused => Interrupts::Refused,
+        };
+        let kept = (outer.id != tree.id).then(|| self.offers.put_aside());
+        let branch = Branch::new(Tree { interrupts, ..tree });
+        let _restore = Restore { forks: self, outer: branch, kept };
         self.branch.swap(&_restore.outer);
         self.describe();
         f()
@@ -159,20 +168,21 @@ impl<'a> Forks<'a> {
     #[inline(never)]
     unsafe fn publish(&self, pool: &Pool, offer: *const Offer) {
         let branch = &self.branch;
-        let mut tree = self.tree();
-        if tree.id == 0 {
-            tree.id = self.new_tree();
+        let tree = self.tree_or_new();
+        let begins = branch.tree.replace(tree).id == 0;
+        if begins {
+            self.describe();
         }
         // SAFETY: the caller says so.
         if unsafe { self.offers.publish(offer, tree) } == Promoted::No {
+            // What lies below has taken all places. It is in the list, and of this tree.
             return;
         }
         if branch.root.get().is_null() {
             branch.root.set(offer);
-            if branch.tree.replace(tree).id == 0 {
+            if begins {
                 branch.own.set(true);
                 pool.somebody_forks();
-                self.describe();
             }
             // SAFETY: the caller's frame, of which a taker only reads.
             self.wake_for_root(pool, unsafe { &*offer });
@@ -336,11 +346,14 @@ impl<'a> Forks<'a> {
 struct Restore<'f, 'a> {
     forks: &'f Forks<'a>,
     outer: Branch,
+    /// What the outer branch offers, if it is of another tree.
+    kept: Option<Aside>,
 }
 
 impl Drop for Restore<'_, '_> {
     fn drop(&mut self) {
         self.forks.branch.swap(&self.outer);
+        self.kept.iter().for_each(|kept| self.forks.offers.bring_back(kept));
         self.forks.describe();
     }
 }

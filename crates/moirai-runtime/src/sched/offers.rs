@@ -80,6 +80,14 @@ pub(crate) struct Offers<'a> {
     oldest: Cell<*const Offer>,
 }
 
+/// A list that was put aside.
+#[derive(Debug)]
+#[must_use = "what is in it is lost unless it is brought back"]
+pub(crate) struct Aside {
+    newest: *const Offer,
+    oldest: *const Offer,
+}
+
 /// Where an offer was when its owner came back to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -148,6 +156,18 @@ impl<'a> Offers<'a> {
         self.newest.get().is_null()
     }
 
+    /// Empties the list, for what is not to be mixed with it, until it is brought back.
+    pub(crate) fn put_aside(&self) -> Aside {
+        Aside { newest: self.newest.replace(ptr::null()), oldest: self.oldest.get() }
+    }
+
+    /// Everything that was added since then has been popped.
+    pub(crate) fn bring_back(&self, aside: &Aside) {
+        debug_assert!(self.is_empty(), "what is forked last is popped first");
+        self.newest.set(aside.newest);
+        self.oldest.set(aside.oldest);
+    }
+
     /// Adds `offer` to the list.
     ///
     /// # Safety
@@ -185,7 +205,8 @@ impl<'a> Offers<'a> {
         // SAFETY: the caller says so: it is there, and ours until it is in its place.
         unsafe {
             (*offer).published.set(MaybeUninit::new(Published { place, tree }));
-            post.put(place, Work::from_header(NonNull::new_unchecked(offer.cast_mut()).cast()));
+            let work = Work::from_header(NonNull::new_unchecked(offer.cast_mut()).cast());
+            post.put(place, work, tree.id);
         }
         Promoted::Yes
     }

@@ -19,8 +19,15 @@ use super::work::{Header, Work};
 #[derive(Debug)]
 pub(crate) struct Post {
     pub(crate) signal: CachePadded<Signal>,
-    places: CachePadded<[Slot; PLACES]>,
+    places: CachePadded<[Offered; PLACES]>,
     about: CachePadded<About>,
+}
+
+/// A place, and the tree of what was put there last: a hint.
+#[derive(Debug)]
+struct Offered {
+    slot: Slot,
+    tree: AtomicU64,
 }
 
 /// What makes the owner worth asking; all of it hints.
@@ -53,7 +60,10 @@ impl Post {
     pub(crate) fn new() -> Self {
         Self {
             signal: CachePadded::new(Signal::new()),
-            places: CachePadded::new(std::array::from_fn(|_| Slot::new())),
+            places: CachePadded::new(std::array::from_fn(|_| Offered {
+                slot: Slot::new(),
+                tree: AtomicU64::new(0),
+            })),
             about: CachePadded::new(About {
                 tree: AtomicU64::new(0),
                 polls: AtomicBool::new(false),
@@ -65,13 +75,15 @@ impl Post {
 
     /// A place for one more offer. To be called by the owner only, so it stays empty.
     pub(crate) fn empty_place(&self) -> Option<Place> {
-        let at = self.places.iter().position(Slot::is_empty)?;
+        let at = self.places.iter().position(|place| place.slot.is_empty())?;
         Some(Place(at as u8))
     }
 
-    /// Offers `work` to everybody. To be called by the owner only.
-    pub(crate) fn put(&self, place: Place, work: Work) {
-        let displaced = self.places[usize::from(place.0)].put(work);
+    /// Offers `work`, a part of `tree`, to everybody. To be called by the owner only.
+    pub(crate) fn put(&self, place: Place, work: Work, tree: u64) {
+        let place = &self.places[usize::from(place.0)];
+        place.tree.store(tree, Ordering::Relaxed);
+        let displaced = place.slot.put(work);
         debug_assert!(displaced.is_none(), "only the owner fills a place, and this one was empty");
     }
 
@@ -83,17 +95,26 @@ impl Post {
     #[inline]
     pub(crate) unsafe fn take_back(&self, place: Place, header: NonNull<Header>) -> TakenBack {
         // SAFETY: the caller says so.
-        unsafe { self.places[usize::from(place.0)].take_back(header) }
+        unsafe { self.places[usize::from(place.0)].slot.take_back(header) }
     }
 
     /// Takes what is offered, the oldest first.
     pub(crate) fn take(&self) -> Option<Work> {
-        self.places.iter().find_map(Slot::take)
+        self.places.iter().find_map(|place| place.slot.take())
+    }
+
+    /// The same of one tree. It may turn out to be of another: the owner works on something else
+    /// by the time that it is taken.
+    pub(crate) fn take_of(&self, tree: u64) -> Option<Work> {
+        let mut places = self.places.iter();
+        places.find_map(|place| {
+            if place.tree.load(Ordering::Relaxed) == tree { place.slot.take() } else { None }
+        })
     }
 
     /// A hint.
     pub(crate) fn offers(&self) -> bool {
-        self.places.iter().any(|place| !place.is_empty())
+        self.places.iter().any(|place| !place.slot.is_empty())
     }
 
     /// Says which tree the owner works on from now on, and whether it polls tasks meanwhile.

@@ -285,8 +285,9 @@ impl Worker<'_> {
         self.remote.own.running.begin(work.vtable_ptr());
         self.context.frames.run(Some(work.as_ptr()));
         let interrupts = match work.kind() {
-            Kind::Parallel | Kind::Share => Interrupts::Allowed,
-            _ => Interrupts::Refused,
+            // Of what belongs to a tree, the tree says so.
+            Kind::Parallel | Kind::Job | Kind::Share => Interrupts::Allowed,
+            Kind::Future | Kind::Blocking => Interrupts::Refused,
         };
         self.context.forks.interrupts(interrupts);
         work.run();

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use moirai_sync::{TaskError, TaskResult, strand};
 
 use crate::sched::current::{self, Place};
+use crate::sched::offers::{Interrupts, Tree};
 use crate::sched::waits::Circle;
 use crate::sched::work::{Header, Kind};
 use crate::trace::{Metering, TaskMetrics};
@@ -260,7 +261,13 @@ impl<T> TaskHandle<T> {
             };
             // SAFETY: the claim made the state RUNNING and counted a reference, given up here.
             let run = || unsafe { (core.ops().run_claimed)(self.task.as_ptr(), claimed) };
-            context.frames.inside(self.header(), run);
+            // It is no part of what waits for it here; and a future may hold a lock or a borrow.
+            let interrupts = match core.header().kind() {
+                Kind::Future => Interrupts::Refused,
+                _ => Interrupts::Allowed,
+            };
+            let tree = Tree { interrupts, ..Tree::NONE };
+            context.forks.within(tree, || context.frames.inside(self.header(), run));
             // As at the end of a worker's run: shutdown may have missed that it went idle.
             if context.pool.is_closed() {
                 context.pool.shut_down_idle();

@@ -379,7 +379,7 @@ fn no_task_is_polled_inside_of_uninterruptible_work() {
 fn no_task_is_polled_inside_of_another_tasks_poll() {
     watch(|| {
         let runtime = one_worker();
-        let polled = runtime.spawn(async {
+        let polls = || async {
             let polled = Arc::new(AtomicU32::new(0));
             let shared = Arc::clone(&polled);
             drop(spawn(async move {
@@ -389,8 +389,13 @@ fn no_task_is_polled_inside_of_another_tasks_poll() {
                 join(|| (), || ());
             }
             polled.load(Ordering::Relaxed)
-        });
-        assert_eq!(polled.join().unwrap(), 0);
+        };
+        assert_eq!(runtime.spawn(polls()).join().unwrap(), 0);
+        // Nor where the future is polled by a closure that might itself be interrupted.
+        let in_place = runtime.spawn_parallel(move || spawn(polls()).join().unwrap());
+        assert_eq!(in_place.join().unwrap(), 0, "joined in place");
+        let blocking = runtime.spawn_parallel(move || Handle::current().block_on(polls()));
+        assert_eq!(blocking.join().unwrap(), 0, "blocked on");
     });
 }
 
