@@ -4,6 +4,12 @@
 //! computes itself, and workers take what it offers. If it gets none (as many threads do the same
 //! already, or the pool has ended), it forks nothing: both halves run here.
 
+use std::cell::Cell;
+use std::sync::Arc;
+
+use moirai_sync::__prim as prim;
+use moirai_sync::strand::{self, Clock, Hooks};
+
 use crate::global;
 use crate::sched::current::{self, Context};
 use crate::sched::guests::Guest;
@@ -24,16 +30,47 @@ pub(super) fn with_context<R>(pool: &Pool, f: impl FnOnce(Option<&Context<'_>>) 
         return f(None);
     }
     let Some(guest) = pool.guests.sit_down() else { return f(None) };
-    let seated = Seated { pool, guest };
-    pool.lend_permit(&seated.guest);
-    let context = Context::of_guest(&seated.guest, pool);
-    current::enter(&context, || f(Some(&context)))
+    strand::hooks(|outer| {
+        let seated = Seated { pool, guest, outer, blocking_depth: Cell::new(0) };
+        pool.lend_permit(&seated.guest);
+        let context = Context::of_guest(&seated.guest, pool);
+        strand::with_hooks(&seated, || current::enter(&context, || f(Some(&context))))
+    })
 }
 
-/// Leaves when it is dropped.
+/// Leaves when it is dropped, and computes nothing while it blocks: then a worker may have its permit.
 struct Seated<'a> {
     pool: &'a Pool,
     guest: Guest<'a>,
+    /// Of whatever the thread runs for.
+    outer: Option<&'a dyn Hooks>,
+    blocking_depth: Cell<u32>,
+}
+
+impl Hooks for Seated<'_> {
+    fn blocking_begin(&self) {
+        if self.blocking_depth.replace(self.blocking_depth.get() + 1) == 0 {
+            self.pool.take_permit_back(&self.guest);
+        }
+        self.outer.into_iter().for_each(Hooks::blocking_begin);
+    }
+
+    fn blocking_end(&self) {
+        self.outer.into_iter().for_each(Hooks::blocking_end);
+        // Zero if the guard is that of a guest before, at the same place.
+        let depth = self.blocking_depth.get();
+        self.blocking_depth.set(depth.saturating_sub(1));
+        if depth == 1 {
+            self.pool.lend_permit(&self.guest);
+        }
+    }
+
+    fn clock(&self) -> &Arc<dyn Clock> {
+        match self.outer {
+            Some(outer) => outer.clock(),
+            None => prim::timer_thread(),
+        }
+    }
 }
 
 impl Drop for Seated<'_> {

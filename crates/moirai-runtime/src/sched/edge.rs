@@ -62,6 +62,10 @@ pub(crate) fn look_up(context: &Context<'_>) {
     let now = Instant::now();
     let due = context.forks.look_due(now);
     if due == Due::Yes {
+        // It may have been forgotten; see `Pool::nobody_forks`.
+        if context.forks.tree().id != 0 {
+            context.pool.somebody_forks();
+        }
         context.forks.spread(context.pool);
         context.regain_permit();
     }
@@ -138,6 +142,15 @@ fn poll_tasks(context: &Context<'_>, reach: Reach) -> Polled {
     }
     context.busy.set(busy);
     context.blocking_depth.set(blocking_depth);
+    // Nobody was woken for what the driver has put into the ring, and what was passed over was in no
+    // queue for a moment: both count as published anew.
+    let local = context.local.as_ref();
+    if local.is_some_and(|local| !local.ring().is_empty())
+        || !context.pool.injector.is_empty()
+        || !context.pool.lanes.is_empty()
+    {
+        context.pool.wake_idle();
+    }
     polled
 }
 

@@ -3,10 +3,10 @@
 //! Such a thread gets a [`Post`], so that workers find what it offers, and takes a permit if one is
 //! free, so that no more threads compute than there are permits. It runs no tasks, so the permit is
 //! only borrowed: whoever has published a task and finds no free permit calls it back at once, and
-//! the guest goes on without.
+//! the guest goes on without. While it blocks it has none, either.
 //!
 //! ```text
-//!                  lend                        recall, or it leaves
+//!                  lend                        recall, or it leaves or blocks
 //!   permit free ──────────► borrowed by a guest ───────────────────► permit free
 //! ```
 //!

@@ -325,8 +325,8 @@ impl Pool {
     /// Forgets that anybody forks. A tree that has just begun may be forgotten, too; then its owner
     /// looks up by itself, if a little later.
     #[cold]
-    fn nobody_forks(&self) {
-        if self.posts().all(|post| post.tree() == 0) {
+    pub(crate) fn nobody_forks(&self) {
+        if self.forks() && self.posts().all(|post| post.tree() == 0) {
             self.forking.store(false, Ordering::Relaxed);
         }
     }

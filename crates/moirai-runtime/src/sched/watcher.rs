@@ -221,6 +221,8 @@ impl<'a> Watcher<'a> {
             return;
         }
         round.active = true;
+        // It may have got a permit back since its own was lent.
+        seen.computes &= !has_permit;
         seen.age += elapsed;
         // Nobody is woken for what lies there: its owner was to come to it at once.
         if let Some(work) = remote.queue.next.take() {

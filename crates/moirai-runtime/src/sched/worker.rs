@@ -414,7 +414,11 @@ impl Worker<'_> {
             for _ in 0..SPIN_PAUSES {
                 spin_loop();
             }
-            let mut work = if self.pool().has_work() { self.steal() } else { None };
+            let mut work = if self.pool().has_work() {
+                self.steal().or_else(|| self.take_urgent()).or_else(|| self.take_low())
+            } else {
+                None
+            };
             if work.is_none() && self.pool().forks() {
                 self.beg();
             }
@@ -427,6 +431,8 @@ impl Worker<'_> {
                 return work;
             }
             if spun >= SPIN_MAX || self.pool().is_closed() {
+                // Or every rest would begin with a spin for the sake of a tree that is long gone.
+                self.pool().nobody_forks();
                 return None;
             }
         }

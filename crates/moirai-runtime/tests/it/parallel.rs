@@ -399,6 +399,19 @@ fn no_task_is_polled_inside_of_another_tasks_poll() {
     });
 }
 
+/// What is forked waits for a worker, and every permit is with the thread that waits for it.
+#[test]
+fn a_thread_of_the_program_that_blocks_keeps_no_permit() {
+    watch(|| {
+        let runtime = runtime(1);
+        for _ in 0..if cfg!(miri) { 2 } else { 100 } {
+            let (done, ran) = moirai_sync::channel::bounded(1);
+            let halves = async { join(move || ran.recv().unwrap(), move || done.send(7).unwrap()) };
+            assert_eq!(runtime.block_on(halves), (7, ()));
+        }
+    });
+}
+
 /// A guest holds the only permit, computes, and never looks up.
 #[test]
 fn a_task_runs_while_a_thread_of_the_program_computes_with_the_only_permit() {
