@@ -1,31 +1,37 @@
-//! What channels take of the heap, and that they give it back. One test, so that nobody else
-//! allocates meanwhile.
+//! What channels take of the heap, and that they give it back.
 
 #![allow(unsafe_code, reason = "a global allocator is unsafe to implement")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicIsize, Ordering};
+use std::cell::Cell;
 
 use moirai_sync::channel::{self, mpsc, spsc};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Bytes that are allocated and not given back.
-static LIVE: AtomicIsize = AtomicIsize::new(0);
+thread_local! {
+    /// Bytes that this thread has allocated and not given back.
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+}
+
+fn count(bytes: isize) {
+    // Where the thread-locals are gone, the test is over.
+    let _: Result<(), _> = LIVE.try_with(|live| live.set(live.get() + bytes));
+}
 
 struct Counting;
 
 // SAFETY: every call goes to the system's allocator as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size() as isize, Ordering::Relaxed);
+        count(layout.size() as isize);
         // SAFETY: the caller's promises are those of `System.alloc`.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size() as isize, Ordering::Relaxed);
+        count(-(layout.size() as isize));
         // SAFETY: the caller's promises are those of `System.dealloc`.
         unsafe { System.dealloc(block, layout) }
     }
@@ -36,7 +42,7 @@ const EMPTY_BYTES_MAX: isize = 512;
 const BLOCK_BYTES_MAX: isize = 384;
 
 fn live() -> isize {
-    LIVE.load(Ordering::Relaxed)
+    LIVE.get()
 }
 
 const MESSAGES: u64 = if cfg!(miri) { 1_000 } else { 100_000 };
