@@ -10,6 +10,7 @@ use crate::blocking::{self, BlockingPool};
 use crate::error::BuildError;
 use crate::hooks::{Hook, ThreadHooks};
 use crate::sched::driver::TimeDriver;
+use crate::sched::offers::Interrupts;
 use crate::sched::pool::{Config, Pool, Watching};
 use crate::sched::strategy::StealStrategy;
 use crate::sched::work::Header;
@@ -44,6 +45,7 @@ pub struct Builder {
     blocking_stack_bytes: Option<usize>,
     task_pool_kept_bytes: usize,
     steal: StealStrategy,
+    between_forks: Interrupts,
     task_metering: Metering,
     stall_after: Duration,
     on_stall: Hook<Stall>,
@@ -65,6 +67,7 @@ impl Builder {
             blocking_stack_bytes: None,
             task_pool_kept_bytes: TASK_POOL_KEPT_BYTES_DEFAULT,
             steal: StealStrategy::default(),
+            between_forks: Interrupts::Refused,
             task_metering: Metering::Off,
             stall_after: STALL_AFTER_DEFAULT,
             on_stall: Hook::default(),
@@ -91,9 +94,21 @@ impl Builder {
         self
     }
 
+    /// Has a worker that computes in a closure of [`spawn_parallel`](crate::Handle::spawn_parallel)
+    /// poll tasks that wait by itself, wherever the closure forks, when no worker is free. Without
+    /// this, it lends its place to another thread for them, which costs two switches of threads.
+    ///
+    /// Only for programs whose tasks never block: one that does blocks on top of the computation it
+    /// has interrupted, and if it waits for that, both wait for ever. See
+    /// [`parallel_uninterruptible`](crate::parallel_uninterruptible) for parts that hold a lock.
+    pub fn poll_between_forks(mut self) -> Self {
+        self.between_forks = Interrupts::Allowed;
+        self
+    }
+
     /// How long a task may keep its worker, before another thread runs the tasks that wait behind
     /// it; without this, 5 ms. A closure that computes has a tenth of that, for wherever it forks it
-    /// polls what waits by itself; one that does neither is not reported. A call of this library that blocks tells the runtime so, and needs no
+    /// lends its place by itself; one that does neither is not reported. A call of this library that blocks tells the runtime so, and needs no
     /// such time; what else may block is better done in
     /// [`block_in_place`](crate::block_in_place) or
     /// [`spawn_blocking`](crate::Handle::spawn_blocking).
@@ -286,6 +301,7 @@ impl Builder {
             blocking_stack_bytes,
             task_pool_kept_bytes,
             steal,
+            between_forks,
             task_metering,
             stall_after,
             on_stall,
@@ -322,6 +338,7 @@ impl Builder {
             task_chunks_kept: task_pool_kept_bytes / TaskPool::CHUNK_BYTES,
             steal,
             task_metering,
+            between_forks,
             thread_hooks,
             work_begins,
             work_ends,

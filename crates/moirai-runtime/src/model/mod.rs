@@ -19,6 +19,7 @@ use std::time::Duration;
 use crate::blocking::{self as jobs, BlockingPool};
 use crate::hooks::{Hook, ThreadHooks};
 use crate::sched::driver::TimeDriver;
+use crate::sched::offers::Interrupts;
 use crate::sched::pool::{Config, Pool, Start};
 use crate::sched::strategy::StealStrategy;
 use crate::sched::worker;
@@ -43,6 +44,7 @@ fn pool(start: Start) -> Arc<Pool> {
         task_chunks_kept: 1,
         steal: StealStrategy::default(),
         task_metering: Metering::Off,
+        between_forks: Interrupts::Allowed,
         thread_hooks: ThreadHooks::default(),
         work_begins: Hook::default(),
         work_ends: Hook::default(),

@@ -47,6 +47,7 @@ use shuttle::{Config, MaxSteps, Runner};
 use crate::blocking::{self as jobs, BlockingPool};
 use crate::hooks::{Hook, ThreadHooks};
 use crate::sched::driver::{Driver, TimeDriver};
+use crate::sched::offers::Interrupts;
 use crate::sched::pool::{self, Pool, Watching};
 use crate::sched::strategy::StealStrategy;
 use crate::sched::worker;
@@ -106,6 +107,7 @@ fn pool_of(
         task_chunks_kept: 1,
         steal: StealStrategy::default(),
         task_metering: Metering::Off,
+        between_forks: Interrupts::Allowed,
         thread_hooks: ThreadHooks::default(),
         work_begins: Hook::default(),
         work_ends: Hook::default(),

@@ -13,13 +13,14 @@ use std::cell::Cell;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
-use moirai_sync::__prim::thread_local;
+use moirai_sync::__prim::{thread, thread_local};
 
 use super::forks::Forks;
 use super::guests::Guest;
 use super::idle::Acquired;
 use super::lanes::Lane;
 use super::local::{LocalQueue, Pushed};
+use super::permit::{GaveUp, Lent};
 use super::pool::Pool;
 use super::remote::Remote;
 use super::waits::Frames;
@@ -35,6 +36,8 @@ pub(crate) struct Context<'a> {
     /// The worker's shared half.
     remote: Option<&'a Remote>,
     pub(crate) busy: Cell<Busy>,
+    /// Whether it has lent its permit and has none since.
+    lent: Cell<bool>,
     pub(crate) frames: Frames,
     /// Blocking calls inside each other; the outermost gives the permit up.
     pub(crate) blocking_depth: Cell<u32>,
@@ -80,6 +83,7 @@ impl<'a> Context<'a> {
             local,
             remote: None,
             busy: Cell::new(Busy::Task),
+            lent: Cell::new(false),
             frames: Frames::default(),
             blocking_depth: Cell::new(0),
             help_depth: Cell::new(0),
@@ -108,14 +112,42 @@ impl<'a> Context<'a> {
         self.remote
     }
 
-    /// A worker whose permit was taken, because it did not answer, does now: it takes a free one.
+    /// A worker that computes lends its permit to another thread, for tasks that wait. It takes one
+    /// again in [`regain_permit`](Self::regain_permit).
+    pub(crate) fn lend_permit(&self) {
+        if let Some(remote) = self.remote
+            && remote.own.permit.is_held()
+            && self.pool.idle.free() == 0
+            && self.pool.has_tasks()
+            && self.pool.lent.take_one() == Lent::Yes
+        {
+            if remote.own.permit.take() == GaveUp::Nothing {
+                // The watcher was quicker.
+                return self.pool.lent.give_back();
+            }
+            self.lent.set(true);
+            self.pool.release_permit();
+            // Whoever has been woken may be waiting for this very core.
+            thread::yield_now();
+        }
+    }
+
+    /// The worker has a permit again.
+    pub(crate) fn hold_permit(&self, remote: &Remote) {
+        remote.own.permit.hold();
+        if self.lent.replace(false) {
+            self.pool.lent.give_back();
+        }
+        self.pool.begin_to_run();
+    }
+
+    /// A worker whose permit was taken or lent takes a free one.
     pub(crate) fn regain_permit(&self) {
         if let Some(remote) = self.remote
             && remote.own.permit.is_taken()
             && self.pool.idle.try_acquire() == Acquired::Yes
         {
-            remote.own.permit.hold();
-            self.pool.begin_to_run();
+            self.hold_permit(remote);
         }
     }
 

@@ -2,12 +2,17 @@
 //!
 //! At a fork, and between the steps of a long loop, a thread reads its signal word. If somebody has
 //! asked for something, or enough forks have passed that the clock is worth reading, it comes here. It
-//! gives the oldest of its forks to the hungry; and every [`LOOK_US`](super::forks::LOOK_US) it looks
-//! whether tasks wait, lets the driver wake some, and polls a few. So neither a timer nor a message
-//! waits for the end of a computation, and no two pools share the cores by chance.
+//! gives the oldest of its forks to the hungry; and if tasks wait and no worker is free, it lends its
+//! permit to another thread, which runs them, and takes it again when it looks up later and one is
+//! free. So neither a timer nor a message waits for the end of a computation.
 //!
-//! **When tasks are polled on top of parallel work.** Where the work began in a closure of
-//! `spawn_parallel`, and so also in the parts of it that other workers take. Not
+//! **Polling on top instead** ([`Builder::poll_between_forks`](crate::Builder::poll_between_forks)): it
+//! looks every [`LOOK_US`](super::forks::LOOK_US) whether tasks wait, lets the driver wake some, and
+//! polls a few. That costs no switch of threads, but is off unless asked for: a task that blocks, and
+//! may, then blocks on top of the computation, and waits for ever if it waits for that.
+//!
+//! **When tasks are polled on top of parallel work,** where that is asked for: where the work began in
+//! a closure of `spawn_parallel`, and so also in the parts of it that other workers take. Not
 //!
 //! - in what began inside a future's own poll, wherever that happens (a closure may join it in place,
 //!   or block on it): the future may hold a lock or a borrow;
@@ -53,9 +58,14 @@ pub(crate) fn look_up(context: &Context<'_>) {
     if asked.contains(Ask::Hungry) {
         context.forks.feed(context.pool);
     }
+    let urgent = asked.contains(Ask::Urgent);
     if !HAS_CLOCK {
-        if asked.contains(Ask::Urgent) && may_poll(context) == MayPoll::Yes {
-            let _: Polled = poll_tasks(context, Reach::Everywhere);
+        match may_poll(context) {
+            MayPoll::Yes if urgent => {
+                let _: Polled = poll_tasks(context, Reach::Everywhere);
+            }
+            MayPoll::No if urgent => context.lend_permit(),
+            _ => {}
         }
         return;
     }
@@ -69,16 +79,20 @@ pub(crate) fn look_up(context: &Context<'_>) {
         context.forks.spread(context.pool);
         context.regain_permit();
     }
-    let reach = match (asked.contains(Ask::Urgent), due) {
+    let reach = match (urgent, due) {
         (true, _) => Reach::Everywhere,
         (false, Due::Yes) => Reach::Own,
         (false, Due::No) => return,
     };
-    if context.forks.may_resume(now) == Due::Yes
-        && may_poll(context) == MayPoll::Yes
-        && poll_tasks(context, reach) == Polled::Some
-    {
-        context.forks.polled(now, Instant::now());
+    match may_poll(context) {
+        MayPoll::No => context.lend_permit(),
+        MayPoll::Yes => {
+            if context.forks.may_resume(now) == Due::Yes
+                && poll_tasks(context, reach) == Polled::Some
+            {
+                context.forks.polled(now, Instant::now());
+            }
+        }
     }
 }
 

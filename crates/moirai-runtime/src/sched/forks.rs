@@ -308,7 +308,7 @@ impl<'a> Forks<'a> {
     fn describe(&self) {
         if let Some(post) = self.post() {
             let tree = self.tree();
-            post.describe(tree.id, tree.interrupts == Interrupts::Allowed);
+            post.describe(tree.id);
         }
     }
 

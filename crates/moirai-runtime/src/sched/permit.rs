@@ -1,14 +1,14 @@
 //! Whether one worker may run tasks, as the worker and the watcher see it.
 //!
 //! ```text
-//!          hold                       take (the watcher: it has been stuck in one task for long)
+//!          hold                       take (the watcher, or the owner, for tasks that wait)
 //!   NONE ───────► HELD ─────────────────────────────────────► TAKEN
 //!    ▲             │                                            │
 //!    └── give_up ──┘: the caller passes it on                   │
 //!    └── give_up ───────────────────────────────────────────────┘: it has been passed on
 //! ```
 //!
-//! The owner moves it everywhere but to TAKEN. It looks at its permit between two tasks; a permit
+//! The owner looks at its permit between two tasks; a permit
 //! that is taken just then is missed for the length of one task, in which one thread too many runs.
 //! That is what leaving exchanges out of the loop costs, and it loses nothing: whoever moves the
 //! word away from HELD, and nobody else, adds the permit to those that are free (`Idle::release`).
@@ -19,7 +19,7 @@
 //!
 //! Models: `src/model/permit.rs`.
 
-use moirai_sync::__prim::atomic::{AtomicU8, Ordering};
+use moirai_sync::__prim::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 #[derive(Debug)]
 pub(crate) struct Permit(AtomicU8);
@@ -54,7 +54,7 @@ impl Permit {
         self.0.load(Ordering::Relaxed) == HELD
     }
 
-    /// Whether the watcher has taken it from its owner, who has not looked since.
+    /// Whether it has been taken from its owner, who has not got another since.
     pub(crate) fn is_taken(&self) -> bool {
         self.0.load(Ordering::Relaxed) == TAKEN
     }
@@ -67,11 +67,46 @@ impl Permit {
         }
     }
 
-    /// Takes the permit from its owner.
+    /// Takes the permit from its owner, who computes on.
     pub(crate) fn take(&self) -> GaveUp {
         match self.0.compare_exchange(HELD, TAKEN, Ordering::Relaxed, Ordering::Relaxed) {
             Ok(_) => GaveUp::Held,
             Err(_) => GaveUp::Nothing,
         }
+    }
+}
+
+/// How many threads compute on without the permit that they have lent: no more than there are
+/// permits, however much waits.
+#[derive(Debug)]
+pub(crate) struct LentPermits {
+    count: AtomicUsize,
+    max: usize,
+}
+
+/// Whether one more may be lent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Lent {
+    Yes,
+    No,
+}
+
+impl LentPermits {
+    pub(crate) fn new(permits: usize) -> Self {
+        Self { count: AtomicUsize::new(0), max: permits }
+    }
+
+    /// Relaxed, here and below: a count that is read by nobody else.
+    pub(crate) fn take_one(&self) -> Lent {
+        let more = |count| (count < self.max).then_some(count + 1);
+        match self.count.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
+            Ok(_) => Lent::Yes,
+            Err(_) => Lent::No,
+        }
+    }
+
+    pub(crate) fn give_back(&self) {
+        self.count.fetch_sub(1, Ordering::Relaxed);
     }
 }

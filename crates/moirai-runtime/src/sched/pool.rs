@@ -38,6 +38,8 @@ use super::idle::{Acquired, Bed, Grant, Idle};
 use super::injector::Injector;
 use super::lanes::{Lane, Lanes};
 use super::local::LocalQueue;
+use super::offers::Interrupts;
+use super::permit::LentPermits;
 use super::post::{ASK_INTERVAL_US, Post};
 use super::remote::Remote;
 use super::signal::{Ask, Raised};
@@ -56,6 +58,7 @@ pub(crate) struct Pool {
     pub(crate) slab: Slab,
     pub(crate) blocking: BlockingPool,
     pub(crate) watch: Watch,
+    pub(crate) lent: LentPermits,
     pub(crate) waits: Waits,
     /// By the driver's clock.
     pub(crate) began: Instant,
@@ -97,6 +100,8 @@ pub(crate) struct Config {
     pub(crate) work_begins: Hook<NonNull<Header>>,
     /// Called with what has ended, on the thread that ends it.
     pub(crate) work_ends: Hook<NonNull<Header>>,
+    /// Whether tasks may be polled on top of parallel work.
+    pub(crate) between_forks: Interrupts,
     /// Starts the thread of a worker.
     pub(crate) start: Start,
     /// Without it, what nobody announces may stall the pool.
@@ -144,6 +149,7 @@ impl Pool {
             slab: Slab::new(task_chunks_kept),
             blocking,
             watch: Watch::new(),
+            lent: LentPermits::new(workers),
             waits: Waits::new(),
             began,
             all_have_sides: config.task_metering != Metering::Off
@@ -286,13 +292,13 @@ impl Pool {
             self.idle.release();
             self.wake_idle();
         } else if self.idle.free() == 0 {
-            let mut polling =
-                self.remotes().map(|remote| &remote.post).filter(|post| post.polls()).peekable();
-            if polling.peek().is_none() {
+            let mut forking =
+                self.remotes().map(|remote| &remote.post).filter(|post| post.forks()).peekable();
+            if forking.peek().is_none() {
                 return self.nobody_forks();
             }
-            // One who has not been asked yet; it polls some of all that wait.
-            let _asked = polling.find(|post| post.signal.raise(Ask::Urgent) == Raised::New);
+            // One who has not been asked yet.
+            let _asked = forking.find(|post| post.signal.raise(Ask::Urgent) == Raised::New);
         }
     }
 
@@ -344,9 +350,12 @@ impl Pool {
         self.driver.now().saturating_duration_since(self.began).as_micros() as u64
     }
 
-    /// Whether a worker might be woken for more work; a hint.
+    /// Whether a worker might be woken for work that was just published.
     #[inline]
     pub(crate) fn somebody_sleeps(&self) -> bool {
+        // SeqCst fence: pairs with the one in `has_work` of a worker that has just lain down: it sees
+        // the work, or we see it asleep.
+        fence(Ordering::SeqCst);
         self.idle.free() != 0 && self.idle.searchers() == 0
     }
 
@@ -408,7 +417,7 @@ impl Pool {
     pub(crate) fn has_work(&self) -> bool {
         // SeqCst fence: pairs with the one in `Idle::wake_one`.
         fence(Ordering::SeqCst);
-        self.has_tasks() || self.posts().any(Post::offers)
+        self.has_tasks() || self.has_offers()
     }
 
     /// Whether work is queued that nobody will come back to by himself. Without a fence, a hint.
@@ -416,6 +425,11 @@ impl Pool {
         !self.injector.is_empty()
             || !self.lanes.is_empty()
             || self.remotes().any(|remote| remote.queue.ring.len() != 0)
+    }
+
+    /// Whether somebody who computes offers a part of it. Without a fence, a hint.
+    pub(crate) fn has_offers(&self) -> bool {
+        self.posts().any(Post::offers)
     }
 
     /// The posts of all who may fork.

@@ -9,7 +9,7 @@
 
 use std::ptr::NonNull;
 
-use moirai_sync::__prim::atomic::{AtomicBool, AtomicU64, Ordering};
+use moirai_sync::__prim::atomic::{AtomicU64, Ordering};
 use moirai_sync::CachePadded;
 
 use super::signal::{Ask, Raised, Signal};
@@ -35,8 +35,6 @@ struct Offered {
 struct About {
     /// The tree that the owner works on, or 0.
     tree: AtomicU64,
-    /// Whether the owner polls tasks when it is asked to.
-    polls: AtomicBool,
     /// When it was last asked for work, in units of [`ASK_INTERVAL_US`].
     asked: AtomicU64,
     /// How often it was.
@@ -66,7 +64,6 @@ impl Post {
             })),
             about: CachePadded::new(About {
                 tree: AtomicU64::new(0),
-                polls: AtomicBool::new(false),
                 asked: AtomicU64::new(0),
                 asks: AtomicU64::new(0),
             }),
@@ -117,10 +114,9 @@ impl Post {
         self.places.iter().any(|place| !place.slot.is_empty())
     }
 
-    /// Says which tree the owner works on from now on, and whether it polls tasks meanwhile.
-    pub(crate) fn describe(&self, tree: u64, polls: bool) {
+    /// Says which tree the owner works on from now on.
+    pub(crate) fn describe(&self, tree: u64) {
         self.about.tree.store(tree, Ordering::Relaxed);
-        self.about.polls.store(polls, Ordering::Relaxed);
     }
 
     /// The tree that the owner works on, or 0; a hint.
@@ -128,9 +124,9 @@ impl Post {
         self.about.tree.load(Ordering::Relaxed)
     }
 
-    /// Whether the owner would poll a task that waits; a hint.
-    pub(crate) fn polls(&self) -> bool {
-        self.tree() != 0 && self.about.polls.load(Ordering::Relaxed)
+    /// Whether the owner forks, and so would look up if it were asked to; a hint.
+    pub(crate) fn forks(&self) -> bool {
+        self.tree() != 0
     }
 
     /// Asks the owner for a part of its work, unless it was asked less than [`ASK_INTERVAL_US`] ago:

@@ -11,7 +11,7 @@
 //! | bit | who sets it | what the owner does |
 //! |---|---|---|
 //! | [`Ask::Hungry`] | a worker that has found nothing | offers the oldest work that it keeps for itself |
-//! | [`Ask::Urgent`] | whoever publishes a task while no worker is free | polls a few tasks, where it may |
+//! | [`Ask::Urgent`] | whoever publishes a task while no worker is free | lends its permit, or polls a few tasks |
 //!
 //! A bit is a request and not the thing itself: it is raised again if need be, and an owner that has
 //! nothing to give just clears it. There is none for stopping: a pool that ends waits for what its

@@ -16,8 +16,11 @@
 //!    with what its thread does: the processor time it uses tells waiting from computing;
 //! 3. if tasks wait, its permit goes to another thread. If it computes, that makes one more thread
 //!    than there are permits, so it is done at most as many times as there are permits. A closure
-//!    may compute for long, and polls what waits by itself wherever it forks: one that does not
+//!    may compute for long, and lends its permit by itself wherever it forks: one that does not
 //!    answer so loses its permit after a [tenth](CLOSURE_SHARE) of that time.
+//!
+//! Who forks wakes others only so often, and may then compute for long without looking up: if what it
+//! offers lies there for two ticks while a worker sleeps, the watcher wakes that one.
 //!
 //! The watcher also waits for the clock where no worker does, and says so when every thread that
 //! the runtime may start is blocked.
@@ -62,6 +65,8 @@ pub(crate) struct Watcher<'a> {
     runs: u64,
     /// How long tasks have waited without any run.
     waited: Duration,
+    /// Whether somebody offered a part of a computation while a worker slept.
+    offered: bool,
     /// How long all threads have been blocked while tasks wait.
     blocked: Duration,
     blocked_reported: bool,
@@ -114,6 +119,7 @@ impl<'a> Watcher<'a> {
             seen: Vec::new(),
             runs: 0,
             waited: Duration::ZERO,
+            offered: false,
             blocked: Duration::ZERO,
             blocked_reported: false,
             idle_ticks: 0,
@@ -195,6 +201,7 @@ impl<'a> Watcher<'a> {
         for (id, remote) in pool.remotes().enumerate() {
             self.look_at(id, remote, elapsed, &mut round);
         }
+        self.look_at_offers(&mut round);
         self.look_at_threads(elapsed, &mut round);
         self.idle_ticks = if round.active { 0 } else { self.idle_ticks + 1 };
         let wait = match round.due {
@@ -280,7 +287,7 @@ impl<'a> Watcher<'a> {
         }
         // It polls tasks itself when it is asked to; only if it was and has not looked up since, another
         // thread is to.
-        if remote.post.polls() && !remote.post.signal.peek().contains(Ask::Urgent) {
+        if remote.post.forks() && !remote.post.signal.peek().contains(Ask::Urgent) {
             self.pool.press();
             return Relief::NotNeeded;
         }
@@ -304,6 +311,18 @@ impl<'a> Watcher<'a> {
     /// How many threads compute without a permit.
     fn computing(&self) -> usize {
         self.seen.iter().filter(|seen| seen.computes).count()
+    }
+
+    /// Whether parts of a computation wait for nobody.
+    fn look_at_offers(&mut self, round: &mut Round) {
+        let offered = self.pool.has_offers() && self.pool.somebody_sleeps();
+        if offered {
+            round.due_in(Duration::ZERO);
+            if self.offered {
+                self.pool.wake_idle();
+            }
+        }
+        self.offered = offered;
     }
 
     /// Whether tasks wait although permits are free, because no thread is.

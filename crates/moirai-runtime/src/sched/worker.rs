@@ -97,8 +97,7 @@ struct Seat<'a> {
 
 impl Seat<'_> {
     fn hold_permit(&self) {
-        self.remote.own.permit.hold();
-        self.context.pool.begin_to_run();
+        self.context.hold_permit(self.remote);
     }
 }
 
@@ -286,7 +285,7 @@ impl Worker<'_> {
         self.context.frames.run(Some(work.as_ptr()));
         let interrupts = match work.kind() {
             // Of what belongs to a tree, the tree says so.
-            Kind::Parallel | Kind::Job | Kind::Share => Interrupts::Allowed,
+            Kind::Parallel | Kind::Job | Kind::Share => self.pool().config().between_forks,
             Kind::Future | Kind::Blocking => Interrupts::Refused,
         };
         self.context.forks.interrupts(interrupts);

@@ -264,7 +264,7 @@ impl<T> TaskHandle<T> {
             // It is no part of what waits for it here; and a future may hold a lock or a borrow.
             let interrupts = match core.header().kind() {
                 Kind::Future => Interrupts::Refused,
-                _ => Interrupts::Allowed,
+                _ => context.pool.config().between_forks,
             };
             let tree = Tree { interrupts, ..Tree::NONE };
             context.forks.within(tree, || context.frames.inside(self.header(), run));

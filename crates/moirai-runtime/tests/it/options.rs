@@ -25,6 +25,7 @@ const OPTIONS: &[(&str, fn())] = &[
     ("blocking_stack_bytes", blocking_stack_bytes),
     ("task_pool_kept_bytes", task_pool_kept_bytes),
     ("steal", steal),
+    ("poll_between_forks", poll_between_forks),
     ("task_metering", task_metering),
     ("stall_after", stall_after),
     ("on_stall", stall_after),
@@ -102,6 +103,10 @@ fn blocking_threads() {
             runtime.spawn_blocking(move || released.lock().unwrap().recv().unwrap_err())
         })
         .collect();
+    // One thread starts the next.
+    while runtime.handle().metrics().blocking.threads < 2 {
+        std::thread::yield_now();
+    }
     assert_eq!(runtime.handle().metrics().blocking.threads, 2);
     drop(release);
     jobs.into_iter().for_each(|job| {
@@ -165,6 +170,26 @@ fn steal() {
     works_on(&runtime);
     let text = format!("{:?}", Runtime::builder().steal(StealStrategy::Quarter));
     assert!(text.contains("Quarter"), "{text}");
+}
+
+fn poll_between_forks() {
+    let polled_here = |builder: Builder| {
+        let runtime = builder.stall_after(Duration::MAX).build().unwrap();
+        let computing = runtime.spawn_parallel(|| {
+            let (polled, by) = mpsc::channel();
+            let current = || std::thread::current().id();
+            drop(moirai_runtime::spawn(async move { polled.send(current()).unwrap() }));
+            loop {
+                moirai_runtime::join(|| (), || ());
+                if let Ok(by) = by.try_recv() {
+                    return by == current();
+                }
+            }
+        });
+        computing.join().unwrap()
+    };
+    assert!(polled_here(builder().poll_between_forks()));
+    assert!(!polled_here(builder()));
 }
 
 fn task_metering() {

@@ -8,7 +8,7 @@ use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use moirai_runtime::{
-    Handle, Runtime, block_on, broadcast, current_num_workers, join, join_context,
+    Builder, Handle, Runtime, block_on, broadcast, current_num_workers, join, join_context,
     parallel_uninterruptible, scope, spawn,
 };
 
@@ -282,8 +282,7 @@ fn a_runtime_that_has_ended_still_joins_on_the_calling_thread() {
 
 #[test]
 fn a_task_is_polled_in_the_middle_of_a_computation_on_the_only_worker() {
-    watch(|| {
-        let runtime = one_worker();
+    let test = |runtime: Runtime| {
         let polled = Arc::new(AtomicU32::new(0));
         let (began, begin) = std::sync::mpsc::channel();
         let computing = runtime.spawn_parallel({
@@ -303,13 +302,13 @@ fn a_task_is_polled_in_the_middle_of_a_computation_on_the_only_worker() {
             }
         }));
         computing.join().unwrap();
-    });
+    };
+    watch(move || lending_and_polling(test));
 }
 
 #[test]
 fn a_timer_fires_in_the_middle_of_a_computation_on_the_only_worker() {
-    watch(|| {
-        let runtime = one_worker();
+    let test = |runtime: Runtime| {
         let polled = Arc::new(AtomicU32::new(0));
         drop(runtime.spawn({
             let polled = Arc::clone(&polled);
@@ -327,19 +326,27 @@ fn a_timer_fires_in_the_middle_of_a_computation_on_the_only_worker() {
             }
         });
         computing.join().unwrap();
-    });
+    };
+    watch(move || lending_and_polling(test));
 }
 
 /// One worker, whose permit nobody takes while it computes.
-fn one_worker() -> Runtime {
-    Runtime::builder().worker_threads(1).stall_after(Duration::from_secs(3600)).build().unwrap()
+fn one_worker() -> Builder {
+    Runtime::builder().worker_threads(1).stall_after(Duration::from_secs(3600))
+}
+
+/// As it is by default, and as it may be asked for.
+fn lending_and_polling(test: fn(Runtime)) {
+    test(one_worker().build().unwrap());
+    test(one_worker().poll_between_forks().build().unwrap());
 }
 
 /// On which threads `f` and what it forks polled the tasks that waited meanwhile.
 fn polled_meanwhile(
+    runtime: Builder,
     forks: impl FnOnce(&dyn Fn()) + Send + 'static,
 ) -> (ThreadId, Option<ThreadId>) {
-    let runtime = one_worker();
+    let runtime = runtime.build().unwrap();
     let computing = runtime.spawn_parallel(move || {
         let polled = Arc::new(std::sync::Mutex::new(None));
         let shared = Arc::clone(&polled);
@@ -366,9 +373,13 @@ fn no_task_is_polled_inside_of_uninterruptible_work() {
                 join(|| (), || ());
             }
         };
-        let (_, polled) = polled_meanwhile(move |spawn| parallel_uninterruptible(|| forks(spawn)));
-        assert_eq!(polled, None);
-        let (here, polled) = polled_meanwhile(forks);
+        let (here, polled) = polled_meanwhile(one_worker().poll_between_forks(), move |spawn| {
+            parallel_uninterruptible(|| forks(spawn));
+        });
+        assert_ne!(polled, Some(here));
+        let (here, polled) = polled_meanwhile(one_worker(), forks);
+        assert_ne!(polled, Some(here), "nor at all, unless that is asked for");
+        let (here, polled) = polled_meanwhile(one_worker().poll_between_forks(), forks);
         if !cfg!(miri) {
             assert_eq!(polled, Some(here), "the same, interrupted");
         }
@@ -378,12 +389,14 @@ fn no_task_is_polled_inside_of_uninterruptible_work() {
 #[test]
 fn no_task_is_polled_inside_of_another_tasks_poll() {
     watch(|| {
-        let runtime = one_worker();
+        let runtime = one_worker().poll_between_forks().build().unwrap();
         let polls = || async {
             let polled = Arc::new(AtomicU32::new(0));
             let shared = Arc::clone(&polled);
+            let here = thread::current().id();
             drop(spawn(async move {
-                shared.fetch_add(1, Ordering::Relaxed);
+                // Another thread may, with the permit that this one lends.
+                shared.fetch_add((thread::current().id() == here).into(), Ordering::Relaxed);
             }));
             for _ in 0..if cfg!(miri) { 20 } else { 100_000 } {
                 join(|| (), || ());
@@ -684,5 +697,43 @@ fn a_worker_is_asked_for_work_no_more_often_than_agreed() {
             assert!(worker.asks <= ticks, "{} in {ticks} intervals", worker.asks);
         }
         println!("{:?} asks in {ticks} intervals", workers.iter().map(|w| w.asks).max());
+    });
+}
+
+/// A task that waits for a computation runs while that computes, on the only worker: by blocking, too.
+/// Fails if it is polled on top of what it waits for.
+#[test]
+fn a_task_may_block_for_the_computation_that_it_interrupts() {
+    watch(|| {
+        let runtime = one_worker().build().unwrap();
+        let (sender, receiver) = moirai_sync::channel::bounded::<u32>(1);
+        let (began, begin) = std::sync::mpsc::channel();
+        let polled = Arc::new(AtomicU32::new(0));
+        let computing = runtime.spawn_parallel({
+            let polled = Arc::clone(&polled);
+            move || {
+                began.send(()).unwrap();
+                // Two tasks begin meanwhile, and both block until this has ended.
+                while polled.load(Ordering::Relaxed) < 2 {
+                    join(|| (), || ());
+                }
+                sender.send(7).unwrap();
+                3
+            }
+        });
+        begin.recv().unwrap();
+        let receiving = runtime.spawn({
+            let polled = Arc::clone(&polled);
+            async move {
+                polled.fetch_add(1, Ordering::Relaxed);
+                receiver.recv().unwrap()
+            }
+        });
+        let joining = runtime.spawn(async move {
+            polled.fetch_add(1, Ordering::Relaxed);
+            computing.join().unwrap()
+        });
+        assert_eq!(receiving.join().unwrap(), 7);
+        assert_eq!(joining.join().unwrap(), 3);
     });
 }
