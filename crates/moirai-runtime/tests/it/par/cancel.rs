@@ -46,7 +46,7 @@ fn a_cancelled_loop_does_not_begin_and_its_result_is_what_there_is() {
     let seen: Vec<u32> = (0..1000_u32)
         .into_par_iter()
         .with_cancel(&token)
-        .inspect(|&n| token.store(n == 10 || token.load(Ordering::Relaxed), Ordering::Relaxed))
+        .inspect(|&n| _ = token.fetch_or(n == 10, Ordering::Relaxed))
         .collect();
     assert!(seen.is_sorted() && seen.contains(&10) && seen.len() < 1000);
 }
