@@ -60,7 +60,9 @@ impl<T> Sender<T> {
     /// [`SendError`] returns `message` if the channel is closed, also while waiting.
     #[inline]
     pub fn send(&mut self, message: T) -> Result<(), SendError<T>> {
-        self.send_until(message, None).map_err(|error| SendError(error.into_inner()))
+        self.shared.send_now_sole(&mut self.key, message).or_else(|message| {
+            self.send_later(message, None).map_err(|error| SendError(error.into_inner()))
+        })
     }
 
     /// Sends `message` if there is room now.
@@ -105,20 +107,25 @@ impl<T> Sender<T> {
         message: T,
         deadline: Option<Instant>,
     ) -> Result<(), SendTimeoutError<T>> {
-        match self.try_send(message) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Disconnected(message)) => {
-                Err(SendTimeoutError::Disconnected(message))
-            }
-            Err(TrySendError::Full(message)) => {
-                let mut message = Some(message);
-                match self.shared.wait(Side::Senders, deadline, |_| {
-                    attempt(&self.shared, &mut self.key, &mut message)
-                }) {
-                    Some(result) => Ok(result?),
-                    None => Err(SendTimeoutError::Timeout(unsent(message))),
-                }
-            }
+        self.shared
+            .send_now_sole(&mut self.key, message)
+            .or_else(|message| self.send_later(message, deadline))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn send_later(
+        &mut self,
+        message: T,
+        deadline: Option<Instant>,
+    ) -> Result<(), SendTimeoutError<T>> {
+        let mut message = Some(message);
+        match self
+            .shared
+            .wait(Side::Senders, deadline, |_| attempt(&self.shared, &mut self.key, &mut message))
+        {
+            Some(result) => Ok(result?),
+            None => Err(SendTimeoutError::Timeout(unsent(message))),
         }
     }
 
@@ -134,7 +141,10 @@ impl<T> Sender<T> {
     /// [`loan`](Self::loan_async) first.
     pub async fn send_async(&mut self, message: T) -> Result<(), SendError<T>> {
         let Self { shared, key } = self;
-        let mut message = Some(message);
+        let mut message = match shared.send_now_sole(key, message) {
+            Ok(()) => return Ok(()),
+            Err(message) => Some(message),
+        };
         shared.suspend(Side::Senders, |_| attempt(shared, key, &mut message)).await
     }
 
@@ -295,7 +305,8 @@ impl<T> Receiver<T> {
     /// [`RecvError`] if the channel is empty and closed, also while waiting.
     #[inline]
     pub fn recv(&mut self) -> Result<T, RecvError> {
-        self.recv_until(None).map_err(|_| RecvError)
+        let now = self.shared.take_now_sole(&mut self.key);
+        now.map_or_else(|| self.recv_later(None).map_err(|_| RecvError), Ok)
     }
 
     /// Takes the oldest message if there is one now.
@@ -326,18 +337,18 @@ impl<T> Receiver<T> {
         self.recv_until(Some(deadline))
     }
 
-    #[inline]
     fn recv_until(&mut self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
-        match self.try_recv() {
-            Ok(message) => Ok(message),
-            Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
-            Err(TryRecvError::Empty) => {
-                let Self { shared, key } = self;
-                let attempt = |_| received(shared.try_recv_sole(key));
-                let result = shared.wait(Side::Receivers, deadline, attempt);
-                Ok(result.ok_or(RecvTimeoutError::Timeout)??)
-            }
-        }
+        let now = self.shared.take_now_sole(&mut self.key);
+        now.map_or_else(|| self.recv_later(deadline), Ok)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn recv_later(&mut self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        let Self { shared, key } = self;
+        let attempt = |_| received(shared.try_recv_sole(key));
+        let result = shared.wait(Side::Receivers, deadline, attempt);
+        Ok(result.ok_or(RecvTimeoutError::Timeout)??)
     }
 
     /// Takes the oldest message, suspending the async task while there is none.
@@ -351,6 +362,9 @@ impl<T> Receiver<T> {
     /// The message is taken by the poll that returns it: dropping the future before loses nothing.
     pub async fn recv_async(&mut self) -> Result<T, RecvError> {
         let Self { shared, key } = self;
+        if let Some(message) = shared.take_now_sole(key) {
+            return Ok(message);
+        }
         shared.suspend(Side::Receivers, |_| received(shared.try_recv_sole(key))).await
     }
 
