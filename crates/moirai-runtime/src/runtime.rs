@@ -139,8 +139,7 @@ impl Runtime {
     /// [`TaskError::Cancelled`](moirai_sync::TaskError::Cancelled). A task in the middle of a poll
     /// is waited for, a blocking job that runs is not. Later spawns are refused.
     ///
-    /// Called by code that the runtime itself runs (a task, a closure of one, a half of a
-    /// [`join`](crate::join())), this waits for nobody: what it would wait for may wait for it.
+    /// On one of the runtime's own workers the calling thread itself is not waited for.
     ///
     /// # Examples
     ///
@@ -219,14 +218,9 @@ impl Builder {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        let pool = &self.handle.pool;
-        if current::runs_on(pool) {
-            pool.close_from_inside();
-        } else {
-            // On a worker of another runtime, waiting for our threads is blocking.
-            let _blocking = strand::blocking();
-            pool.close();
-        }
+        // On a worker of another runtime, waiting for our threads is blocking.
+        let _blocking = strand::blocking();
+        self.handle.pool.close();
     }
 }
 

@@ -9,7 +9,6 @@ mod injector;
 mod join;
 mod park;
 mod permit;
-mod place;
 mod slab;
 mod slot;
 mod task;

@@ -31,8 +31,6 @@ use crate::stack;
 #[derive(Debug)]
 pub(crate) struct Context<'a> {
     pub(crate) pool: &'a Pool,
-    /// What is current where this one is left, and was when it was entered.
-    outer: Cell<Option<Entered>>,
     /// The queue, on a worker's thread.
     pub(crate) local: Option<LocalQueue>,
     /// The worker's shared half.
@@ -82,7 +80,6 @@ impl<'a> Context<'a> {
     pub(crate) fn new(pool: &'a Pool, local: Option<LocalQueue>) -> Self {
         Self {
             pool,
-            outer: Cell::new(None),
             local,
             remote: None,
             busy: Cell::new(Busy::Task),
@@ -209,7 +206,6 @@ pub(crate) fn enter<R>(context: &Context<'_>, f: impl FnOnce() -> R) -> R {
     // Only the lifetime changes. The pointer leaves the thread-local before this returns or unwinds,
     // so it is used while `context` is borrowed only.
     let _restore = Restore { outer: replace(Some(NonNull::from(context).cast())) };
-    context.outer.set(_restore.outer);
     f()
 }
 
@@ -248,23 +244,6 @@ pub(crate) fn with_else<T, R>(
         Some(context) => f(value, unsafe { context.as_ref() }),
         None => g(value),
     }
-}
-
-/// Whether what the calling thread runs, it runs for `pool`, further down its stack if not here.
-pub(crate) fn runs_on(pool: &Pool) -> bool {
-    with(|context| {
-        let mut at = Some(NonNull::from(context).cast::<Context<'static>>());
-        while let Some(context) = at {
-            // SAFETY: those that `enter` has hidden are held further down this stack, as the current.
-            let context = unsafe { context.as_ref() };
-            if ptr::eq(context.pool, pool) {
-                return true;
-            }
-            at = context.outer.get();
-        }
-        false
-    })
-    .unwrap_or(false)
 }
 
 /// The current pool.

@@ -35,7 +35,6 @@
 //! | `watch` | whether the watcher sleeps |
 //! | `waits` | which work waits for which |
 //! | `signal` | what others want of a worker that computes |
-//! | `place` | where one part of a computation is offered |
 //! | `post`, `offers` | what a thread has forked: the part that all see, the part that it keeps |
 //! | `forks` | whom a thread wakes that forks, and when it looks up |
 //! | `edge` | what it does then: feeds the hungry, polls tasks |
@@ -65,7 +64,6 @@ pub(crate) mod local;
 pub(crate) mod mailbox;
 pub(crate) mod offers;
 pub(crate) mod permit;
-pub(crate) mod place;
 pub(crate) mod pool;
 pub(crate) mod post;
 pub(crate) mod remote;

@@ -158,7 +158,7 @@ impl Pool {
             config,
             remotes: (0..workers + spares).map(|_| OnceLock::new()).collect(),
             started: AtomicUsize::new(0),
-            guests: Guests::new(workers, workers + spares),
+            guests: Guests::new(workers),
             forking: CachePadded::new(AtomicBool::new(false)),
             driver_manned: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -193,7 +193,7 @@ impl Pool {
 
     fn start_thread(&self, id: usize, begin: Begin) -> io::Result<()> {
         let local = LocalQueue::new();
-        let remote = Remote::new(local.shared(), id);
+        let remote = Remote::new(local.shared());
         // Ids are given out once, so the place is empty.
         let _: Result<(), Remote> = self.remotes[id].set(remote);
         // Relaxed: the OnceLock publishes the remote; the count only bounds the search.
@@ -514,27 +514,13 @@ impl Pool {
 
     /// The same on behalf of the thread `me`, which waits for the caller.
     pub(crate) fn close_for(&self, me: ThreadId) {
-        if self.begin_to_close() == Closing::Now {
-            self.outlive_threads(Some(me));
-        }
-    }
-
-    /// The same for code that the pool itself runs. It waits for no thread, for that may wait for it:
-    /// as the owner of a fork does for its other half. Another thread waits.
-    pub(crate) fn close_from_inside(&self) {
-        if self.begin_to_close() == Closing::Now
-            && self.leave_to_another(|pool| pool.outlive_threads(None)).is_err()
-        {
-            self.outlive_threads(Some(thread::current().id()));
-        }
-    }
-
-    /// Ends everything but the threads, which hear of it.
-    fn begin_to_close(&self) -> Closing {
         // What a fork's child has inherited is its parent's to end.
+        if self.is_forked() {
+            return;
+        }
         // SeqCst: pairs with `is_closed`.
-        if self.is_forked() || self.closed.swap(true, Ordering::SeqCst) {
-            return Closing::Before;
+        if self.closed.swap(true, Ordering::SeqCst) {
+            return;
         }
         for id in self.idle.close() {
             self.remote(id).into_iter().for_each(|remote| self.rouse(remote));
@@ -548,15 +534,10 @@ impl Pool {
         self.shut_down_idle();
         // After the idle tasks, whose timers are gone with them.
         self.driver.close();
-        Closing::Now
-    }
-
-    /// Waits for all threads but `me`, and ends what is left then.
-    fn outlive_threads(&self, me: Option<ThreadId>) {
         // One by one: a thread may start another before it ends.
         loop {
             let Some(thread) = self.threads.lock().pop() else { break };
-            if Some(thread.thread().id()) != me {
+            if thread.thread().id() != me {
                 // A worker catches the panics of what it runs; its own would be reported by the hook.
                 drop(thread.join());
             }
@@ -598,27 +579,11 @@ impl Pool {
         let mut threads = self.threads.lock();
         let limit = self.config.worker_threads + self.config.spare_threads + RELIEFS_MAX;
         if threads.len() < limit {
-            threads.extend(self.leave_to_another(Self::shut_down_idle));
+            let pool = self.arc();
+            let builder = thread::Builder::new().name(format!("{}-shutdown", self.config.name));
+            threads.extend(builder.spawn(move || pool.shut_down_idle()));
         }
     }
-
-    /// Starts a thread for a part of the shutdown.
-    fn leave_to_another(
-        &self,
-        f: impl FnOnce(&Self) + Send + 'static,
-    ) -> io::Result<JoinHandle<()>> {
-        let pool = self.arc();
-        let builder = thread::Builder::new().name(format!("{}-shutdown", self.config.name));
-        builder.spawn(move || f(&pool))
-    }
-}
-
-/// Whether the pool was open until now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-enum Closing {
-    Now,
-    Before,
 }
 
 /// A thread that ends tasks.

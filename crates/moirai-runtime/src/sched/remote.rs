@@ -66,8 +66,7 @@ pub(crate) struct Shown {
 }
 
 impl Remote {
-    /// Of the worker `id`.
-    pub(crate) fn new(queue: Shared, id: usize) -> Self {
+    pub(crate) fn new(queue: Shared) -> Self {
         let running = Running {
             vtable: AtomicPtr::new(ptr::null_mut()),
             spawned_at: AtomicPtr::new(ptr::null_mut()),
@@ -77,7 +76,7 @@ impl Remote {
         Self {
             own: CachePadded::new(own),
             queue,
-            post: Post::new(id),
+            post: Post::new(),
             mailbox: Mailbox::new(),
             parker: OnceLock::new(),
             cpu: OnceLock::new(),

@@ -29,10 +29,12 @@
 //! the next receive.
 //!
 //! `shared` is where the queue and the two wait lists meet; `sender` and `receiver` are the handles,
-//! `sole` those that are alone on their side, with what they lend in `loan`; `sending` is a send that waits, and a permit.
+//! `sole` those that are alone on their side, with what they lend in `loan` and how they look for
+//! messages in `lull`; `sending` is a send that waits, and a permit.
 
 mod error;
 mod loan;
+mod lull;
 mod receiver;
 mod rendezvous;
 mod sender;

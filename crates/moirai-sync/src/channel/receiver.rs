@@ -4,7 +4,6 @@ use crate::prim::Arc;
 use std::fmt;
 use std::iter::FusedIterator;
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::prim::atomic::Ordering;
@@ -46,8 +45,7 @@ impl<T> Receiver<T> {
     /// ```
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
-        let now = self.shared.take_now();
-        now.map_or_else(|| self.recv_later(None).map_err(|_| RecvError), Ok)
+        self.recv_until(None).map_err(|_| RecvError)
     }
 
     /// Takes the oldest message if there is one now.
@@ -122,29 +120,24 @@ impl<T> Receiver<T> {
     /// assert_eq!(strand::block_on(receiver.recv_async()), Ok(7));
     /// ```
     pub async fn recv_async(&self) -> Result<T, RecvError> {
-        if let Some(message) = self.shared.take_now() {
-            return Ok(message);
-        }
         self.shared
             .suspend(Side::Receivers, |claimed| received(self.shared.try_take(claimed)))
             .await
     }
 
+    #[inline]
     fn recv_until(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
-        self.shared.take_now().map_or_else(|| self.recv_later(deadline), Ok)
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn recv_later(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
         // Not `try_recv`, which may itself wait, whatever the deadline is.
-        if let Poll::Ready(result) = received(self.shared.try_take(Claimed::No)) {
-            return Ok(result?);
+        match self.shared.try_take(Claimed::No) {
+            Ok(message) => Ok(message),
+            Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
+            Err(TryRecvError::Empty) => {
+                let result = self.shared.wait(Side::Receivers, deadline, |claimed| {
+                    received(self.shared.try_take(claimed))
+                });
+                Ok(result.ok_or(RecvTimeoutError::Timeout)??)
+            }
         }
-        let result = self
-            .shared
-            .wait(Side::Receivers, deadline, |claimed| received(self.shared.try_take(claimed)));
-        Ok(result.ok_or(RecvTimeoutError::Timeout)??)
     }
 
     /// Takes up to `max` messages, at the end of `messages`, waiting while there is none; says how

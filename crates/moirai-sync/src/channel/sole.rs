@@ -14,6 +14,7 @@ use super::error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
 use super::loan::{Loan, RecvRef};
+use super::lull::Lull;
 use super::sender::{sent_all, sent_some};
 use super::sending::sent;
 use super::shared::{LastHandle, Shared, Side, received};
@@ -46,6 +47,7 @@ pub struct Sender<T> {
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
     key: Key,
+    lull: Lull,
 }
 
 impl<T> Sender<T> {
@@ -60,9 +62,7 @@ impl<T> Sender<T> {
     /// [`SendError`] returns `message` if the channel is closed, also while waiting.
     #[inline]
     pub fn send(&mut self, message: T) -> Result<(), SendError<T>> {
-        self.shared.send_now_sole(&mut self.key, message).or_else(|message| {
-            self.send_later(message, None).map_err(|error| SendError(error.into_inner()))
-        })
+        self.send_until(message, None).map_err(|error| SendError(error.into_inner()))
     }
 
     /// Sends `message` if there is room now.
@@ -107,25 +107,20 @@ impl<T> Sender<T> {
         message: T,
         deadline: Option<Instant>,
     ) -> Result<(), SendTimeoutError<T>> {
-        self.shared
-            .send_now_sole(&mut self.key, message)
-            .or_else(|message| self.send_later(message, deadline))
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn send_later(
-        &mut self,
-        message: T,
-        deadline: Option<Instant>,
-    ) -> Result<(), SendTimeoutError<T>> {
-        let mut message = Some(message);
-        match self
-            .shared
-            .wait(Side::Senders, deadline, |_| attempt(&self.shared, &mut self.key, &mut message))
-        {
-            Some(result) => Ok(result?),
-            None => Err(SendTimeoutError::Timeout(unsent(message))),
+        match self.try_send(message) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Disconnected(message)) => {
+                Err(SendTimeoutError::Disconnected(message))
+            }
+            Err(TrySendError::Full(message)) => {
+                let mut message = Some(message);
+                match self.shared.wait(Side::Senders, deadline, |_| {
+                    attempt(&self.shared, &mut self.key, &mut message)
+                }) {
+                    Some(result) => Ok(result?),
+                    None => Err(SendTimeoutError::Timeout(unsent(message))),
+                }
+            }
         }
     }
 
@@ -141,10 +136,7 @@ impl<T> Sender<T> {
     /// [`loan`](Self::loan_async) first.
     pub async fn send_async(&mut self, message: T) -> Result<(), SendError<T>> {
         let Self { shared, key } = self;
-        let mut message = match shared.send_now_sole(key, message) {
-            Ok(()) => return Ok(()),
-            Err(message) => Some(message),
-        };
+        let mut message = Some(message);
         shared.suspend(Side::Senders, |_| attempt(shared, key, &mut message)).await
     }
 
@@ -295,7 +287,7 @@ impl<T> Sender<T> {
 
 impl<T> Receiver<T> {
     pub(super) fn new(shared: Arc<Shared<T>>, key: Key) -> Self {
-        Self { shared, key }
+        Self { shared, key, lull: Lull::default() }
     }
 
     /// Takes the oldest message, waiting while there is none.
@@ -305,8 +297,7 @@ impl<T> Receiver<T> {
     /// [`RecvError`] if the channel is empty and closed, also while waiting.
     #[inline]
     pub fn recv(&mut self) -> Result<T, RecvError> {
-        let now = self.shared.take_now_sole(&mut self.key);
-        now.map_or_else(|| self.recv_later(None).map_err(|_| RecvError), Ok)
+        self.recv_until(None).map_err(|_| RecvError)
     }
 
     /// Takes the oldest message if there is one now.
@@ -337,18 +328,31 @@ impl<T> Receiver<T> {
         self.recv_until(Some(deadline))
     }
 
+    #[inline]
     fn recv_until(&mut self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
-        let now = self.shared.take_now_sole(&mut self.key);
-        now.map_or_else(|| self.recv_later(deadline), Ok)
+        match self.look() {
+            Ok(message) => Ok(message),
+            Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
+            Err(TryRecvError::Empty) => {
+                let Self { shared, key, .. } = self;
+                let attempt = |_| received(shared.try_recv_sole(key));
+                let result = shared.wait(Side::Receivers, deadline, attempt);
+                Ok(result.ok_or(RecvTimeoutError::Timeout)??)
+            }
+        }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn recv_later(&mut self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
-        let Self { shared, key } = self;
-        let attempt = |_| received(shared.try_recv_sole(key));
-        let result = shared.wait(Side::Receivers, deadline, attempt);
-        Ok(result.ok_or(RecvTimeoutError::Timeout)??)
+    /// [`try_recv`](Self::try_recv), which lets the sender go on alone for a moment if that pays.
+    #[inline]
+    fn look(&mut self) -> Result<T, TryRecvError> {
+        if self.shared.queue.at_hand(&mut self.key) != Some(0) {
+            return self.try_recv();
+        }
+        self.lull.pass();
+        let result = self.try_recv();
+        let left = self.shared.queue.at_hand(&mut self.key).unwrap_or(0);
+        self.lull.found(left + usize::from(result.is_ok()));
+        result
     }
 
     /// Takes the oldest message, suspending the async task while there is none.
@@ -361,10 +365,7 @@ impl<T> Receiver<T> {
     ///
     /// The message is taken by the poll that returns it: dropping the future before loses nothing.
     pub async fn recv_async(&mut self) -> Result<T, RecvError> {
-        let Self { shared, key } = self;
-        if let Some(message) = shared.take_now_sole(key) {
-            return Ok(message);
-        }
+        let Self { shared, key, .. } = self;
         shared.suspend(Side::Receivers, |_| received(shared.try_recv_sole(key))).await
     }
 
@@ -407,7 +408,7 @@ impl<T> Receiver<T> {
         max: usize,
         deadline: Option<Instant>,
     ) -> Result<usize, RecvTimeoutError> {
-        let Self { shared, key } = self;
+        let Self { shared, key, .. } = self;
         let attempt = |_| received(shared.try_recv_batch_sole(key, messages, max));
         let result = shared.wait(Side::Receivers, deadline, attempt);
         Ok(result.ok_or(RecvTimeoutError::Timeout)??)
@@ -440,7 +441,7 @@ impl<T> Receiver<T> {
         messages: &mut Vec<T>,
         max: usize,
     ) -> Result<usize, RecvError> {
-        let Self { shared, key } = self;
+        let Self { shared, key, .. } = self;
         let attempt = |_| received(shared.try_recv_batch_sole(key, messages, max));
         shared.suspend(Side::Receivers, attempt).await
     }
@@ -456,7 +457,7 @@ impl<T> Receiver<T> {
     ///
     /// If this is not a bounded `spsc` channel: no other lends its places.
     pub fn recv_ref(&mut self) -> Result<RecvRef<'_, T>, RecvError> {
-        let Self { shared, key } = self;
+        let Self { shared, key, .. } = self;
         match shared.wait(Side::Receivers, None, |_| attempt_message(shared, key)) {
             Some(Ok(())) => self.try_recv_ref().map_err(|_| RecvError),
             Some(Err(error)) => Err(error),
@@ -495,7 +496,7 @@ impl<T> Receiver<T> {
     ///
     /// Nothing is lost: the message stays in the channel until the guard is dropped.
     pub async fn recv_ref_async(&mut self) -> Result<RecvRef<'_, T>, RecvError> {
-        let Self { shared, key } = self;
+        let Self { shared, key, .. } = self;
         shared.suspend(Side::Receivers, |_| attempt_message(shared, key)).await?;
         self.try_recv_ref().map_err(|_| RecvError)
     }

@@ -12,10 +12,6 @@
 //! fence of its own, and "empty" and "full" are decided by head and tail alone: a value that is still
 //! being written counts as there.
 //!
-//! **Code.** Here a queue is chosen by a branch, in every send and receive. So what is short is inlined
-//! (the list and the ring for one), and what has loops is called: inlined too, it would make all the
-//! others save registers.
-//!
 //! **One end alone.** What only one thread at a time may do is faster. The right to do it is a
 //! [`Key`]: there is one for each side of a queue that has it, the operations borrow it exclusively,
 //! and those for many are refused.
@@ -46,15 +42,6 @@ use spsc::Spsc;
 pub(crate) enum PushError<T> {
     Full(T),
     Closed(T),
-}
-
-impl<T> PushError<T> {
-    /// The value that was not pushed.
-    #[inline]
-    pub(crate) fn into_inner(self) -> T {
-        let (Self::Full(value) | Self::Closed(value)) = self;
-        value
-    }
 }
 
 /// Why a pop found nothing.
@@ -173,41 +160,38 @@ impl<T> Queue<T> {
         (Self(Kind::List(locks, List::new())), producer, consumer)
     }
 
-    /// Pushes `value`, or gives it back: then the queue is closed ([`is_closed`](Self::is_closed)) or
-    /// was full.
     #[inline]
-    pub(crate) fn push(&self, value: T) -> Result<(), T> {
+    pub(crate) fn push(&self, value: T) -> Result<(), PushError<T>> {
         match &self.0 {
-            Kind::List(locks, list) => {
-                locks.check_producer(0);
-                list.push(value)
-            }
             Kind::Ring(locks, ring) => {
                 locks.check_producer(0);
-                ring.push(value).map_err(PushError::into_inner)
+                ring.push(value)
             }
-            Kind::Spsc(..) | Kind::Nothing => Err(value),
+            Kind::List(locks, list) => {
+                locks.check_producer(0);
+                list.push(value).map_err(PushError::Closed)
+            }
+            Kind::Spsc(..) | Kind::Nothing => Err(PushError::Full(value)),
         }
     }
 
-    /// [`push`](Self::push) for the only producer.
     #[inline]
-    pub(crate) fn push_sole(&self, key: &mut Key, value: T) -> Result<(), T> {
+    pub(crate) fn push_sole(&self, key: &mut Key, value: T) -> Result<(), PushError<T>> {
         match &self.0 {
             Kind::Spsc(locks, ring) => {
                 locks.check_producer(key.0);
                 // SAFETY: the only key for this side, borrowed exclusively.
-                unsafe { ring.push(value) }.map_err(PushError::into_inner)
-            }
-            Kind::List(locks, list) => {
-                locks.check_producer(key.0);
-                list.push(value)
+                unsafe { ring.push(value) }
             }
             Kind::Ring(locks, ring) => {
                 locks.check_producer(key.0);
-                ring.push(value).map_err(PushError::into_inner)
+                ring.push(value)
             }
-            Kind::Nothing => Err(value),
+            Kind::List(locks, list) => {
+                locks.check_producer(key.0);
+                list.push(value).map_err(PushError::Closed)
+            }
+            Kind::Nothing => Err(PushError::Full(value)),
         }
     }
 
@@ -250,43 +234,54 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes the oldest value; if there was none, one may still come unless the queue
-    /// [has ended](Self::has_ended).
     #[inline]
-    pub(crate) fn pop(&self) -> Option<T> {
+    pub(crate) fn pop(&self) -> Result<T, PopError> {
         match &self.0 {
-            Kind::List(locks, list) => {
-                locks.check_consumer(0);
-                list.pop().ok()
-            }
             Kind::Ring(locks, ring) => {
                 locks.check_consumer(0);
-                ring.pop().ok()
+                ring.pop()
             }
-            Kind::Spsc(..) | Kind::Nothing => None,
+            Kind::List(locks, list) => {
+                locks.check_consumer(0);
+                list.pop()
+            }
+            Kind::Spsc(..) | Kind::Nothing => Err(PopError::Empty),
         }
     }
 
-    /// [`pop`](Self::pop) for the only consumer.
     #[inline]
-    pub(crate) fn pop_sole(&self, key: &mut Key) -> Option<T> {
+    pub(crate) fn pop_sole(&self, key: &mut Key) -> Result<T, PopError> {
         match &self.0 {
-            Kind::List(locks, list) => {
-                locks.check_consumer(key.0);
-                // SAFETY: the only key for this side, borrowed exclusively.
-                unsafe { list.pop_sole() }
-            }
             Kind::Ring(locks, ring) => {
                 locks.check_consumer(key.0);
+                // SAFETY: the only key for this side, borrowed exclusively.
+                unsafe { ring.pop_sole() }
+            }
+            Kind::List(locks, list) => {
+                locks.check_consumer(key.0);
                 // SAFETY: as above.
-                unsafe { ring.pop_sole() }.ok()
+                unsafe { list.pop_sole() }
             }
             Kind::Spsc(locks, ring) => {
                 locks.check_consumer(key.0);
                 // SAFETY: as above.
-                unsafe { ring.pop() }.ok()
+                unsafe { ring.pop() }
             }
-            Kind::Nothing => None,
+            Kind::Nothing => Err(PopError::Empty),
+        }
+    }
+
+    /// How many values the consumer knows of without a look at the producer's side; `None` where it
+    /// looks there for each.
+    #[inline]
+    pub(crate) fn at_hand(&self, key: &mut Key) -> Option<usize> {
+        match &self.0 {
+            Kind::Spsc(locks, ring) => {
+                locks.check_consumer(key.0);
+                // SAFETY: as in `pop_sole`.
+                Some(unsafe { ring.at_hand() })
+            }
+            Kind::Ring(..) | Kind::List(..) | Kind::Nothing => None,
         }
     }
 
@@ -319,8 +314,7 @@ impl<T> Queue<T> {
             }
             Kind::List(locks, list) => {
                 locks.check_consumer(key.0);
-                // SAFETY: as in `pop_sole`.
-                unsafe { list.pop_batch_sole(values, max) }
+                list.pop_batch(values, max)
             }
             Kind::Spsc(locks, ring) => {
                 locks.check_consumer(key.0);
@@ -382,12 +376,6 @@ impl<T> Queue<T> {
             Kind::Spsc(_, ring) => ring.is_closed(),
             Kind::Nothing => false,
         }
-    }
-
-    /// Whether it is empty, and nothing can follow.
-    pub(crate) fn has_ended(&self) -> bool {
-        // In this order: a closed queue with nothing reserved gets no more, so that it stays empty.
-        self.is_closed() && !self.has_reserved() && self.is_empty()
     }
 
     /// Whether a value may follow a close.

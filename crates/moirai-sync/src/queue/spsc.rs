@@ -9,6 +9,9 @@
 //!   tail, in its word: | position | closed |
 //! ```
 //!
+//! Each side fetches the lines of slots some way ahead, where the other one was last: else the
+//! read-modify-writes, which wait for all stores before them, would wait for each of those lines.
+//!
 //! The indices move by a read-modify-write, which is also the full fence that whoever looks for
 //! waiters afterwards needs; moving `tail` by a compare-exchange makes a close final at no cost.
 //!
@@ -25,11 +28,14 @@ use std::mem::MaybeUninit;
 
 use crate::cache_padded::{Apart, FAR};
 use crate::prim::atomic::{AtomicUsize, Ordering};
-use crate::prim::{UnsafeCell, fence_after_rmw};
+use crate::prim::{UnsafeCell, fence_after_rmw, prefetch_read, prefetch_write};
 
 use super::front::Front;
 use super::ring::CAPACITY_MAX;
 use super::{Close, PopError, PushError};
+
+/// So far ahead the sides fetch lines: about as many as are on their way at once.
+const AHEAD_BYTES: usize = 256;
 
 /// `tail` counts positions in steps of two; the lowest bit says that the ring is closed.
 const STEP: usize = 2;
@@ -111,6 +117,14 @@ impl<T> Spsc<T> {
         }
     }
 
+    /// The slot that a side comes to soon, unless the other one, `left` slots ahead, may be there.
+    #[inline]
+    fn ahead(&self, position: usize, left: usize) -> Option<&UnsafeCell<MaybeUninit<T>>> {
+        // What is larger than that takes longer than its line takes to come.
+        let n = AHEAD_BYTES / size_of::<T>().max(1);
+        ((1..left).contains(&n)).then(|| self.slot(position.wrapping_add(n)))
+    }
+
     /// Hands the `n` values at `tail` to the receiver. An error says that the ring was closed and
     /// they are still the sender's.
     ///
@@ -134,7 +148,12 @@ impl<T> Spsc<T> {
     pub(crate) unsafe fn push(&self, value: T) -> Result<(), PushError<T>> {
         // SAFETY: the caller is the sender.
         let tail = match unsafe { self.free(1) } {
-            Ok((tail, _)) => tail,
+            Ok((tail, free)) => {
+                if let Some(slot) = self.ahead(tail, free) {
+                    slot.with(prefetch_write);
+                }
+                tail
+            }
             Err(PushError::Full(())) => return Err(PushError::Full(value)),
             Err(PushError::Closed(())) => return Err(PushError::Closed(value)),
         };
@@ -203,6 +222,19 @@ impl<T> Spsc<T> {
         }
     }
 
+    /// How many values the receiver knows of, without a look at the sender's line.
+    ///
+    /// # Safety
+    ///
+    /// Only for the receiver.
+    #[inline]
+    pub(crate) unsafe fn at_hand(&self) -> usize {
+        // Relaxed: only the receiver moves it.
+        let head = self.head.index.load(Ordering::Relaxed);
+        // SAFETY: the receiver's own field.
+        between(head, self.head.other.with(|other| unsafe { *other }))
+    }
+
     /// Gives the `n` slots at `head` back to the sender.
     ///
     /// # Safety
@@ -221,7 +253,10 @@ impl<T> Spsc<T> {
     #[inline]
     pub(crate) unsafe fn pop(&self) -> Result<T, PopError> {
         // SAFETY: the caller is the receiver.
-        let (head, _) = unsafe { self.filled(1) }?;
+        let (head, filled) = unsafe { self.filled(1) }?;
+        if let Some(slot) = self.ahead(head, filled) {
+            slot.with(prefetch_read);
+        }
         // SAFETY: a filled slot is the receiver's, and read once: the next line gives it back.
         let value = self.slot(head).with(|slot| unsafe { (*slot).assume_init_read() });
         // SAFETY: just read.
