@@ -16,7 +16,7 @@ use crate::builder::Builder;
 use crate::error::{BuildError, ShutdownTimeout};
 use crate::global;
 use crate::metrics::{self, RuntimeMetrics};
-use crate::sched::current::{self, Context};
+use crate::sched::current;
 use crate::sched::offers::Tree;
 use crate::sched::pool::Pool;
 use crate::slab::TaskPool;
@@ -278,7 +278,6 @@ impl Handle {
         if let Some(output) = here.flatten() {
             return output;
         }
-        let context = Context::new(&self.pool, None);
         strand::hooks(|outer| {
             let guest = Guest { pool: &self.pool, outer };
             let mut output = None;
@@ -286,7 +285,7 @@ impl Handle {
                 future.as_mut().poll(cx).map(|value| output = Some(value))
             };
             // Pending never: there is no deadline.
-            let _: Poll<()> = current::enter(&context, || {
+            let _: Poll<()> = current::enter_pool(&self.pool, || {
                 let (begin, end) = (|| guest.blocking_begin(), || guest.blocking_end());
                 strand::with_hooks(&guest, || strand::wait_parked(None, &mut poll, begin, end))
             });

@@ -39,7 +39,7 @@ impl FnContext {
 /// # Ok::<(), moirai_runtime::BuildError>(())
 /// ```
 pub fn current_num_workers() -> usize {
-    current::with(|context| context.pool.config().worker_threads)
+    current::with_pool(|pool| pool.config().worker_threads)
         .unwrap_or_else(|| global::pool().config().worker_threads)
 }
 

@@ -15,11 +15,14 @@ use crate::sched::current::{self, Context};
 use crate::sched::guests::Guest;
 use crate::sched::pool::Pool;
 
-/// Calls `f` with a seat in the global runtime's pool.
+/// Calls `f` with a seat in the current pool, else in that of the global runtime.
 #[cold]
 #[inline(never)]
 pub(super) fn anywhere<R>(f: impl FnOnce(Option<&Context<'_>>) -> R) -> R {
-    with_context(global::pool(), f)
+    match current::pool() {
+        Some(pool) => with_context(&pool, f),
+        None => with_context(global::pool(), f),
+    }
 }
 
 /// Calls `f` with a seat in `pool`.

@@ -1,8 +1,11 @@
 //! Which pool the calling thread belongs to, and its queue if it is a worker.
 //!
 //! A saved and restored stack, and on the stack: entering a runtime inside another's task hides the
-//! outer one until it is left. Entering stores a pointer and allocates nothing. `schedule` compares:
-//! work goes to this thread's queue only if it belongs to this thread's pool.
+//! outer one until it is left. Entering stores two pointers and allocates nothing. `schedule`
+//! compares: work goes to this thread's queue only if it belongs to this thread's pool.
+//!
+//! A thread that runs work of a pool, or forks on it, has a [`Context`]. One that only waits in
+//! `block_on` has a pool and no context: to make one costs as much as the whole call.
 
 #![allow(
     unsafe_code,
@@ -197,20 +200,41 @@ impl<'a> Context<'a> {
     }
 }
 
-/// A context that is there as long as the pointer is in the thread-local.
-type Entered = NonNull<Context<'static>>;
+/// What has been entered: there as long as the pointers are in the thread-local.
+#[derive(Clone, Copy)]
+struct Entered {
+    pool: Option<NonNull<Pool>>,
+    context: Option<NonNull<Context<'static>>>,
+}
+
+impl Entered {
+    const NOTHING: Self = Self { pool: None, context: None };
+}
 
 /// Calls `f` with `context` as the current one.
 #[inline]
 pub(crate) fn enter<R>(context: &Context<'_>, f: impl FnOnce() -> R) -> R {
-    // Only the lifetime changes. The pointer leaves the thread-local before this returns or unwinds,
-    // so it is used while `context` is borrowed only.
-    let _restore = Restore { outer: replace(Some(NonNull::from(context).cast())) };
+    // Only the lifetime changes.
+    let here = NonNull::from(context).cast();
+    inside(Entered { pool: Some(NonNull::from(context.pool)), context: Some(here) }, f)
+}
+
+/// Calls `f` with `pool` as the current one, on a thread that runs nothing for it.
+#[inline]
+pub(crate) fn enter_pool<R>(pool: &Pool, f: impl FnOnce() -> R) -> R {
+    inside(Entered { pool: Some(NonNull::from(pool)), context: None }, f)
+}
+
+/// The pointers leave the thread-local before this returns or unwinds, so what the callers have
+/// borrowed is used only while they borrow it.
+#[inline]
+fn inside<R>(entered: Entered, f: impl FnOnce() -> R) -> R {
+    let _restore = Restore { outer: replace(entered) };
     f()
 }
 
 struct Restore {
-    outer: Option<Entered>,
+    outer: Entered,
 }
 
 impl Drop for Restore {
@@ -220,10 +244,10 @@ impl Drop for Restore {
     }
 }
 
-// Where the thread-locals are gone, there is no context.
+// Where the thread-locals are gone, nothing has been entered.
 #[inline]
-fn replace(context: Option<Entered>) -> Option<Entered> {
-    CURRENT.try_with(|current| current.replace(context)).ok().flatten()
+fn replace(entered: Entered) -> Entered {
+    CURRENT.try_with(|current| current.replace(entered)).unwrap_or(Entered::NOTHING)
 }
 
 /// Calls `f` with the current context, if there is one.
@@ -239,16 +263,24 @@ pub(crate) fn with_else<T, R>(
     f: impl FnOnce(T, &Context<'_>) -> R,
     g: impl FnOnce(T) -> R,
 ) -> R {
-    match CURRENT.try_with(Cell::get).ok().flatten() {
+    match CURRENT.try_with(|current| current.get().context).ok().flatten() {
         // SAFETY: `enter`, further down this stack, holds what it has entered.
         Some(context) => f(value, unsafe { context.as_ref() }),
         None => g(value),
     }
 }
 
+/// Calls `f` with the current pool, if there is one.
+#[inline]
+pub(crate) fn with_pool<R>(f: impl FnOnce(&Pool) -> R) -> Option<R> {
+    let pool = CURRENT.try_with(|current| current.get().pool).ok().flatten()?;
+    // SAFETY: `enter` or `enter_pool`, further down this stack, holds what it has entered.
+    Some(f(unsafe { pool.as_ref() }))
+}
+
 /// The current pool.
 pub(crate) fn pool() -> Option<Arc<Pool>> {
-    with(|context| context.pool.arc())
+    with_pool(Pool::arc)
 }
 
 /// Queues `work` of `pool`: with this thread if it is a worker of that pool, else in the injector.
@@ -278,9 +310,9 @@ fn inject(pool: &Pool, work: Work, place: Place) {
 
 #[cfg(moirai_loom)]
 thread_local! {
-    static CURRENT: Cell<Option<Entered>> = Cell::new(None);
+    static CURRENT: Cell<Entered> = Cell::new(Entered::NOTHING);
 }
 #[cfg(not(moirai_loom))]
 thread_local! {
-    static CURRENT: Cell<Option<Entered>> = const { Cell::new(None) };
+    static CURRENT: Cell<Entered> = const { Cell::new(Entered::NOTHING) };
 }

@@ -67,6 +67,31 @@ fn both_halves_run_at_once_although_every_other_worker_sleeps() {
 /// As above, after trees from the same place that were too short to be worth waking anybody: the part
 /// that is published at the next fork wakes somebody.
 #[test]
+fn what_is_forked_inside_block_on_runs_on_that_runtime() {
+    watch(|| {
+        let outer = runtime(1);
+        let inner = Runtime::builder().worker_threads(2).name("inner").build().unwrap();
+        let fork = move || {
+            inner.block_on(async {
+                let both = Barrier::new(2);
+                let (_, name) = join(
+                    || both.wait(),
+                    || {
+                        both.wait();
+                        thread::current().name().map(str::to_owned)
+                    },
+                );
+                (current_num_workers(), name.unwrap())
+            })
+        };
+        // On a worker of another runtime, which is hidden meanwhile.
+        let (workers, name) = outer.spawn_parallel(fork).join().unwrap();
+        assert_eq!(workers, 2);
+        assert!(name.starts_with("inner"), "the second half ran on `{name}`");
+    });
+}
+
+#[test]
 fn a_long_tree_after_many_short_ones_finds_a_second_worker() {
     fn tree(depth: u32, begun: &AtomicU32, wanted: u32) {
         if depth != 0 {
