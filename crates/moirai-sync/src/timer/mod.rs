@@ -33,8 +33,8 @@ use std::task::Waker;
 use std::time::Instant;
 
 use crate::cache_padded::CachePadded;
-use crate::prim::Mutex;
 use crate::prim::atomic::{AtomicU64, Ordering, fence};
+use crate::prim::{Mutex, prefetch_write};
 use crate::wake::wake;
 
 pub(crate) use self::thread::TimerThread;
@@ -203,6 +203,9 @@ impl Locked {
                 self.next.store(wheel.next(), Ordering::Relaxed);
             }
             fired += count;
+            // What wakers lead to has lain still for as long as the timers have run: all of it is
+            // fetched at once, for a wake waits until it is there.
+            due.iter().map_while(Option::as_ref).for_each(|waker| prefetch_write(waker.data()));
             due.into_iter().map_while(|waker| waker).for_each(wake);
         }
         fired

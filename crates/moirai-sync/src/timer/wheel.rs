@@ -13,22 +13,37 @@
 //!
 //! An entry goes to the lowest level on which its slot is less than one turn away, so a slot never
 //! holds entries of two turns. Entries lie in chunks that do not move and are used again; a slot is
-//! a ring of entries linked by index. What is due earlier fires first; what is due at the same tick,
-//! in the order in which it came to that slot.
+//! a list of their indices. (Linked into a ring, each entry would be known only when the one before
+//! has come from memory, and an insert would have to fetch a neighbour.) When a slot's turn comes, its
+//! list becomes the list of what is due and the slot is empty. What is due earlier fires first; what
+//! is due at the same tick, in the order in which it came to that slot, unless others have been
+//! removed from it meanwhile.
 //!
 //! After Varghese and Lauck, "Hashed and hierarchical timing wheels" (1987), scheme 7. This file
 //! knows neither time nor wakers, and no lock: it is a data structure.
 
-use std::fmt;
+use std::{fmt, mem};
+
+use crate::prim::prefetch_write;
 
 /// Entries by the tick at which they are due.
 pub struct Wheel<T> {
     levels: Vec<Level>,
     entries: Entries<T>,
+    /// What was in the slot whose turn it is: to be fired, or moved to nearer slots.
+    begun: Begun,
     /// The earliest slot that is not empty.
     first: Slot,
     /// No entry is due before this tick, and no slot begins before it.
     elapsed: u64,
+}
+
+/// The list of a slot whose turn it is, from which entries are taken one by one.
+struct Begun {
+    place: Place,
+    list: Vec<u32>,
+    /// How many of the list have been taken.
+    taken: usize,
 }
 
 /// One slot in this turn or the next.
@@ -58,7 +73,13 @@ pub enum Step<T> {
 impl<T> Wheel<T> {
     /// An empty wheel at tick 0.
     pub fn new() -> Self {
-        Self { levels: Vec::new(), entries: Entries::new(), first: NO_SLOT, elapsed: 0 }
+        Self {
+            levels: Vec::new(),
+            entries: Entries::new(),
+            begun: Begun { place: NO_SLOT.place, list: Vec::new(), taken: 0 },
+            first: NO_SLOT,
+            elapsed: 0,
+        }
     }
 
     /// The entries.
@@ -106,21 +127,21 @@ impl<T> Wheel<T> {
 
     /// At or before the first tick at which something is due; [`NEVER`] without entries.
     pub fn next(&self) -> u64 {
-        self.first.begin
+        if self.begun.is_empty() { self.first.begin } else { self.elapsed }
     }
 
     /// Does one thing of what is to be done up to and including tick `now`. To be called until it is
     /// [`Step::Done`].
     pub fn step(&mut self, now: u64) -> Step<T> {
-        let Slot { place, begin } = self.first;
-        if begin > now || begin == NEVER {
+        if self.begun.is_empty() && !self.begin_slot(now) {
             self.elapsed = self.elapsed.max(now);
             return Step::Done;
         }
-        self.elapsed = begin;
-        let index = self.head(place);
-        self.unlink(index);
-        if self.entries.at(index).tick <= begin {
+        let Some(index) = self.begun.take() else { return Step::Done };
+        if let Some(&later) = self.begun.list.get(self.begun.taken + AHEAD) {
+            prefetch_write(self.entries.at(later));
+        }
+        if self.entries.at(index).tick <= self.elapsed {
             return Step::Due(self.entries.remove(index));
         }
         self.link(index);
@@ -129,17 +150,27 @@ impl<T> Wheel<T> {
 
     /// Takes out any entry.
     pub fn pop(&mut self) -> Option<T> {
-        if self.is_empty() {
-            return None;
+        if self.begun.is_empty() {
+            self.begin_slot(NEVER - 1);
         }
-        let index = self.head(self.first.place);
-        self.unlink(index);
+        let index = self.begun.take()?;
         Some(self.entries.remove(index))
     }
 
-    /// The oldest entry of a slot.
-    fn head(&self, place: Place) -> u32 {
-        self.levels[usize::from(place.level)].heads[usize::from(place.slot)]
+    /// Has the first slot begin, if its turn has come by `now`; whether it has.
+    fn begin_slot(&mut self, now: u64) -> bool {
+        let Slot { place, begin } = self.first;
+        if begin > now || begin == NEVER {
+            return false;
+        }
+        let slots = &mut self.levels[usize::from(place.level)];
+        let number = usize::from(place.slot);
+        mem::swap(&mut self.begun.list, &mut slots.lists[number]);
+        self.begun.place = place;
+        slots.occupied[number / WORD] &= !(1 << (number % WORD));
+        self.elapsed = begin;
+        self.first = self.find_first();
+        true
     }
 
     /// Looks for the earliest slot that is not empty.
@@ -167,26 +198,29 @@ impl<T> Wheel<T> {
         if level >= self.levels.len() {
             self.levels.resize_with(level + 1, Level::new);
         }
-        self.entries.at_mut(index).place = slot.place;
         let slots = &mut self.levels[level];
-        let head = slots.heads[number];
-        if head == NONE {
-            slots.heads[number] = index;
-            slots.occupied[number / WORD] |= 1 << (number % WORD);
-            self.entries.link_alone(index);
-        } else {
-            self.entries.link_before(index, head);
-        }
+        slots.occupied[number / WORD] |= 1 << (number % WORD);
+        let list = &mut slots.lists[number];
+        let entry = self.entries.at_mut(index);
+        (entry.place, entry.at) = (slot.place, list.len() as u32);
+        list.push(index);
     }
 
+    /// Takes an entry out of its list; the last of the list takes its place there.
     fn unlink(&mut self, index: u32) {
-        let place = self.entries.at(index).place;
+        let &Entry { place, at, .. } = self.entries.at(index);
+        let at = at as usize;
+        let in_begun = self.begun.holds(place, at, index);
         let (slots, number) = (&mut self.levels[usize::from(place.level)], usize::from(place.slot));
-        let next = self.entries.unlink(index);
-        if slots.heads[number] == index {
-            slots.heads[number] = next;
+        let list = if in_begun { &mut self.begun.list } else { &mut slots.lists[number] };
+        list.swap_remove(at);
+        if let Some(&moved) = list.get(at) {
+            self.entries.at_mut(moved).at = at as u32;
         }
-        if next == NONE {
+        if in_begun {
+            self.begun.end_if_empty();
+        } else if list.is_empty() {
+            give_back(list);
             slots.occupied[number / WORD] &= !(1 << (number % WORD));
             if place == self.first.place {
                 self.first = self.find_first();
@@ -210,6 +244,39 @@ impl<T> Wheel<T> {
     }
 }
 
+impl Begun {
+    fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    fn take(&mut self) -> Option<u32> {
+        let &index = self.list.get(self.taken)?;
+        self.taken += 1;
+        self.end_if_empty();
+        Some(index)
+    }
+
+    /// Whether the entry that was at this place is here, and not in the slot again.
+    fn holds(&self, place: Place, at: usize, index: u32) -> bool {
+        place == self.place && at >= self.taken && self.list.get(at) == Some(&index)
+    }
+
+    fn end_if_empty(&mut self) {
+        if self.taken == self.list.len() {
+            self.taken = 0;
+            self.list.clear();
+            give_back(&mut self.list);
+        }
+    }
+}
+
+/// An empty list keeps the memory of a few entries.
+fn give_back(list: &mut Vec<u32>) {
+    if list.capacity() > LIST_KEPT {
+        *list = Vec::new();
+    }
+}
+
 impl<T> Default for Wheel<T> {
     fn default() -> Self {
         Self::new()
@@ -230,13 +297,13 @@ impl<T> fmt::Debug for Wheel<T> {
 struct Level {
     /// One bit for each slot that is not empty.
     occupied: [u64; SLOTS / WORD],
-    /// The oldest entry of each slot.
-    heads: [u32; SLOTS],
+    /// The entries of each slot.
+    lists: [Vec<u32>; SLOTS],
 }
 
 impl Level {
     fn new() -> Self {
-        Self { occupied: [0; SLOTS / WORD], heads: [NONE; SLOTS] }
+        Self { occupied: [0; SLOTS / WORD], lists: [const { Vec::new() }; SLOTS] }
     }
 
     /// How many slots after `start`, in the order of the turn, the first one is that is not empty.
@@ -259,7 +326,7 @@ impl Level {
 /// All entries, in slots or free.
 struct Entries<T> {
     chunks: Vec<Box<[Entry<T>]>>,
-    /// The first of the free entries, linked by `next`.
+    /// The first of the free entries, linked by `at`.
     free: u32,
     len: usize,
     /// Told apart from all earlier users of the same place.
@@ -270,8 +337,8 @@ struct Entry<T> {
     /// `None` where it is free.
     value: Option<T>,
     tick: u64,
-    prev: u32,
-    next: u32,
+    /// Where it is in the list of its slot, or which the next free entry is.
+    at: u32,
     generation: u32,
     place: Place,
 }
@@ -302,7 +369,7 @@ impl<T> Entries<T> {
         let generation = self.generation;
         self.generation = generation.wrapping_add(1);
         let entry = self.at_mut(index);
-        let next_free = entry.next;
+        let next_free = entry.at;
         (entry.value, entry.tick, entry.generation) = (Some(value), tick, generation);
         self.free = next_free;
         self.len += 1;
@@ -313,7 +380,7 @@ impl<T> Entries<T> {
         let free = self.free;
         let entry = self.at_mut(index);
         let Some(value) = entry.value.take() else { unreachable!("a linked entry has a value") };
-        entry.next = free;
+        entry.at = free;
         self.free = index;
         self.len -= 1;
         if self.len == 0 && self.chunks.len() > CHUNKS_KEPT {
@@ -338,8 +405,7 @@ impl<T> Entries<T> {
         let free = |index| Entry {
             value: None,
             tick: 0,
-            prev: NONE,
-            next: if index == last { NONE } else { index + 1 },
+            at: if index == last { NONE } else { index + 1 },
             generation: 0,
             place: Place::of(0, 0),
         };
@@ -353,31 +419,6 @@ impl<T> Entries<T> {
 
     fn at_mut(&mut self, index: u32) -> &mut Entry<T> {
         &mut self.chunks[index as usize / CHUNK][index as usize % CHUNK]
-    }
-
-    fn link_alone(&mut self, index: u32) {
-        let entry = self.at_mut(index);
-        (entry.prev, entry.next) = (index, index);
-    }
-
-    /// As the last of the ring that begins with `head`.
-    fn link_before(&mut self, index: u32, head: u32) {
-        let last = self.at(head).prev;
-        self.at_mut(head).prev = index;
-        self.at_mut(last).next = index;
-        let entry = self.at_mut(index);
-        (entry.prev, entry.next) = (last, head);
-    }
-
-    /// Returns the next in the ring, if there is one.
-    fn unlink(&mut self, index: u32) -> u32 {
-        let &Entry { prev, next, .. } = self.at(index);
-        if next == index {
-            return NONE;
-        }
-        self.at_mut(prev).next = next;
-        self.at_mut(next).prev = prev;
-        next
     }
 }
 
@@ -399,6 +440,12 @@ const CHUNK: usize = 256;
 
 /// An empty wheel keeps no more than so many chunks.
 const CHUNKS_KEPT: usize = 64;
+
+/// How many entries are on their way from memory while one is taken.
+const AHEAD: usize = 8;
+
+/// An empty list of entries keeps room for no more than so many.
+const LIST_KEPT: usize = 16;
 
 /// The first slot of an empty wheel.
 const NO_SLOT: Slot = Slot { place: Place { level: u16::MAX, slot: u16::MAX }, begin: NEVER };
@@ -555,7 +602,7 @@ mod tests {
                     let reach = [2, 1 << 5, 1 << 10, 1 << 16][below(4) as usize];
                     now += below(reach);
                     let later = map.split_off(&(now + 1, 0));
-                    let due = std::mem::replace(&mut map, later);
+                    let due = mem::replace(&mut map, later);
                     let mut fired = fired(&mut wheel, now);
                     fired.sort_unstable();
                     let mut due: Vec<_> = due.into_keys().map(|(_, id)| id).collect();
