@@ -19,6 +19,7 @@
 //! | nothing but a wake-up for one thread | [`Parker`] |
 //! | the word to stop, to all below | [`CancelToken`] |
 //! | the end of the last of many | [`WaitGroup`] |
+//! | the turn of the other tasks | [`coop`] |
 //!
 //! Every end works from a thread, from an async task of any executor, and (with the runtime) from a
 //! coroutine: blocking and async methods stand side by side on one handle.
@@ -73,6 +74,7 @@ mod cache_padded;
 mod cancel;
 pub mod channel;
 mod clock;
+pub mod coop;
 mod error;
 mod oneshot;
 mod parker;

@@ -36,10 +36,11 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use crate::channel::SendError;
+use crate::coop;
 use crate::error::{TaskError, TaskResult};
 use crate::prim::atomic::{AtomicU32, Ordering};
 use crate::prim::{UnsafeCell, spin_loop};
@@ -342,6 +343,12 @@ impl<T> ResultReceiver<T> {
         );
     }
 
+    /// Whether [`try_recv`](Self::try_recv) has an answer.
+    fn is_finished(&self) -> bool {
+        // Relaxed: nothing is read for it.
+        matches!(self.cell.get().state.load(Ordering::Relaxed), SENT | GONE | CLOSED)
+    }
+
     /// Ready once [`try_recv`](Self::try_recv) has an answer.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.unregister();
@@ -402,6 +409,9 @@ impl<T> Future for ResultReceiver<T> {
     /// The receiver may be polled, dropped or asked by another method at any time; a result is
     /// taken by the poll that returns it.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.is_finished() {
+            ready!(coop::poll_proceed(cx));
+        }
         loop {
             if let Some(result) = self.try_recv() {
                 return Poll::Ready(result);

@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use crate::coop;
 use crate::parker::{Parked, Parker};
 use crate::prim;
 use crate::timer::TimerThread;
@@ -365,7 +366,8 @@ fn park_until(
         // Looked at before the poll, which comes once more after the deadline; and also after a
         // notification: those may follow each other without an end.
         let late = parked == Parked::TimedOut || deadline.is_some_and(passed);
-        if poll(cx).is_ready() {
+        // Without a limit: to return Pending here gives nobody else his turn.
+        if coop::unlimited(|| poll(cx)).is_ready() {
             return Poll::Ready(());
         }
         if late {

@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::coop;
 use crate::prim::atomic::{AtomicU64, Ordering};
 use crate::strand;
 use crate::waitlist::{WaitList, Waiter};
@@ -137,6 +138,7 @@ impl WaitGroup {
     pub async fn wait_async(&self) {
         let waiter = pin!(Waiter::new(&self.shared.waiters));
         let since = self.shared.epoch();
+        coop::consume_budget().await;
         poll_fn(|cx| self.shared.poll_empty(since, waiter.as_ref(), cx)).await;
     }
 }

@@ -39,6 +39,7 @@
 //! | tell others to stop | [`CancelToken`] |
 //! | start several tasks that end together | [`nursery()`], [`race()`], [`supervise`], [`JoinSet`], [`TaskTracker`] |
 //! | give a task values of its own | [`task_local!`] |
+//! | let the other tasks have their turn, or not | [`yield_now`], [`coop`] |
 //! | chain stages with bounded memory between them | [`mod@pipeline`] |
 //! | choose how many threads there are | [`Runtime::builder`] |
 //! | do two things at once, or many, that borrow | [`join()`], [`scope()`] |
@@ -66,7 +67,8 @@ pub use moirai_sync::{
     CancelReason, CancelToken, DropGuard, Panicked, Priority, ReadyTimeoutError, ResultReceiver,
     ResultSender, RunUntilCancelled, Select, SelectSet, SelectTimeoutError, SelectedOperation,
     SpawnFailed, TaskError, TaskResult, TryReadyError, TrySelectError, WaitGroup, WaitMember,
-    channel, result_channel, select, select_biased, select_if, select_priority, select_weighted,
+    channel, coop, result_channel, select, select_biased, select_if, select_priority,
+    select_weighted,
 };
 
 /// ```

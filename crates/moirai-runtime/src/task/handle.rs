@@ -8,10 +8,10 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::ptr::{self, NonNull};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
-use moirai_sync::{TaskError, TaskResult, strand};
+use moirai_sync::{TaskError, TaskResult, coop, strand};
 
 use crate::sched::current::{self, Place};
 use crate::sched::offers::{Interrupts, Tree};
@@ -313,6 +313,9 @@ impl<T> Future for TaskHandle<T> {
     type Output = TaskResult<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<TaskResult<T>> {
+        if self.is_finished() {
+            ready!(coop::poll_proceed(cx));
+        }
         loop {
             if let Some(result) = self.try_join() {
                 return Poll::Ready(result);

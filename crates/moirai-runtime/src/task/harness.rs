@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
-use moirai_sync::{TaskError, TaskResult};
+use moirai_sync::{TaskError, TaskResult, coop};
 
 use crate::sched::current::{self, Place};
 use crate::sched::work::{Kind, Work};
@@ -97,7 +97,9 @@ unsafe fn poll<F: Future>(task: TaskRef) {
         // SAFETY: while RUNNING the union is ours and holds the future, which never moves.
         let mut poll = || unsafe { Pin::new_unchecked(&mut *(*stage).future) }.poll(&mut cx);
         let polled = contain(|| match task.core().header().kind() {
-            Kind::Future | Kind::Parallel | Kind::Job | Kind::Share => poll(),
+            Kind::Future => coop::limited(poll),
+            // A closure returns when it is done, and not before.
+            Kind::Parallel | Kind::Job | Kind::Share => poll(),
             // Its thread belongs to no pool until it has a job.
             Kind::Blocking => {
                 let pool = task.pool().arc();

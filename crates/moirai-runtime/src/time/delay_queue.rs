@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use moirai_sync::__prim::{Key, NEVER, Step, Ticks, Wheel};
-use moirai_sync::strand;
+use moirai_sync::{coop, strand};
 
 use super::sleep::Sleep;
 
@@ -152,6 +152,7 @@ impl<T> DelayQueue<T> {
 
     /// As [`next_expired`](Self::next_expired), for a future that is written by hand.
     pub fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<Option<Expired<T>>> {
+        ready!(coop::poll_proceed(cx));
         loop {
             let now = strand::now();
             match self.wheel.step(self.ticks.before(now)) {

@@ -3,10 +3,11 @@
 use std::mem;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use moirai_sync::__prim::TICK;
+use moirai_sync::coop;
 use moirai_sync::strand::{self, Timer};
 
 /// Waits for `duration` without blocking the thread. One too long for an [`Instant`] waits for
@@ -127,6 +128,7 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let Some(deadline) = self.deadline else { return Poll::Pending };
         if !mem::take(&mut self.is_ahead) && strand::now() >= deadline {
+            ready!(coop::poll_proceed(cx));
             self.timer = None;
             return Poll::Ready(());
         }

@@ -5,9 +5,11 @@
 use std::error::Error;
 use std::fmt;
 use std::future::IntoFuture;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
+
+use moirai_sync::coop;
 
 use super::sleep::{Sleep, sleep, sleep_until};
 
@@ -109,10 +111,18 @@ impl<F: Future> Future for Timeout<F> {
         // SAFETY: the field is pinned with the whole: it has no other way out of a pinned
         // `Timeout`, which is neither `Drop` nor packed, and `Unpin` only if the field is.
         let future = unsafe { Pin::new_unchecked(&mut this.future) };
+        let had_budget = coop::has_budget_remaining();
         if let Poll::Ready(output) = future.poll(cx) {
             return Poll::Ready(Ok(output));
         }
-        Pin::new(&mut this.sleep).poll(cx).map(|()| Err(Elapsed(())))
+        let sleep = Pin::new(&mut this.sleep);
+        // A future that uses up the budget in each poll would keep the limit from ever being seen.
+        let slept = if had_budget && !coop::has_budget_remaining() {
+            pin!(coop::unconstrained(sleep)).poll(cx)
+        } else {
+            sleep.poll(cx)
+        };
+        slept.map(|()| Err(Elapsed(())))
     }
 }
 

@@ -6,6 +6,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use crate::coop;
 use crate::prim::atomic::Ordering;
 use crate::queue::front::Front;
 use crate::waitlist::{Own, WaitList};
@@ -120,6 +121,7 @@ impl<T> Sender<T> {
     /// assert_eq!(receiver.try_recv(), Ok(7));
     /// ```
     pub async fn send_async(&self, message: T) -> Result<(), SendError<T>> {
+        coop::consume_budget().await;
         match self.try_send(message) {
             Ok(()) => Ok(()),
             Err(TrySendError::Disconnected(message)) => Err(SendError(message)),

@@ -12,6 +12,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::coop;
 use crate::prim::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::prim::fence_after_rmw;
 use crate::queue::front::Front;
@@ -323,6 +324,7 @@ impl<T> Shared<T> {
         side: Side,
         mut attempt: impl FnMut(Claimed) -> Poll<R>,
     ) -> R {
+        coop::consume_budget().await;
         if let Poll::Ready(result) = attempt(Claimed::No) {
             return result;
         }

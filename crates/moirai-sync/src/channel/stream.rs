@@ -11,6 +11,8 @@ use std::task::{Context, Poll, ready};
 use futures_core::{FusedStream, Stream};
 use futures_sink::Sink;
 
+use crate::coop;
+
 use super::{Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError};
 
 /// What a wait brings: its result, and the handle back.
@@ -89,6 +91,7 @@ impl<T: Send + 'static> Stream for RecvStream<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         if let Receiving::Idle(receiver) = &self.0 {
+            ready!(coop::poll_proceed(cx));
             match receiver.try_recv() {
                 Ok(message) => return Poll::Ready(Some(message)),
                 Err(TryRecvError::Disconnected) => self.0 = Receiving::Ended,
@@ -208,6 +211,15 @@ mod tests {
         assert_eq!(next(&mut stream), Poll::Ready(None));
         assert!(stream.is_terminated());
         assert_eq!(next(&mut stream), Poll::Ready(None));
+    }
+
+    #[test]
+    fn a_stream_that_is_always_ready_uses_up_the_budget() {
+        let (sender, receiver) = channel::unbounded();
+        (0..1000).for_each(|n| sender.send(n).unwrap());
+        let mut stream = receiver.into_stream();
+        let taken = coop::limited(|| (0..1000).filter(|_| next(&mut stream).is_ready()).count());
+        assert_eq!(taken, coop::BUDGET as usize);
     }
 
     #[test]

@@ -42,6 +42,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::coop;
 use crate::prim::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::prim::{Arc as SharedArc, Mutex};
 use crate::strand;
@@ -278,6 +279,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(strand::block_on(receiver.recv_async()).as_deref(), Ok(&2));
     /// ```
     pub async fn recv_async(&self) -> Result<Arc<T>, RecvError> {
+        coop::consume_budget().await;
         let waiter = pin!(Waiter::new(&self.shared.waiting));
         poll_fn(|cx| self.poll_recv(waiter.as_ref(), cx)).await
     }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::backoff::Backoff;
+use crate::coop;
 use crate::strand::{self, Timer};
 use crate::waitlist::{Finished, Group, Waiter};
 
@@ -54,6 +55,7 @@ pub fn block_for<const N: usize, A: Arms>(
 ///
 /// If every arm is disabled.
 pub async fn wait<const N: usize, A: Arms>(arms: &A, order: &mut impl Order) -> A::Output {
+    coop::consume_budget().await;
     match attempt(arms, order) {
         Some(output) => output,
         None => {
@@ -71,10 +73,11 @@ pub async fn wait_for<const N: usize, A: Arms>(
     order: &mut impl Order,
     timeout: Duration,
 ) -> Option<A::Output> {
+    let deadline = deadline(timeout);
+    coop::consume_budget().await;
     if let Some(output) = attempt(arms, order) {
         return Some(output);
     }
-    let deadline = deadline(timeout);
     let mut group = pin!(places::<N, A>(arms));
     let mut alarm = Alarm::default();
     poll_fn(|cx| match poll(arms, order, group.as_mut().into_ref(), cx) {

@@ -436,9 +436,10 @@ macro_rules! __select {
             $crate::__select_private::wait::<{ $count }, _>(&$arms, &mut $order).await
         )
     };
-    (@run (async) (now) $arms:ident ($count:expr) ($order:expr)) => {
+    (@run (async) (now) $arms:ident ($count:expr) ($order:expr)) => {{
+        $crate::coop::consume_budget().await;
         $crate::__select_private::try_now(&$arms, &mut $order)
-    };
+    }};
     (@run (async) (($timeout:expr)) $arms:ident ($count:expr) ($order:expr)) => {
         $crate::__select_private::wait_for::<{ $count }, _>(&$arms, &mut $order, $timeout).await
     };

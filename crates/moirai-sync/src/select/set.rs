@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::channel::{Receiver, Sender};
+use crate::coop;
 use crate::strand;
 use crate::waitlist::{Own, ReadySet};
 
@@ -203,6 +204,7 @@ impl<'a> SelectSet<'a> {
     /// ```
     pub async fn ready_async(&mut self) -> usize {
         self.require_an_end();
+        coop::consume_budget().await;
         poll_fn(|cx| self.poll_ready(cx)).await
     }
 
