@@ -300,8 +300,7 @@ impl<T> TaskHandle<T> {
     /// Takes the waker out of the slot, unless the task's end has it.
     fn take_waiter(&mut self) {
         let core = self.task.core();
-        if core.state.has_waiter() == Waiting::Yes && core.state.unset_waiter() == WaiterMove::Done
-        {
+        if core.state.waits() == Waiting::Yes && core.state.unset_waiter() == WaiterMove::Done {
             // SAFETY: WAITER is clear and the task was not complete: the slot is the handle's.
             let waker = core.waiter.with_mut(|slot| unsafe { (*slot).take() });
             drop(waker);

@@ -402,6 +402,13 @@ impl State {
         if self.0.load(Ordering::Relaxed) & WAITER == 0 { Waiting::No } else { Waiting::Yes }
     }
 
+    /// Whether the waker in the slot is still the handle's to take: not if the task has ended.
+    pub(crate) fn waits(&self) -> Waiting {
+        // Relaxed: the handle's own bit; and if the end is not seen yet, `unset_waiter` sees it.
+        let word = self.0.load(Ordering::Relaxed);
+        if word & (WAITER | COMPLETE) == WAITER { Waiting::Yes } else { Waiting::No }
+    }
+
     /// The handle goes away, and its reference with it unless the output is left.
     pub(crate) fn drop_handle(&self) -> HandleDropped {
         self.change(|word| {
