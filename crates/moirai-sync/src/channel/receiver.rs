@@ -4,6 +4,7 @@ use crate::prim::Arc;
 use std::fmt;
 use std::iter::FusedIterator;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::prim::atomic::Ordering;
@@ -45,7 +46,8 @@ impl<T> Receiver<T> {
     /// ```
     #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
-        self.recv_until(None).map_err(|_| RecvError)
+        let now = self.shared.take_now();
+        now.map_or_else(|| self.recv_later(None).map_err(|_| RecvError), Ok)
     }
 
     /// Takes the oldest message if there is one now.
@@ -125,19 +127,21 @@ impl<T> Receiver<T> {
             .await
     }
 
-    #[inline]
     fn recv_until(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        self.shared.take_now().map_or_else(|| self.recv_later(deadline), Ok)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn recv_later(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
         // Not `try_recv`, which may itself wait, whatever the deadline is.
-        match self.shared.try_take(Claimed::No) {
-            Ok(message) => Ok(message),
-            Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
-            Err(TryRecvError::Empty) => {
-                let result = self.shared.wait(Side::Receivers, deadline, |claimed| {
-                    received(self.shared.try_take(claimed))
-                });
-                Ok(result.ok_or(RecvTimeoutError::Timeout)??)
-            }
+        if let Poll::Ready(result) = received(self.shared.try_take(Claimed::No)) {
+            return Ok(result?);
         }
+        let result = self
+            .shared
+            .wait(Side::Receivers, deadline, |claimed| received(self.shared.try_take(claimed)));
+        Ok(result.ok_or(RecvTimeoutError::Timeout)??)
     }
 
     /// Takes up to `max` messages, at the end of `messages`, waiting while there is none; says how

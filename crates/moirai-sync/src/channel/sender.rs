@@ -45,7 +45,9 @@ impl<T> Sender<T> {
     /// ```
     #[inline]
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
-        self.send_until(message, None).map_err(|error| SendError(error.into_inner()))
+        self.shared.send_now(message).or_else(|message| {
+            self.send_later(message, None).map_err(|error| SendError(error.into_inner()))
+        })
     }
 
     /// Sends `message` if there is room now.
@@ -129,8 +131,13 @@ impl<T> Sender<T> {
         }
     }
 
-    #[inline]
     fn send_until(&self, message: T, deadline: Option<Instant>) -> Result<(), SendTimeoutError<T>> {
+        self.shared.send_now(message).or_else(|message| self.send_later(message, deadline))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn send_later(&self, message: T, deadline: Option<Instant>) -> Result<(), SendTimeoutError<T>> {
         match self.try_send(message) {
             Ok(()) => Ok(()),
             Err(TrySendError::Disconnected(message)) => {

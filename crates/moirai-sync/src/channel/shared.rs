@@ -84,38 +84,58 @@ impl<T> Shared<T> {
 
     // Attempts.
 
+    /// Sends if there is a queue with room; else gives the message back, and
+    /// [`try_send`](Self::try_send) says why.
+    #[inline]
+    pub(super) fn send_now(&self, message: T) -> Result<(), T> {
+        self.queue.push(message)?;
+        self.receivers_waiting.notify_one_fenced();
+        Ok(())
+    }
+
+    /// [`send_now`](Self::send_now) for the only sender.
+    #[inline]
+    pub(super) fn send_now_sole(&self, key: &mut Key, message: T) -> Result<(), T> {
+        self.queue.push_sole(key, message)?;
+        self.receivers_waiting.notify_one_fenced();
+        Ok(())
+    }
+
     #[inline]
     pub(super) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        match self.pushed(self.queue.push(message)) {
-            // Where there is no queue, it is always full.
-            Err(TrySendError::Full(message)) => match &self.flavour {
-                Flavour::Queue => Err(TrySendError::Full(message)),
-                Flavour::Rendezvous(meeting) => meeting.try_send(message, &self.receivers_waiting),
-                Flavour::Timer(_) | Flavour::Never(_) => Err(TrySendError::Disconnected(message)),
-            },
-            result => result,
-        }
+        self.send_now(message).or_else(|message| self.try_send_without_queue(message))
     }
 
     #[inline]
     pub(super) fn try_send_sole(&self, key: &mut Key, message: T) -> Result<(), TrySendError<T>> {
-        self.pushed(self.queue.push_sole(key, message))
+        self.send_now_sole(key, message).or_else(|message| self.try_send_without_queue(message))
     }
 
-    /// Tells a receiver of what was pushed.
-    #[inline]
-    pub(super) fn pushed<V>(
-        &self,
-        result: Result<(), PushError<V>>,
-    ) -> Result<(), TrySendError<V>> {
-        match result {
-            Ok(()) => {
-                self.receivers_waiting.notify_one_fenced();
-                Ok(())
-            }
-            Err(PushError::Full(message)) => Err(TrySendError::Full(message)),
-            Err(PushError::Closed(message)) => Err(TrySendError::Disconnected(message)),
+    /// Where there is no queue, it is always full.
+    #[cold]
+    fn try_send_without_queue(&self, message: T) -> Result<(), TrySendError<T>> {
+        match &self.flavour {
+            Flavour::Queue if self.queue.is_closed() => Err(TrySendError::Disconnected(message)),
+            Flavour::Queue => Err(TrySendError::Full(message)),
+            Flavour::Rendezvous(meeting) => meeting.try_send(message, &self.receivers_waiting),
+            Flavour::Timer(_) | Flavour::Never(_) => Err(TrySendError::Disconnected(message)),
         }
+    }
+
+    /// Takes a message if there is a queue with one; else [`try_take`](Self::try_take) says more.
+    #[inline]
+    pub(super) fn take_now(&self) -> Option<T> {
+        let message = self.queue.pop()?;
+        self.senders_waiting.notify_one_fenced();
+        Some(message)
+    }
+
+    /// [`take_now`](Self::take_now) for the only receiver.
+    #[inline]
+    pub(super) fn take_now_sole(&self, key: &mut Key) -> Option<T> {
+        let message = self.queue.pop_sole(key)?;
+        self.senders_waiting.notify_one_fenced();
+        Some(message)
     }
 
     #[inline]
@@ -132,40 +152,30 @@ impl<T> Shared<T> {
     /// told may take what was delivered to a receiver.
     #[inline]
     pub(super) fn try_take(&self, claimed: Claimed) -> Result<T, TryRecvError> {
-        match self.popped(self.queue.pop()) {
-            // Where there is no queue, it is always empty.
-            Err(TryRecvError::Empty) => match &self.flavour {
-                Flavour::Queue => Err(TryRecvError::Empty),
-                Flavour::Rendezvous(rendezvous) => {
-                    rendezvous.try_recv(claimed, &self.receivers_waiting)
-                }
-                Flavour::Timer(timer) => timer.try_recv(),
-                // Relaxed: nothing is read through it.
-                Flavour::Never(closed) if closed.load(Ordering::Relaxed) => {
-                    Err(TryRecvError::Disconnected)
-                }
-                Flavour::Never(_) => Err(TryRecvError::Empty),
-            },
-            result => result,
+        self.take_now().map_or_else(|| self.try_take_without_queue(claimed), Ok)
+    }
+
+    /// Where there is no queue, it is always empty.
+    #[cold]
+    fn try_take_without_queue(&self, claimed: Claimed) -> Result<T, TryRecvError> {
+        match &self.flavour {
+            Flavour::Queue if self.queue.has_ended() => Err(TryRecvError::Disconnected),
+            Flavour::Queue => Err(TryRecvError::Empty),
+            Flavour::Rendezvous(rendezvous) => {
+                rendezvous.try_recv(claimed, &self.receivers_waiting)
+            }
+            Flavour::Timer(timer) => timer.try_recv(),
+            // Relaxed: nothing is read through it.
+            Flavour::Never(closed) if closed.load(Ordering::Relaxed) => {
+                Err(TryRecvError::Disconnected)
+            }
+            Flavour::Never(_) => Err(TryRecvError::Empty),
         }
     }
 
     #[inline]
     pub(super) fn try_recv_sole(&self, key: &mut Key) -> Result<T, TryRecvError> {
-        self.popped(self.queue.pop_sole(key))
-    }
-
-    /// Tells a sender of the place that was made.
-    #[inline]
-    pub(super) fn popped<V>(&self, result: Result<V, PopError>) -> Result<V, TryRecvError> {
-        match result {
-            Ok(message) => {
-                self.senders_waiting.notify_one_fenced();
-                Ok(message)
-            }
-            Err(PopError::Empty) => Err(TryRecvError::Empty),
-            Err(PopError::Closed) => Err(TryRecvError::Disconnected),
-        }
+        self.take_now_sole(key).map_or_else(|| self.try_take_without_queue(Claimed::No), Ok)
     }
 
     /// A select that waits to send has no message yet: it makes one when somebody begins to receive,
@@ -533,18 +543,18 @@ impl<T> Shared<T> {
 
 /// Drops what is in a queue. If a message panics in its drop, those behind it are leaked: a second
 /// panic would end the process.
-fn discard<T>(mut pop: impl FnMut() -> Result<T, PopError>) {
-    struct LeakTheRest<T, F: FnMut() -> Result<T, PopError>>(F);
-    impl<T, F: FnMut() -> Result<T, PopError>> Drop for LeakTheRest<T, F> {
+fn discard<T>(mut pop: impl FnMut() -> Option<T>) {
+    struct LeakTheRest<T, F: FnMut() -> Option<T>>(F);
+    impl<T, F: FnMut() -> Option<T>> Drop for LeakTheRest<T, F> {
         fn drop(&mut self) {
-            while let Ok(message) = (self.0)() {
+            while let Some(message) = (self.0)() {
                 let _leaked = ManuallyDrop::new(message);
             }
         }
     }
     // The queue is empty when the guard goes, unless a drop has panicked.
     let guard = LeakTheRest(&mut pop);
-    while let Ok(message) = (guard.0)() {
+    while let Some(message) = (guard.0)() {
         drop(message);
     }
 }

@@ -62,7 +62,9 @@ impl<T> Sender<T> {
     /// [`SendError`] returns `message` if the channel is closed, also while waiting.
     #[inline]
     pub fn send(&mut self, message: T) -> Result<(), SendError<T>> {
-        self.send_until(message, None).map_err(|error| SendError(error.into_inner()))
+        self.shared.send_now_sole(&mut self.key, message).or_else(|message| {
+            self.send_later(message, None).map_err(|error| SendError(error.into_inner()))
+        })
     }
 
     /// Sends `message` if there is room now.
@@ -107,20 +109,25 @@ impl<T> Sender<T> {
         message: T,
         deadline: Option<Instant>,
     ) -> Result<(), SendTimeoutError<T>> {
-        match self.try_send(message) {
-            Ok(()) => Ok(()),
-            Err(TrySendError::Disconnected(message)) => {
-                Err(SendTimeoutError::Disconnected(message))
-            }
-            Err(TrySendError::Full(message)) => {
-                let mut message = Some(message);
-                match self.shared.wait(Side::Senders, deadline, |_| {
-                    attempt(&self.shared, &mut self.key, &mut message)
-                }) {
-                    Some(result) => Ok(result?),
-                    None => Err(SendTimeoutError::Timeout(unsent(message))),
-                }
-            }
+        self.shared
+            .send_now_sole(&mut self.key, message)
+            .or_else(|message| self.send_later(message, deadline))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn send_later(
+        &mut self,
+        message: T,
+        deadline: Option<Instant>,
+    ) -> Result<(), SendTimeoutError<T>> {
+        let mut message = Some(message);
+        match self
+            .shared
+            .wait(Side::Senders, deadline, |_| attempt(&self.shared, &mut self.key, &mut message))
+        {
+            Some(result) => Ok(result?),
+            None => Err(SendTimeoutError::Timeout(unsent(message))),
         }
     }
 
@@ -297,7 +304,7 @@ impl<T> Receiver<T> {
     /// [`RecvError`] if the channel is empty and closed, also while waiting.
     #[inline]
     pub fn recv(&mut self) -> Result<T, RecvError> {
-        self.recv_until(None).map_err(|_| RecvError)
+        self.look().map_or_else(|| self.recv_later(None).map_err(|_| RecvError), Ok)
     }
 
     /// Takes the oldest message if there is one now.
@@ -328,31 +335,30 @@ impl<T> Receiver<T> {
         self.recv_until(Some(deadline))
     }
 
-    #[inline]
     fn recv_until(&mut self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
-        match self.look() {
-            Ok(message) => Ok(message),
-            Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
-            Err(TryRecvError::Empty) => {
-                let Self { shared, key, .. } = self;
-                let attempt = |_| received(shared.try_recv_sole(key));
-                let result = shared.wait(Side::Receivers, deadline, attempt);
-                Ok(result.ok_or(RecvTimeoutError::Timeout)??)
-            }
-        }
+        self.look().map_or_else(|| self.recv_later(deadline), Ok)
     }
 
-    /// [`try_recv`](Self::try_recv), which lets the sender go on alone for a moment if that pays.
+    #[cold]
+    #[inline(never)]
+    fn recv_later(&mut self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        let Self { shared, key, .. } = self;
+        let attempt = |_| received(shared.try_recv_sole(key));
+        let result = shared.wait(Side::Receivers, deadline, attempt);
+        Ok(result.ok_or(RecvTimeoutError::Timeout)??)
+    }
+
+    /// Takes a message if there is one, and lets the sender go on alone for a moment if that pays.
     #[inline]
-    fn look(&mut self) -> Result<T, TryRecvError> {
+    fn look(&mut self) -> Option<T> {
         if self.shared.queue.at_hand(&mut self.key) != Some(0) {
-            return self.try_recv();
+            return self.shared.take_now_sole(&mut self.key);
         }
         self.lull.pass();
-        let result = self.try_recv();
+        let message = self.shared.take_now_sole(&mut self.key);
         let left = self.shared.queue.at_hand(&mut self.key).unwrap_or(0);
-        self.lull.found(left + usize::from(result.is_ok()));
-        result
+        self.lull.found(left + usize::from(message.is_some()));
+        message
     }
 
     /// Takes the oldest message, suspending the async task while there is none.

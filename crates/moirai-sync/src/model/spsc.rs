@@ -96,12 +96,36 @@ fn one_receiver_frees_blocks_in_turn() {
             loop {
                 // SAFETY: the only receiver.
                 match unsafe { list.pop_sole() } {
-                    Ok(value) => break assert_eq!(*value, expected),
-                    Err(_) => thread::yield_now(),
+                    Some(value) => break assert_eq!(*value, expected),
+                    None => thread::yield_now(),
                 }
             }
         }
         sender.join().unwrap();
+    });
+}
+
+/// The same, taking what is ready at once: never past the end of a block, nor what is half written.
+#[test]
+fn one_receiver_takes_batches_over_the_end_of_a_block() {
+    loom::model(|| {
+        let list = Arc::new(List::new());
+        (0..2).for_each(|value| assert!(list.push(Box::new(value)).is_ok()));
+        let other = Arc::clone(&list);
+        let sender = thread::spawn(move || {
+            (2..4).for_each(|value| assert!(other.push(Box::new(value)).is_ok()));
+        });
+        let mut received = Vec::new();
+        while received.len() < 4 {
+            // SAFETY: the only receiver.
+            if unsafe { list.pop_batch_sole(&mut received, 4) }.is_err() {
+                thread::yield_now();
+            }
+        }
+        assert!(received.iter().map(|value| **value).eq(0..4));
+        sender.join().unwrap();
+        // SAFETY: as above.
+        assert!(unsafe { list.pop_sole() }.is_none());
     });
 }
 

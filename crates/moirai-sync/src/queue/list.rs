@@ -21,6 +21,12 @@
 //! its last value was taken, so a drained list holds one block at most. Blocks are not reused: with
 //! one allocation for [`List::BLOCK`] messages there is little to gain, and no ABA to fear.
 //!
+//! **One receiver** moves `head` with a store, reads what is ready without a look at `tail`, and frees
+//! a block once it has passed it: nobody needs to count what was taken.
+//!
+//! **Two senders at once** would pass the line of `tail` to and fro, a transfer for each message. So
+//! who loses the exchange stands back for long enough that the other sends many in the meantime.
+//!
 //! A sender that stops between its two steps (position taken, value not yet written) makes the
 //! receiver of that slot wait for it: it spins, then yields.
 //!
@@ -85,7 +91,7 @@ struct Position<T> {
 struct Block<T> {
     next: AtomicPtr<Self>,
     taken: AtomicUsize,
-    ready: [AtomicU8; BLOCK_SLOTS_MAX],
+    ready: [AtomicU8; LAP],
     _values: PhantomData<T>,
 }
 
@@ -135,13 +141,34 @@ impl<T> List<T> {
     /// Appends `value`; gives it back if the list is closed.
     #[inline]
     pub(crate) fn push(&self, value: T) -> Result<(), T> {
-        self.push_unless(FLAG, value)
+        // Acquire: as in `push_unless`.
+        let tail = self.tail.index.load(Ordering::Acquire);
+        let block = NonNull::new(self.tail.block.load(Ordering::Acquire));
+        let offset = offset(tail);
+        let (true, Some(block)) = (offset + 1 < Self::BLOCK && tail & FLAG == 0, block) else {
+            return self.push_unless(FLAG, value, Backoff::new());
+        };
+        let next = tail.wrapping_add(STEP);
+        // SeqCst: as in `push_unless`.
+        match self.tail.index.compare_exchange(tail, next, Ordering::SeqCst, Ordering::Relaxed) {
+            Ok(_) => {
+                fence_after_rmw();
+                // SAFETY: as in `push_unless`.
+                unsafe { Block::put(block, offset, value) };
+                Ok(())
+            }
+            Err(_) => {
+                let mut backoff = Backoff::new();
+                backoff.contended();
+                self.push_unless(FLAG, value, backoff)
+            }
+        }
     }
 
-    /// Appends `value` unless `tail` has one of the flags in `refused`.
-    #[inline]
-    fn push_unless(&self, refused: usize, value: T) -> Result<(), T> {
-        let mut backoff = Backoff::new();
+    /// Appends `value` wherever `tail` stands, unless it has one of the flags in `refused`.
+    #[cold]
+    #[inline(never)]
+    fn push_unless(&self, refused: usize, value: T, mut backoff: Backoff) -> Result<(), T> {
         let mut spare = Spare(None);
         loop {
             // Acquire: pairs with the Release in `next_block`: the block read below is that of this
@@ -287,7 +314,7 @@ impl<T> List<T> {
 
     /// Appends a value that was announced by [`reserve`](Self::reserve).
     pub(crate) fn push_reserved(&self, value: T) {
-        if self.push_unless(0, value).is_err() {
+        if self.push_unless(0, value, Backoff::new()).is_err() {
             unreachable!("nothing was refused");
         }
         self.unreserve();
@@ -351,44 +378,82 @@ impl<T> List<T> {
     }
 
     /// [`pop`](Self::pop), without a read-modify-write: nobody waits for room in a list, so nobody
-    /// needs to be told.
+    /// needs to be told. `None`: there was nothing.
     ///
     /// # Safety
     ///
     /// No other thread pops meanwhile.
     #[inline]
-    pub(crate) unsafe fn pop_sole(&self) -> Result<T, PopError> {
+    pub(crate) unsafe fn pop_sole(&self) -> Option<T> {
         // Relaxed: nobody else moves it.
         let head = self.head.index.load(Ordering::Relaxed);
         let offset = offset(head);
-        let mut backoff = Backoff::new();
-        let block = loop {
-            // Acquire: pairs with the Release in `first_block`.
-            let block = NonNull::new(self.head.block.load(Ordering::Acquire));
-            let ready = |block: NonNull<Block<T>>| {
-                // SAFETY: the block that `head` stands in is freed by the pops only.
-                let block = unsafe { block.as_ref() };
-                // Acquire: pairs with the Release in `put`.
-                block.ready[offset].load(Ordering::Acquire)
-            };
-            match block {
-                Some(block) if ready(block) != 0 => break block,
-                _ => self.nothing_at(head)?,
-            }
-            backoff.snooze();
+        let block = match self.ready_at(offset) {
+            Some(block) => block,
+            None => self.wait_at(head).ok()?,
         };
         // SAFETY: it is ready, and we move `head` past it below, so that it is read once.
-        let value = unsafe { Block::take(block, offset) };
-        if offset + 1 == Self::BLOCK {
-            // SAFETY: our slot does not count as taken yet, so the block is not freed.
-            unsafe { self.leave_block(block, head.wrapping_add(STEP)) };
+        let value = unsafe { Block::take_ready(block, offset) };
+        // SAFETY: the block is alive, and this is our last access.
+        unsafe { self.passed(block, head, 1) };
+        Some(value)
+    }
+
+    /// The block that `head` stands in, if the value at its `offset` is there.
+    #[inline]
+    fn ready_at(&self, offset: usize) -> Option<NonNull<Block<T>>> {
+        // Acquire: pairs with the Release in `first_block`.
+        let block = NonNull::new(self.head.block.load(Ordering::Acquire))?;
+        // Acquire: pairs with the Release in `put`.
+        // SAFETY: the block that `head` stands in is freed by the pops only.
+        let ready = unsafe { block.as_ref() }.ready[offset].load(Ordering::Acquire);
+        (ready != 0).then_some(block)
+    }
+
+    /// [`ready_at`](Self::ready_at), waiting for a sender that is about to write the value.
+    #[cold]
+    fn wait_at(&self, head: usize) -> Result<NonNull<Block<T>>, PopError> {
+        let mut backoff = Backoff::new();
+        loop {
+            self.nothing_at(head)?;
+            if let Some(block) = self.ready_at(offset(head)) {
+                return Ok(block);
+            }
+            backoff.snooze();
+        }
+    }
+
+    /// Moves `head` on by `n` values of `block`, which are taken; those that were the last of it free
+    /// it. Where one thread takes them all in turn, nobody needs to count them.
+    ///
+    /// # Safety
+    ///
+    /// No other thread pops meanwhile; `head` stands in `block`, which the caller uses no more.
+    #[inline]
+    unsafe fn passed(&self, block: NonNull<Block<T>>, head: usize, n: usize) {
+        let next = head.wrapping_add(n * STEP);
+        if offset(next) == Self::BLOCK {
+            // SAFETY: as the caller says.
+            unsafe { self.passed_block(block, next) };
         } else {
             // Release: pairs with the Acquire loads of an index.
-            self.head.index.store(head.wrapping_add(STEP), Ordering::Release);
+            self.head.index.store(next, Ordering::Release);
         }
-        // SAFETY: the block is alive, and this is our last access.
-        unsafe { Block::taken_sole(block, offset) };
-        Ok(value)
+    }
+
+    /// [`passed`](Self::passed) at the end of `block`.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[cold]
+    #[inline(never)]
+    unsafe fn passed_block(&self, block: NonNull<Block<T>>, next: usize) {
+        // SAFETY: nobody else frees it.
+        unsafe { self.leave_block(block, next) };
+        // SAFETY: all its values are taken, hence all senders are done with it, and `head` and
+        // `tail` have left it.
+        unsafe { Block::free(block) };
     }
 
     /// Says why nothing is at `head`, if that is so.
@@ -404,6 +469,39 @@ impl<T> List<T> {
             return Err(PopError::Empty);
         }
         if self.tail.index.load(Ordering::SeqCst) == tail { Err(PopError::Closed) } else { Ok(()) }
+    }
+
+    /// [`pop_batch`](Self::pop_batch), as [`pop_sole`](Self::pop_sole) is to `pop`.
+    ///
+    /// # Safety
+    ///
+    /// No other thread pops meanwhile.
+    pub(crate) unsafe fn pop_batch_sole(
+        &self,
+        values: &mut Vec<T>,
+        max: usize,
+    ) -> Result<usize, PopError> {
+        // Relaxed: as in `pop_sole`.
+        let head = self.head.index.load(Ordering::Relaxed);
+        let first = offset(head);
+        let block = match self.ready_at(first) {
+            Some(block) => block,
+            None => self.wait_at(head)?,
+        };
+        let places = first..Self::BLOCK.min(first.saturating_add(max));
+        // Acquire: pairs with the Release in `put`.
+        // SAFETY: the block that `head` stands in is freed by the pops only.
+        let ready = |i: &usize| unsafe { block.as_ref() }.ready[*i].load(Ordering::Acquire) != 0;
+        let n = places.clone().take_while(ready).count();
+        values.reserve(n);
+        for offset in places.take(n) {
+            // SAFETY: ready, and read once: `head` moves past it below. The push does not allocate,
+            // so it does not panic.
+            values.push(unsafe { Block::take_ready(block, offset) });
+        }
+        // SAFETY: the values were taken, which was our last access to the block.
+        unsafe { self.passed(block, head, n) };
+        Ok(n)
     }
 
     /// Takes up to `max` values, at the end of `values`; says how many. They are of one block.
@@ -523,8 +621,9 @@ impl<T> List<T> {
 
 impl<T> Drop for List<T> {
     fn drop(&mut self) {
-        while self.pop().is_ok() {}
-        // Nobody else is here: the block that `head` stands in was not left by the pops.
+        // SAFETY: `&mut self` says that nobody else is here.
+        while unsafe { self.pop_sole() }.is_some() {}
+        // The block that `head` stands in was not left by the pops.
         if let Some(block) = NonNull::new(self.head.block.load(Ordering::Relaxed)) {
             // SAFETY: its values are all taken, and `&mut self` says that nobody uses it.
             unsafe { Block::free(block) };
@@ -611,6 +710,18 @@ impl<T> Block<T> {
         while unsafe { block.as_ref() }.ready[offset].load(Ordering::Acquire) == 0 {
             backoff.snooze();
         }
+        // SAFETY: ready; the caller has moved `head` past it.
+        unsafe { Self::take_ready(block, offset) }
+    }
+
+    /// Moves the value out of a slot that is ready.
+    ///
+    /// # Safety
+    ///
+    /// As `value`; the caller has seen that it is ready, and `head` is moved past the slot once, by
+    /// the caller.
+    #[inline]
+    unsafe fn take_ready(block: NonNull<Self>, offset: usize) -> T {
         // SAFETY: ready, so the value is there; who moves `head` past a slot reads it, once.
         unsafe { Self::value(block, offset).with(|place| (*place).assume_init_read()) }
     }
@@ -629,23 +740,6 @@ impl<T> Block<T> {
             // SAFETY: all values are taken, hence all senders are done with the block too, and
             // `head` and `tail` have left it.
             unsafe { Self::free(block) };
-        }
-    }
-
-    /// [`taken`](Self::taken) for the value at `offset`, where one thread takes them all in turn.
-    ///
-    /// # Safety
-    ///
-    /// As `taken`; nobody else takes.
-    #[inline]
-    unsafe fn taken_sole(block: NonNull<Self>, offset: usize) {
-        if offset + 1 == List::<T>::BLOCK {
-            // SAFETY: as in `taken`.
-            unsafe { Self::free(block) };
-        } else {
-            // Relaxed: read by this thread, or after it has handed the list on.
-            // SAFETY: not freed before the last value.
-            unsafe { block.as_ref() }.taken.store(offset + 1, Ordering::Relaxed);
         }
     }
 

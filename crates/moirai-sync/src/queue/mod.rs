@@ -12,6 +12,10 @@
 //! fence of its own, and "empty" and "full" are decided by head and tail alone: a value that is still
 //! being written counts as there.
 //!
+//! **Code.** Here a queue is chosen by a branch, in every send and receive. So what is short is inlined
+//! (the list and the ring for one), and what has loops is called: inlined too, it would make all the
+//! others save registers.
+//!
 //! **One end alone.** What only one thread at a time may do is faster. The right to do it is a
 //! [`Key`]: there is one for each side of a queue that has it, the operations borrow it exclusively,
 //! and those for many are refused.
@@ -42,6 +46,15 @@ use spsc::Spsc;
 pub(crate) enum PushError<T> {
     Full(T),
     Closed(T),
+}
+
+impl<T> PushError<T> {
+    /// The value that was not pushed.
+    #[inline]
+    pub(crate) fn into_inner(self) -> T {
+        let (Self::Full(value) | Self::Closed(value)) = self;
+        value
+    }
 }
 
 /// Why a pop found nothing.
@@ -160,38 +173,41 @@ impl<T> Queue<T> {
         (Self(Kind::List(locks, List::new())), producer, consumer)
     }
 
+    /// Pushes `value`, or gives it back: then the queue is closed ([`is_closed`](Self::is_closed)) or
+    /// was full.
     #[inline]
-    pub(crate) fn push(&self, value: T) -> Result<(), PushError<T>> {
+    pub(crate) fn push(&self, value: T) -> Result<(), T> {
         match &self.0 {
-            Kind::Ring(locks, ring) => {
-                locks.check_producer(0);
-                ring.push(value)
-            }
             Kind::List(locks, list) => {
                 locks.check_producer(0);
-                list.push(value).map_err(PushError::Closed)
+                list.push(value)
             }
-            Kind::Spsc(..) | Kind::Nothing => Err(PushError::Full(value)),
+            Kind::Ring(locks, ring) => {
+                locks.check_producer(0);
+                ring.push(value).map_err(PushError::into_inner)
+            }
+            Kind::Spsc(..) | Kind::Nothing => Err(value),
         }
     }
 
+    /// [`push`](Self::push) for the only producer.
     #[inline]
-    pub(crate) fn push_sole(&self, key: &mut Key, value: T) -> Result<(), PushError<T>> {
+    pub(crate) fn push_sole(&self, key: &mut Key, value: T) -> Result<(), T> {
         match &self.0 {
             Kind::Spsc(locks, ring) => {
                 locks.check_producer(key.0);
                 // SAFETY: the only key for this side, borrowed exclusively.
-                unsafe { ring.push(value) }
-            }
-            Kind::Ring(locks, ring) => {
-                locks.check_producer(key.0);
-                ring.push(value)
+                unsafe { ring.push(value) }.map_err(PushError::into_inner)
             }
             Kind::List(locks, list) => {
                 locks.check_producer(key.0);
-                list.push(value).map_err(PushError::Closed)
+                list.push(value)
             }
-            Kind::Nothing => Err(PushError::Full(value)),
+            Kind::Ring(locks, ring) => {
+                locks.check_producer(key.0);
+                ring.push(value).map_err(PushError::into_inner)
+            }
+            Kind::Nothing => Err(value),
         }
     }
 
@@ -234,40 +250,43 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Takes the oldest value; if there was none, one may still come unless the queue
+    /// [has ended](Self::has_ended).
     #[inline]
-    pub(crate) fn pop(&self) -> Result<T, PopError> {
+    pub(crate) fn pop(&self) -> Option<T> {
         match &self.0 {
-            Kind::Ring(locks, ring) => {
-                locks.check_consumer(0);
-                ring.pop()
-            }
             Kind::List(locks, list) => {
                 locks.check_consumer(0);
-                list.pop()
+                list.pop().ok()
             }
-            Kind::Spsc(..) | Kind::Nothing => Err(PopError::Empty),
+            Kind::Ring(locks, ring) => {
+                locks.check_consumer(0);
+                ring.pop().ok()
+            }
+            Kind::Spsc(..) | Kind::Nothing => None,
         }
     }
 
+    /// [`pop`](Self::pop) for the only consumer.
     #[inline]
-    pub(crate) fn pop_sole(&self, key: &mut Key) -> Result<T, PopError> {
+    pub(crate) fn pop_sole(&self, key: &mut Key) -> Option<T> {
         match &self.0 {
-            Kind::Ring(locks, ring) => {
-                locks.check_consumer(key.0);
-                // SAFETY: the only key for this side, borrowed exclusively.
-                unsafe { ring.pop_sole() }
-            }
             Kind::List(locks, list) => {
                 locks.check_consumer(key.0);
-                // SAFETY: as above.
+                // SAFETY: the only key for this side, borrowed exclusively.
                 unsafe { list.pop_sole() }
+            }
+            Kind::Ring(locks, ring) => {
+                locks.check_consumer(key.0);
+                // SAFETY: as above.
+                unsafe { ring.pop_sole() }.ok()
             }
             Kind::Spsc(locks, ring) => {
                 locks.check_consumer(key.0);
                 // SAFETY: as above.
-                unsafe { ring.pop() }
+                unsafe { ring.pop() }.ok()
             }
-            Kind::Nothing => Err(PopError::Empty),
+            Kind::Nothing => None,
         }
     }
 
@@ -314,7 +333,8 @@ impl<T> Queue<T> {
             }
             Kind::List(locks, list) => {
                 locks.check_consumer(key.0);
-                list.pop_batch(values, max)
+                // SAFETY: as in `pop_sole`.
+                unsafe { list.pop_batch_sole(values, max) }
             }
             Kind::Spsc(locks, ring) => {
                 locks.check_consumer(key.0);
@@ -376,6 +396,12 @@ impl<T> Queue<T> {
             Kind::Spsc(_, ring) => ring.is_closed(),
             Kind::Nothing => false,
         }
+    }
+
+    /// Whether it is empty, and nothing can follow.
+    pub(crate) fn has_ended(&self) -> bool {
+        // In this order: a closed queue with nothing reserved gets no more, so that it stays empty.
+        self.is_closed() && !self.has_reserved() && self.is_empty()
     }
 
     /// Whether a value may follow a close.

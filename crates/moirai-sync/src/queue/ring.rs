@@ -154,7 +154,7 @@ impl<T> Ring<T> {
         if used < self.slots.len() { Room::Yes } else { Room::No }
     }
 
-    #[inline]
+    #[inline(never)] // see `Queue`
     pub(crate) fn push(&self, value: T) -> Result<(), PushError<T>> {
         let mut backoff = Backoff::new();
         // Relaxed: a guess, checked against the stamp and by the exchange.
@@ -325,7 +325,7 @@ impl<T> Ring<T> {
         fence_after_rmw();
     }
 
-    #[inline]
+    #[inline(never)] // see `Queue`
     pub(crate) fn pop(&self) -> Result<T, PopError> {
         let mut backoff = Backoff::new();
         // Relaxed: a guess, checked against the stamp and by the exchange.
@@ -383,7 +383,7 @@ impl<T> Ring<T> {
     /// # Safety
     ///
     /// No other thread pops meanwhile.
-    #[inline]
+    #[inline(never)] // see `Queue`
     pub(crate) unsafe fn pop_sole(&self) -> Result<T, PopError> {
         // Relaxed: nobody else moves it.
         let head = self.head.load(Ordering::Relaxed);
