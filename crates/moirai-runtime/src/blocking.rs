@@ -31,6 +31,7 @@ use moirai_sync::SpawnFailed;
 
 use crate::hooks::ThreadHooks;
 use crate::sched::work::{Chain, Work};
+use crate::topology::Unbind;
 use crate::trace::BlockingMetrics;
 
 #[derive(Clone, Debug)]
@@ -53,6 +54,7 @@ pub(crate) struct Config {
     pub(crate) idle_timeout: Duration,
     pub(crate) stack_bytes: Option<usize>,
     pub(crate) hooks: ThreadHooks,
+    pub(crate) unbind: Unbind,
     pub(crate) start: Start,
 }
 
@@ -221,6 +223,7 @@ impl Shared {
         }
         let shared = Arc::clone(self);
         let run = move || {
+            shared.config.unbind.this_thread();
             shared.config.hooks.start.call(&());
             shared.work(id);
             shared.config.hooks.stop.call(&());
@@ -413,6 +416,7 @@ mod tests {
             idle_timeout,
             stack_bytes: None,
             hooks: ThreadHooks::default(),
+            unbind: Unbind::default(),
             start,
         })
     }

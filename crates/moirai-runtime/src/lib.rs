@@ -45,6 +45,7 @@ mod slab;
 mod stack;
 mod task;
 pub mod time;
+mod topology;
 mod trace;
 mod unwind;
 mod yield_now;
@@ -77,5 +78,6 @@ pub use runtime::{
 };
 pub use slab::TaskPool;
 pub use task::{CancelOnDrop, TaskBuilder, TaskContext, TaskHandle, TaskId};
+pub use topology::{Affinity, Node, Topology, TopologyError};
 pub use trace::{Activity, BlockingMetrics, Metering, Relief, Stall, TaskMetrics, WorkerMetrics};
 pub use yield_now::{YieldNow, yield_now};

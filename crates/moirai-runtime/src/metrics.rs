@@ -45,6 +45,12 @@ impl RuntimeMetrics {
     pub fn runs(&self) -> u64 {
         self.workers.iter().map(|worker| worker.runs).sum()
     }
+
+    /// The thefts of all workers, and those of them that went to other nodes of memory.
+    pub fn thefts(&self) -> (u64, u64) {
+        let far = self.workers.iter().map(|worker| worker.far_thefts).sum();
+        (self.workers.iter().map(|worker| worker.thefts).sum(), far)
+    }
 }
 
 /// What `pool` and its workers have done and hold.
@@ -54,7 +60,8 @@ pub(crate) fn of(pool: &Pool) -> RuntimeMetrics {
             .remotes()
             .enumerate()
             .map(|(id, remote)| {
-                remote.own.counters.read(id, remote.queue.ring.len(), remote.post.asks())
+                let (domain, queued) = (remote.domain().index(), remote.queue.ring.len());
+                remote.own.counters.read(id, domain, queued, remote.post.asks())
             })
             .collect(),
         worker_threads: pool.config().worker_threads,

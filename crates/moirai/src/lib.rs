@@ -41,7 +41,7 @@
 //! | give a task values of its own | [`task_local!`] |
 //! | let the other tasks have their turn, or not | [`yield_now`], [`coop`] |
 //! | chain stages with bounded memory between them | [`mod@pipeline`] |
-//! | choose how many threads there are | [`Runtime::builder`] |
+//! | choose how many threads there are, and where they run | [`Runtime::builder`], [`Topology`], [`Affinity`] |
 //! | do two things at once, or many, that borrow | [`join()`], [`scope()`] |
 //! | use all cores for one loop | [`par`] |
 //! | build an executor of your own | [`deque`] |
@@ -54,14 +54,14 @@
 pub use moirai_pipeline as pipeline;
 pub use moirai_pipeline::pipeline;
 pub use moirai_runtime::{
-    AccessError, Activity, BlockingMetrics, BroadcastContext, BuildError, Builder, CancelOnDrop,
-    Child, Failure, FnContext, Handle, JoinSet, LocalKey, LocalScope, Metering, Nursery,
-    NurseryBuilder, NurseryError, Race, Relief, Runtime, RuntimeMetrics, Scope, ShutdownTimeout,
-    Stall, Supervision, Supervisor, TaskBuilder, TaskContext, TaskHandle, TaskId, TaskMetrics,
-    TaskPool, TaskTracker, Tracked, WorkerMetrics, YieldNow, block_in_place, block_on, broadcast,
-    current_num_workers, deque, join, join_context, nursery, par, parallel_uninterruptible, race,
-    scope, sleep, spawn, spawn_async, spawn_blocking, spawn_parallel, supervise, task, task_local,
-    time, yield_now,
+    AccessError, Activity, Affinity, BlockingMetrics, BroadcastContext, BuildError, Builder,
+    CancelOnDrop, Child, Failure, FnContext, Handle, JoinSet, LocalKey, LocalScope, Metering, Node,
+    Nursery, NurseryBuilder, NurseryError, Race, Relief, Runtime, RuntimeMetrics, Scope,
+    ShutdownTimeout, Stall, Supervision, Supervisor, TaskBuilder, TaskContext, TaskHandle, TaskId,
+    TaskMetrics, TaskPool, TaskTracker, Topology, TopologyError, Tracked, WorkerMetrics, YieldNow,
+    block_in_place, block_on, broadcast, current_num_workers, deque, join, join_context, nursery,
+    par, parallel_uninterruptible, race, scope, sleep, spawn, spawn_async, spawn_blocking,
+    spawn_parallel, supervise, task, task_local, time, yield_now,
 };
 pub use moirai_sync::{
     CancelReason, CancelToken, DropGuard, Panicked, Priority, ReadyTimeoutError, ResultReceiver,

@@ -45,6 +45,7 @@ pub(crate) const ORDERS: &[Order] = &[
             ("hooks", 0),
             ("prim", 0),
             ("stack", 0),
+            ("topology", 0),
             ("trace", 0),
             ("unwind", 0),
             ("sched", 1), // itself only a text and re-exports; its children follow
@@ -66,6 +67,7 @@ pub(crate) const ORDERS: &[Order] = &[
             ("sched::driver", 2),
             ("sched::cpu_clock", 2),
             ("sched::permit", 2),
+            ("sched::permits", 2),
             ("sched::remote", 2),
             ("sched::waits", 2),
             ("sched::watch", 2),

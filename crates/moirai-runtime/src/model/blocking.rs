@@ -11,6 +11,7 @@ use loom::thread;
 use crate::blocking::{self, BlockingPool, Config};
 use crate::hooks::ThreadHooks;
 use crate::sched::work::Tally;
+use crate::topology::Unbind;
 
 fn pool(threads_max: usize, idle_timeout: Duration) -> BlockingPool {
     BlockingPool::new(Config {
@@ -20,6 +21,7 @@ fn pool(threads_max: usize, idle_timeout: Duration) -> BlockingPool {
         idle_timeout,
         stack_bytes: None,
         hooks: ThreadHooks::default(),
+        unbind: Unbind::default(),
         start: blocking::start,
     })
 }

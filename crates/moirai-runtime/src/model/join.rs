@@ -13,6 +13,7 @@ use super::{idle_pool, run_queued};
 use crate::join::join;
 use crate::sched::current::{self, Context};
 use crate::sched::idle::{Bed, Search};
+use crate::sched::permits::PermitId;
 use crate::sched::pool::Pool;
 use crate::sched::post::Post;
 use crate::sched::signal::{Ask, Raised};
@@ -149,7 +150,7 @@ fn a_panic_comes_back_from_the_thief() {
 fn a_guests_permit_is_called_back_for_a_task() {
     loom::model(|| {
         let pool = idle_pool();
-        pool.idle.sleep(0, Bed::Own, Search::No);
+        pool.idle.sleep(0, PermitId::FIRST, Bed::Own, Search::No);
         let tally = Tally::default();
         let publisher = thread::spawn({
             let (pool, tally) = (Arc::clone(&pool), tally.clone());

@@ -23,6 +23,7 @@ use crate::sched::offers::Interrupts;
 use crate::sched::pool::{Config, Pool, Start};
 use crate::sched::strategy::StealStrategy;
 use crate::sched::worker;
+use crate::topology::{Domain, Placement, Unbind};
 use crate::trace::Metering;
 
 /// A pool for one worker.
@@ -34,10 +35,12 @@ fn pool(start: Start) -> Arc<Pool> {
         idle_timeout: Duration::MAX,
         stack_bytes: None,
         hooks: ThreadHooks::default(),
+        unbind: Unbind::default(),
         start: jobs::start,
     });
     let config = Config {
         worker_threads: 1,
+        placement: Placement::flat(1),
         spare_threads: 256,
         name: String::new(),
         stack_bytes: None,
@@ -62,7 +65,7 @@ fn idle_pool() -> Arc<Pool> {
 /// Runs what is in the injector until it is empty; says whether there was anything.
 fn run_queued(pool: &Pool) -> bool {
     let mut ran = false;
-    while let Some((work, _)) = pool.injector.pop_batch(|_| 0) {
+    while let Some((work, _)) = pool.injector(Domain::FIRST).pop_batch(|_| 0) {
         work.run();
         ran = true;
     }

@@ -10,8 +10,11 @@ use loom::thread::{self, JoinHandle};
 use super::{idle_pool, pool};
 use crate::sched::idle::{Acquired, Bed, Grant, Idle, LastSearcher, Search};
 use crate::sched::local::LocalQueue;
+use crate::sched::permits::PermitId;
 use crate::sched::pool::{Begin, Pool};
 use crate::task;
+
+const ONE: PermitId = PermitId::FIRST;
 
 /// The real worker on a loom thread: finds a task from outside, whether it sleeps or is about to.
 #[test]
@@ -50,13 +53,13 @@ fn release_against_publish() {
             let (idle, queued) = (Arc::clone(&idle), Arc::clone(&queued));
             move || {
                 queued.store(1, Relaxed);
-                idle.wake_one().is_some()
+                idle.wake_one(|| 0..1).is_some()
             }
         });
-        idle.release();
+        idle.release(ONE);
         fence(SeqCst);
         let seen = queued.load(Relaxed) == 1;
-        let granted_here = seen && idle.wake_one().is_some();
+        let granted_here = seen && idle.wake_one(|| 0..1).is_some();
         let granted_there = publisher.join().unwrap();
         assert!(granted_here || granted_there);
     });
@@ -73,13 +76,13 @@ fn the_sleeper_looks_again() {
             let (idle, queued) = (Arc::clone(&idle), Arc::clone(&queued));
             move || {
                 queued.store(1, Relaxed);
-                idle.wake_one().is_some()
+                idle.wake_one(|| 0..1).is_some()
             }
         });
-        idle.sleep(0, Bed::Own, Search::Yes);
+        idle.sleep(0, ONE, Bed::Own, Search::Yes);
         fence(SeqCst);
         let seen = queued.load(Relaxed) == 1;
-        let granted_here = seen && idle.wake_one().is_some();
+        let granted_here = seen && idle.wake_one(|| 0..1).is_some();
         let granted_there = publisher.join().unwrap();
         assert!(granted_here || granted_there);
     });
@@ -91,10 +94,10 @@ fn the_sleeper_looks_again() {
 fn the_last_searcher_passes_the_search_on() {
     loom::model(|| {
         let idle = Arc::new(Idle::new(2, 0));
-        idle.sleep(1, Bed::Own, Search::No);
+        idle.sleep(1, PermitId::new(1), Bed::Own, Search::No);
         // Worker 1 is woken to search, and worker 0 lies down.
-        assert!(matches!(idle.wake_one(), Some(Grant::Sleeper(1))));
-        idle.sleep(0, Bed::Own, Search::No);
+        assert!(matches!(idle.wake_one(|| 0..1), Some(Grant::Sleeper(1, _))));
+        idle.sleep(0, ONE, Bed::Own, Search::No);
         let queued = Arc::new(loom::sync::atomic::AtomicU32::new(0));
         let searcher = thread::spawn({
             let (idle, queued) = (Arc::clone(&idle), Arc::clone(&queued));
@@ -103,17 +106,17 @@ fn the_last_searcher_passes_the_search_on() {
                 let must_look = match queued.fetch_update(Relaxed, Relaxed, take) {
                     Ok(_) => idle.end_search() == LastSearcher::Yes,
                     Err(_) => {
-                        idle.sleep(1, Bed::Own, Search::Yes);
+                        idle.sleep(1, PermitId::new(1), Bed::Own, Search::Yes);
                         true
                     }
                 };
                 fence(SeqCst);
-                must_look && queued.load(Relaxed) != 0 && idle.wake_one().is_some()
+                must_look && queued.load(Relaxed) != 0 && idle.wake_one(|| 0..1).is_some()
             }
         });
         let granted = [(); 2].map(|()| {
             queued.fetch_add(1, Relaxed);
-            idle.wake_one().is_some()
+            idle.wake_one(|| 0..1).is_some()
         });
         let passed_on = searcher.join().unwrap();
         let granted = granted.into_iter().chain([passed_on]).filter(|&granted| granted).count();
@@ -126,16 +129,16 @@ fn the_last_searcher_passes_the_search_on() {
 fn one_permit_has_one_holder() {
     loom::model(|| {
         let idle = Arc::new(Idle::new(1, 0));
-        idle.sleep(0, Bed::Own, Search::No);
+        idle.sleep(0, ONE, Bed::Own, Search::No);
         let taker = thread::spawn({
             let idle = Arc::clone(&idle);
-            move || idle.try_acquire() == Acquired::Yes
+            move || idle.try_acquire(ONE) != Acquired::No
         });
-        let up = idle.get_up(0) == Acquired::Yes;
+        let up = idle.get_up(0) != Acquired::No;
         let taken = taker.join().unwrap();
         assert!(up != taken);
-        idle.release();
-        assert_eq!(idle.try_acquire(), Acquired::Yes);
+        idle.release(ONE);
+        assert_eq!(idle.try_acquire(ONE), Acquired::Yes(ONE));
     });
 }
 
@@ -144,9 +147,9 @@ fn one_permit_has_one_holder() {
 fn a_refused_spare_gives_its_permit_back() {
     loom::model(|| {
         let pool = pool(no_thread);
-        pool.idle.release();
+        pool.idle.release(ONE);
         drop(task::spawn_future(&pool, async {}));
-        assert_eq!(pool.idle.try_acquire(), Acquired::Yes);
+        assert_eq!(pool.idle.try_acquire(ONE), Acquired::Yes(ONE));
         pool.close();
     });
 }

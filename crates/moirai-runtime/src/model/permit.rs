@@ -6,12 +6,16 @@ use loom::thread;
 
 use crate::sched::idle::{Acquired, Bed, Idle, Search};
 use crate::sched::permit::{GaveUp, Permit};
+use crate::sched::permits::PermitId;
 use crate::sched::watch::{Off, Watch};
+
+/// The only permit there is.
+const ONE: PermitId = PermitId::FIRST;
 
 /// Whoever gives a permit up passes it on.
 fn pass_on(gave_up: GaveUp, idle: &Idle) {
-    if gave_up == GaveUp::Held {
-        idle.release();
+    if let GaveUp::Held(permit) = gave_up {
+        idle.release(permit);
     }
 }
 
@@ -21,17 +25,17 @@ fn pass_on(gave_up: GaveUp, idle: &Idle) {
 fn one_permit_stays_one() {
     loom::model(|| {
         let (permit, idle) = (Arc::new(Permit::none()), Arc::new(Idle::new(1, 0)));
-        permit.hold();
+        permit.hold(ONE);
         let watcher = thread::spawn({
             let (permit, idle) = (Arc::clone(&permit), Arc::clone(&idle));
             move || pass_on(permit.take(), &idle)
         });
         pass_on(permit.give_up(), &idle);
-        if idle.try_acquire() == Acquired::Yes {
-            permit.hold();
+        if let Acquired::Yes(id) = idle.try_acquire(ONE) {
+            permit.hold(id);
         }
         match permit.give_up() {
-            GaveUp::Held => idle.sleep(0, Bed::Own, Search::No),
+            GaveUp::Held(id) => idle.sleep(0, id, Bed::Own, Search::No),
             GaveUp::Nothing => {}
         }
         watcher.join().unwrap();
@@ -45,19 +49,19 @@ fn one_permit_stays_one() {
 fn a_taken_permit_comes_back() {
     loom::model(|| {
         let (permit, idle) = (Arc::new(Permit::none()), Arc::new(Idle::new(1, 0)));
-        permit.hold();
+        permit.hold(ONE);
         pass_on(permit.take(), &idle);
-        assert_eq!(idle.try_acquire(), Acquired::Yes);
+        assert_eq!(idle.try_acquire(ONE), Acquired::Yes(ONE));
         let spare = thread::spawn({
             let idle = Arc::clone(&idle);
             move || {
-                idle.release();
+                idle.release(ONE);
                 // As in `release_permit`, with work that waits.
-                idle.wake_one().is_some()
+                idle.wake_one(|| 0..1).is_some()
             }
         });
         assert!(!permit.is_held());
-        let acquired = idle.sleep_without(0) == Acquired::Yes;
+        let acquired = idle.sleep_without(0, ONE) != Acquired::No;
         let woken = spare.join().unwrap();
         assert!(acquired || woken, "nobody runs what waits");
         assert_eq!(idle.free(), 0);
@@ -69,7 +73,7 @@ fn a_taken_permit_comes_back() {
 fn the_watcher_goes_off_against_a_permit() {
     loom::model(|| {
         let (watch, idle) = (Arc::new(Watch::new()), Arc::new(Idle::new(1, 0)));
-        idle.release();
+        idle.release(ONE);
         let watcher = thread::spawn({
             let (watch, idle) = (Arc::clone(&watch), Arc::clone(&idle));
             move || {
@@ -77,9 +81,33 @@ fn the_watcher_goes_off_against_a_permit() {
                 idle.free() == 0
             }
         });
-        assert_eq!(idle.try_acquire(), Acquired::Yes);
+        assert_eq!(idle.try_acquire(ONE), Acquired::Yes(ONE));
         let roused = watch.was_off() == Off::Yes;
         let seen = watcher.join().unwrap();
         assert!(seen || roused);
+    });
+}
+
+/// Two threads pass two permits round, and find a number for each that they have counted off.
+#[test]
+fn every_permit_that_is_counted_has_a_number() {
+    loom::model(|| {
+        let idle = Arc::new(Idle::new(2, 0));
+        let pass_round = |idle: &Idle, mine: PermitId, wanted: PermitId| {
+            idle.release(mine);
+            idle.try_acquire(wanted)
+        };
+        let (first, second) = (PermitId::new(0), PermitId::new(1));
+        let other = thread::spawn({
+            let idle = Arc::clone(&idle);
+            move || pass_round(&idle, second, first)
+        });
+        let here = pass_round(&idle, first, second);
+        let there = other.join().unwrap();
+        let (Acquired::Yes(here), Acquired::Yes(there)) = (here, there) else {
+            panic!("a permit is lost");
+        };
+        assert_ne!(here, there);
+        assert_eq!(idle.try_acquire(first), Acquired::No);
     });
 }

@@ -52,6 +52,7 @@ use crate::sched::pool::{self, Pool, Watching};
 use crate::sched::strategy::StealStrategy;
 use crate::sched::worker;
 use crate::task;
+use crate::topology::{Placement, Unbind};
 use crate::trace::Metering;
 
 /// Runs `body` under `schedules` schedules, or as many times as many as the environment says: three
@@ -97,10 +98,12 @@ fn pool_of(
         idle_timeout: Duration::from_secs(1),
         stack_bytes: None,
         hooks: ThreadHooks::default(),
+        unbind: Unbind::default(),
         start: jobs::start,
     });
     let config = pool::Config {
         worker_threads,
+        placement: Placement::flat(worker_threads),
         spare_threads: 256,
         name: String::new(),
         stack_bytes: None,

@@ -24,11 +24,13 @@ use super::idle::Acquired;
 use super::lanes::Lane;
 use super::local::{LocalQueue, Pushed};
 use super::permit::{GaveUp, Lent};
+use super::permits::PermitId;
 use super::pool::Pool;
 use super::remote::Remote;
 use super::waits::Frames;
 use super::work::{Chain, Work};
 use crate::stack;
+use crate::topology::Domain;
 
 /// Where the calling thread stands.
 #[derive(Debug)]
@@ -41,6 +43,10 @@ pub(crate) struct Context<'a> {
     pub(crate) busy: Cell<Busy>,
     /// Whether it has lent its permit and has none since.
     lent: Cell<bool>,
+    /// The permit that it has held last.
+    last: Cell<Option<PermitId>>,
+    /// Where that one belongs.
+    domain: Cell<Domain>,
     pub(crate) frames: Frames,
     /// Blocking calls inside each other; the outermost gives the permit up.
     pub(crate) blocking_depth: Cell<u32>,
@@ -87,6 +93,8 @@ impl<'a> Context<'a> {
             remote: None,
             busy: Cell::new(Busy::Task),
             lent: Cell::new(false),
+            last: Cell::new(None),
+            domain: Cell::new(Domain::FIRST),
             frames: Frames::default(),
             blocking_depth: Cell::new(0),
             help_depth: Cell::new(0),
@@ -124,20 +132,26 @@ impl<'a> Context<'a> {
             && self.pool.has_tasks()
             && self.pool.lent.take_one() == Lent::Yes
         {
-            if remote.own.permit.take() == GaveUp::Nothing {
+            let GaveUp::Held(permit) = remote.own.permit.take() else {
                 // The watcher was quicker.
                 return self.pool.lent.give_back();
-            }
+            };
             self.lent.set(true);
-            self.pool.release_permit();
+            self.pool.release_permit(permit);
             // Whoever has been woken may be waiting for this very core.
             thread::yield_now();
         }
     }
 
     /// The worker has a permit again.
-    pub(crate) fn hold_permit(&self, remote: &Remote) {
-        remote.own.permit.hold();
+    pub(crate) fn hold_permit(&self, remote: &Remote, permit: PermitId) {
+        if self.last.replace(Some(permit)) != Some(permit) {
+            let placement = self.pool.placement();
+            placement.bind(permit.index());
+            self.domain.set(placement.domain(permit.index()));
+            remote.move_to(self.domain.get());
+        }
+        remote.own.permit.hold(permit);
         if self.lent.replace(false) {
             self.pool.lent.give_back();
         }
@@ -148,10 +162,23 @@ impl<'a> Context<'a> {
     pub(crate) fn regain_permit(&self) {
         if let Some(remote) = self.remote
             && remote.own.permit.is_taken()
-            && self.pool.idle.try_acquire() == Acquired::Yes
+            && let Acquired::Yes(permit) = self.pool.idle.try_acquire(self.last())
         {
-            self.hold_permit(remote);
+            self.hold_permit(remote, permit);
         }
+    }
+
+    /// The permit that the worker has held last.
+    pub(crate) fn last(&self) -> PermitId {
+        match self.last.get() {
+            Some(permit) => permit,
+            None => unreachable!("a worker starts with a permit"),
+        }
+    }
+
+    /// Where the thread is; on one that is no worker, nowhere in particular.
+    pub(crate) fn domain(&self) -> Domain {
+        self.domain.get()
     }
 
     /// Queues `work` of this context's pool.
@@ -167,7 +194,7 @@ impl<'a> Context<'a> {
         match pushed {
             Pushed::Next => {}
             Pushed::Ring if self.busy.get() == Busy::Driver => {}
-            Pushed::Ring => self.pool.wake_one(),
+            Pushed::Ring => self.pool.wake_near(self.domain.get()),
             Pushed::Overflow(overflow) => self.overflow(overflow),
         }
     }
@@ -185,7 +212,7 @@ impl<'a> Context<'a> {
         if let Some(remote) = self.remote {
             remote.own.counters.overflowed.add(overflow.len() as u64);
         }
-        self.pool.inject_chain(overflow);
+        self.pool.inject_chain(overflow, self.domain.get());
     }
 
     /// The thread will not come to its next task soon: others may have it, and one is woken for it.
@@ -194,7 +221,7 @@ impl<'a> Context<'a> {
     pub(crate) fn share_next(&self) {
         match self.local.as_ref().map(LocalQueue::share_next) {
             None | Some(Pushed::Next) => {}
-            Some(Pushed::Ring) => self.pool.wake_one(),
+            Some(Pushed::Ring) => self.pool.wake_near(self.domain.get()),
             Some(Pushed::Overflow(overflow)) => self.overflow(overflow),
         }
     }

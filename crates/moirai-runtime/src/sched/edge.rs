@@ -160,7 +160,7 @@ fn poll_tasks(context: &Context<'_>, reach: Reach) -> Polled {
     // queue for a moment: both count as published anew.
     let local = context.local.as_ref();
     if local.is_some_and(|local| !local.ring().is_empty())
-        || !context.pool.injector.is_empty()
+        || !context.pool.injector(context.domain()).is_empty()
         || !context.pool.lanes.is_empty()
     {
         context.pool.wake_idle();
@@ -176,7 +176,7 @@ fn next_task(context: &Context<'_>, reach: Reach) -> Option<Work> {
         let urgent = if pool.lanes.has_urgent() { pool.lanes.pop_urgent(0) } else { None };
         let work = urgent
             .or_else(|| local.pop())
-            .or_else(|| pool.injector.pop_batch(|_| 0).map(|(work, _)| work))
+            .or_else(|| pool.injector(context.domain()).pop_batch(|_| 0).map(|(work, _)| work))
             .or_else(|| match reach {
                 Reach::Own => None,
                 Reach::Everywhere => steal(context, local),

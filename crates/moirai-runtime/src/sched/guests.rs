@@ -19,9 +19,10 @@
 //! | changes of `borrowed` and of a guest's permit | SeqCst | the fences of `Idle::wake_one` and `Pool::has_work` |
 //! | exchange of `taken` | Acquire, Release | each other: the post is as its last guest left it |
 
-use moirai_sync::__prim::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use moirai_sync::__prim::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 use moirai_sync::CachePadded;
 
+use super::permits::PermitId;
 use super::post::Post;
 
 #[derive(Debug)]
@@ -37,7 +38,8 @@ pub(crate) struct Guests {
 struct Seat {
     post: Post,
     taken: AtomicBool,
-    permit: AtomicBool,
+    /// The number of its permit and one more, or zero.
+    permit: AtomicU32,
 }
 
 /// A seat that the calling thread has taken.
@@ -51,7 +53,7 @@ pub(crate) struct Guest<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a permit that is not passed on is lost"]
 pub(crate) enum Returned {
-    Yes,
+    Yes(PermitId),
     /// There was none.
     No,
 }
@@ -59,11 +61,8 @@ pub(crate) enum Returned {
 impl Guests {
     /// Room for `seats` guests at once.
     pub(crate) fn new(seats: usize) -> Self {
-        let seat = || Seat {
-            post: Post::new(),
-            taken: AtomicBool::new(false),
-            permit: AtomicBool::new(false),
-        };
+        let seat =
+            || Seat { post: Post::new(), taken: AtomicBool::new(false), permit: AtomicU32::new(0) };
         Self {
             seats: (0..seats).map(|_| seat()).collect(),
             used: AtomicUsize::new(0),
@@ -98,24 +97,30 @@ impl Guests {
 
     /// Takes a permit from a guest, if one has borrowed any. The caller has fenced as above.
     pub(crate) fn recall(&self) -> Returned {
+        self.recall_from(|_| true)
+    }
+
+    fn recall_from(&self, of_interest: impl Fn(&Seat) -> bool) -> Returned {
         if !self.have_permits() {
             return Returned::No;
         }
-        let mut seats = self.seats[..self.used.load(Ordering::Relaxed)].iter();
-        match seats.any(|seat| self.take_permit(seat) == Returned::Yes) {
-            true => Returned::Yes,
-            false => Returned::No,
-        }
+        let seats = self.seats[..self.used.load(Ordering::Relaxed)].iter();
+        let mut taken = seats.filter(|seat| of_interest(seat)).map(|seat| self.take_permit(seat));
+        taken.find(|returned| *returned != Returned::No).unwrap_or(Returned::No)
     }
 
     fn take_permit(&self, seat: &Seat) -> Returned {
         // SeqCst: see the module's doc. One of the guest and whoever recalls it gets the permit.
-        if seat.permit.load(Ordering::Relaxed) && seat.permit.swap(false, Ordering::SeqCst) {
-            self.borrowed.fetch_sub(1, Ordering::SeqCst);
-            Returned::Yes
-        } else {
-            Returned::No
+        let permit = match seat.permit.load(Ordering::Relaxed) {
+            0 => 0,
+            _ => seat.permit.swap(0, Ordering::SeqCst),
+        };
+        if permit == 0 {
+            return Returned::No;
         }
+        // SeqCst: as above.
+        self.borrowed.fetch_sub(1, Ordering::SeqCst);
+        Returned::Yes(PermitId::new(permit as usize - 1))
     }
 }
 
@@ -126,9 +131,9 @@ impl<'a> Guest<'a> {
 
     /// The guest has acquired a permit. It must look at every queue afterwards, and give the permit
     /// back if work is there.
-    pub(crate) fn borrow_permit(&self) {
+    pub(crate) fn borrow_permit(&self, permit: PermitId) {
         self.guests.borrowed.fetch_add(1, Ordering::SeqCst);
-        self.seat.permit.swap(true, Ordering::SeqCst);
+        self.seat.permit.swap(permit.index() as u32 + 1, Ordering::SeqCst);
         // SeqCst fence: pairs with the one in `Idle::wake_one`.
         fence(Ordering::SeqCst);
     }

@@ -20,7 +20,8 @@
 //! ```
 //!
 //! One word counts the free permits and the searchers; the sleepers themselves are a list behind a
-//! lock that is only taken to sleep or to wake.
+//! lock that is only taken to sleep or to wake. Permits have numbers, `permits`: where work waits for
+//! one of them, or near to one, that one is preferred, and a sleeper that held it last.
 //!
 //! **No work is forgotten.** Both sides put a full fence between what they write and what they
 //! read. The publisher: push, fence, read the word; it wakes nobody if somebody searches or no permit
@@ -34,13 +35,19 @@
 //! | every change of the word | SeqCst | each other: one order of who searches and what is free |
 //! | loads of hints | Relaxed | checked by an exchange, or only a hint |
 
+use std::ops::Range;
+
 use moirai_sync::__prim::Mutex;
 use moirai_sync::__prim::atomic::{AtomicU32, Ordering, fence};
+
+use super::permits::{FreePermits, PermitId};
 
 #[derive(Debug)]
 pub(crate) struct Idle {
     /// `free << 16 | searching`.
     word: AtomicU32,
+    /// Those that are free.
+    free: FreePermits,
     sleepers: Mutex<Sleepers>,
     permits: u32,
 }
@@ -48,11 +55,18 @@ pub(crate) struct Idle {
 #[derive(Debug)]
 struct Sleepers {
     /// Last in, first out; who waits for the driver lies at the bottom.
-    ids: Vec<usize>,
+    list: Vec<Sleeper>,
     /// Threads that may still be started.
     startable: usize,
     /// The worker that the next started thread becomes.
     next_id: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sleeper {
+    id: usize,
+    /// The permit that it has held last.
+    last: PermitId,
 }
 
 /// Where a sleeper lies.
@@ -78,21 +92,21 @@ pub(crate) enum LastSearcher {
     No,
 }
 
-/// Who has been given a permit; it counts as searching.
+/// Who has been given a permit, and which; it counts as searching.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "the permit is lost unless its holder is woken or started"]
 pub(crate) enum Grant {
     /// To wake.
-    Sleeper(usize),
+    Sleeper(usize, PermitId),
     /// To start.
-    Spare(usize),
+    Spare(usize, PermitId),
 }
 
 /// Whether a permit was to be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Acquired {
-    Yes,
+    Yes(PermitId),
     No,
 }
 
@@ -124,29 +138,35 @@ impl Idle {
     /// All `permits` held by workers 0.. that are about to start; `spares` more threads may follow.
     pub(crate) fn new(permits: usize, spares: usize) -> Self {
         let sleepers = Sleepers {
-            ids: Vec::with_capacity(permits + spares),
+            list: Vec::with_capacity(permits + spares),
             startable: spares,
             next_id: permits,
         };
-        Self { word: AtomicU32::new(0), sleepers: Mutex::new(sleepers), permits: permits as u32 }
+        Self {
+            word: AtomicU32::new(0),
+            free: FreePermits::none_of(permits),
+            sleepers: Mutex::new(sleepers),
+            permits: permits as u32,
+        }
     }
 
-    /// Called after work was published: who is to be woken for it, if anybody.
+    /// Called after work was published: who is to be woken for it, if anybody. A permit that is
+    /// `near` is preferred.
     #[inline]
-    pub(crate) fn wake_one(&self) -> Option<Grant> {
+    pub(crate) fn wake_one(&self, near: impl FnOnce() -> Range<usize>) -> Option<Grant> {
         // SeqCst fence: pairs with the SeqCst exchanges of `end_search`, `sleep` and `release`.
         fence(Ordering::SeqCst);
         let word = Word::of(self.word.load(Ordering::Relaxed));
         if word.free == 0 || word.searching != 0 {
             return None;
         }
-        self.grant()
+        self.grant(&near())
     }
 
     #[cold]
-    fn grant(&self) -> Option<Grant> {
+    fn grant(&self, near: &Range<usize>) -> Option<Grant> {
         let mut sleepers = self.sleepers.lock();
-        if sleepers.ids.is_empty() && sleepers.startable == 0 {
+        if sleepers.list.is_empty() && sleepers.startable == 0 {
             return None;
         }
         // SeqCst: one order with the other changes of the word; free permits may go without the
@@ -157,21 +177,24 @@ impl Idle {
                 (free != 0 && searching == 0).then(|| word - ONE_FREE + ONE_SEARCHING)
             })
             .ok()?;
-        Some(match sleepers.ids.pop() {
-            Some(id) => Grant::Sleeper(id),
+        let first = near.start.min(self.permits as usize - 1);
+        Some(match sleepers.rise_near(near) {
+            Some(Sleeper { id, last }) => Grant::Sleeper(id, self.free.take(last, near)),
             None => {
                 sleepers.startable -= 1;
                 sleepers.next_id += 1;
-                Grant::Spare(sleepers.next_id - 1)
+                let permit = self.free.take(PermitId::new(first), near);
+                Grant::Spare(sleepers.next_id - 1, permit)
             }
         })
     }
 
     /// Takes back the grant of a spare that could not be started; no further one is tried. It
     /// counted as searching, so the caller looks at every queue once more.
-    pub(crate) fn spare_failed(&self) {
+    pub(crate) fn spare_failed(&self, permit: PermitId) {
         let mut sleepers = self.sleepers.lock();
         sleepers.startable = 0;
+        self.free.put(permit);
         // SeqCst: as in `end_search`.
         self.word.fetch_add(ONE_FREE - ONE_SEARCHING, Ordering::SeqCst);
     }
@@ -199,13 +222,13 @@ impl Idle {
 
     /// Whether somebody sleeps who may be woken.
     pub(crate) fn has_sleeper(&self) -> bool {
-        !self.sleepers.lock().ids.is_empty()
+        !self.sleepers.lock().list.is_empty()
     }
 
     /// Whether nobody sleeps and nobody may be started: who is there runs, searches or blocks.
     pub(crate) fn has_nobody(&self) -> bool {
         let sleepers = self.sleepers.lock();
-        sleepers.ids.is_empty() && sleepers.startable == 0 && self.searchers() == 0
+        sleepers.list.is_empty() && sleepers.startable == 0 && self.searchers() == 0
     }
 
     /// Whether a searcher is the only one; a hint.
@@ -222,9 +245,10 @@ impl Idle {
 
     /// A worker gives its permit back and lies down. The caller looks at every queue once more
     /// before it sleeps: what was published just before found no free permit and woke nobody.
-    pub(crate) fn sleep(&self, id: usize, bed: Bed, search: Search) {
+    pub(crate) fn sleep(&self, id: usize, permit: PermitId, bed: Bed, search: Search) {
         let mut sleepers = self.sleepers.lock();
-        sleepers.lie_down(id, bed);
+        sleepers.lie_down(Sleeper { id, last: permit }, bed);
+        self.free.put(permit);
         // SeqCst: as in `end_search`.
         match search {
             Search::Yes => self.word.fetch_add(ONE_FREE - ONE_SEARCHING, Ordering::SeqCst),
@@ -232,36 +256,36 @@ impl Idle {
         };
     }
 
-    /// A thread without a permit takes one, or lies down to wait for one.
-    pub(crate) fn sleep_without(&self, id: usize) -> Acquired {
+    /// A thread without a permit takes one, or lies down to wait for one; rather the one it held
+    /// `last`.
+    pub(crate) fn sleep_without(&self, id: usize, last: PermitId) -> Acquired {
         let mut sleepers = self.sleepers.lock();
-        if self.try_acquire() == Acquired::Yes {
-            return Acquired::Yes;
+        let acquired = self.try_acquire(last);
+        if acquired == Acquired::No {
+            sleepers.lie_down(Sleeper { id, last }, Bed::Own);
         }
-        sleepers.lie_down(id, Bed::Own);
-        Acquired::No
+        acquired
     }
 
     /// A sleeper that woke by itself gets up if a permit is free. If it has been granted one
     /// meanwhile, it is no sleeper any more and must wait for its wake-up.
     pub(crate) fn get_up(&self, id: usize) -> Acquired {
         let mut sleepers = self.sleepers.lock();
-        match sleepers.ids.iter().position(|&sleeper| sleeper == id) {
-            Some(place) if self.try_acquire() == Acquired::Yes => {
-                sleepers.ids.remove(place);
-                Acquired::Yes
-            }
-            _ => Acquired::No,
+        let Some(place) = sleepers.position(id) else { return Acquired::No };
+        let acquired = self.try_acquire(sleepers.list[place].last);
+        if acquired != Acquired::No {
+            sleepers.list.remove(place);
         }
+        acquired
     }
 
     /// A sleeper gets up without a permit, for work that needs none, unless it has been granted one
     /// meanwhile: then it must wait for its wake-up.
     pub(crate) fn rise(&self, id: usize) -> Rose {
         let mut sleepers = self.sleepers.lock();
-        match sleepers.ids.iter().position(|&sleeper| sleeper == id) {
+        match sleepers.position(id) {
             Some(place) => {
-                sleepers.ids.remove(place);
+                sleepers.list.remove(place);
                 Rose::Yes
             }
             None => Rose::No,
@@ -269,35 +293,52 @@ impl Idle {
     }
 
     /// A running thread gives its permit back without lying down: it is about to block.
-    pub(crate) fn release(&self) {
+    pub(crate) fn release(&self, permit: PermitId) {
+        self.free.put(permit);
         // SeqCst: pairs with the fence in `wake_one`: who found no free permit has published
         // before, and our caller looks at the queues now.
         self.word.fetch_add(ONE_FREE, Ordering::SeqCst);
     }
 
-    /// Takes a free permit.
-    pub(crate) fn try_acquire(&self) -> Acquired {
+    /// Takes a free permit; rather the one that was held `last`.
+    pub(crate) fn try_acquire(&self, last: PermitId) -> Acquired {
         // SeqCst: one order with the other changes of the word.
         let taken = self.word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |word| {
             (Word::of(word).free != 0).then(|| word - ONE_FREE)
         });
-        if taken.is_ok() { Acquired::Yes } else { Acquired::No }
+        match taken {
+            Ok(_) => Acquired::Yes(self.free.take(last, &(0..self.permits as usize))),
+            Err(_) => Acquired::No,
+        }
     }
 
     /// Forgets every sleeper and starts no more threads; returns who is to be woken to end.
     pub(crate) fn close(&self) -> Vec<usize> {
         let mut sleepers = self.sleepers.lock();
         sleepers.startable = 0;
-        std::mem::take(&mut sleepers.ids)
+        std::mem::take(&mut sleepers.list).into_iter().map(|sleeper| sleeper.id).collect()
     }
 }
 
 impl Sleepers {
-    fn lie_down(&mut self, id: usize, bed: Bed) {
+    fn lie_down(&mut self, sleeper: Sleeper, bed: Bed) {
         match bed {
-            Bed::Driver => self.ids.insert(0, id),
-            Bed::Own => self.ids.push(id),
+            Bed::Driver => self.list.insert(0, sleeper),
+            Bed::Own => self.list.push(sleeper),
         }
+    }
+
+    /// Takes the last one to lie down of those whose permit was `near`, else of all.
+    fn rise_near(&mut self, near: &Range<usize>) -> Option<Sleeper> {
+        let place = self.list.iter().rposition(|sleeper| near.contains(&sleeper.last.index()));
+        match place {
+            Some(place) => Some(self.list.remove(place)),
+            None => self.list.pop(),
+        }
+    }
+
+    fn position(&self, id: usize) -> Option<usize> {
+        self.list.iter().position(|sleeper| sleeper.id == id)
     }
 }
 
@@ -314,45 +355,57 @@ mod tests {
     /// What `Idle` should know, in plain words.
     #[derive(Debug, Default)]
     struct Model {
-        free: usize,
+        /// By number.
+        free: Vec<usize>,
         searching: usize,
         asleep: Vec<usize>,
         /// Threads that run without searching, with a permit.
-        running: Vec<usize>,
+        running: Vec<(usize, PermitId)>,
         /// Those that run without a permit: they block, or have come back.
-        without: Vec<usize>,
-        searchers: Vec<usize>,
+        without: Vec<(usize, PermitId)>,
+        searchers: Vec<(usize, PermitId)>,
         startable: usize,
         next_id: usize,
     }
 
     impl Model {
         fn check(&self, idle: &Idle, permits: usize) {
-            assert_eq!((idle.free(), idle.searchers()), (self.free, self.searching));
-            let held = self.running.len() + self.searchers.len();
-            assert_eq!(self.free + held, permits, "permits are neither lost nor made");
+            assert_eq!((idle.free(), idle.searchers()), (self.free.len(), self.searching));
+            let held = self.running.iter().chain(&self.searchers).map(|(_, permit)| permit.index());
+            let mut all: Vec<usize> = held.chain(self.free.iter().copied()).collect();
+            all.sort_unstable();
+            assert!(all.into_iter().eq(0..permits), "permits are neither lost nor made");
             assert_eq!(idle.has_sleeper(), !self.asleep.is_empty());
         }
-    }
 
-    /// A permit given to a thread that slept or is new: it searches.
-    fn granted(model: &mut Model, grant: Grant) {
-        let id = match grant {
-            Grant::Sleeper(id) => {
-                let place = model.asleep.iter().position(|sleeper| *sleeper == id);
-                model.asleep.remove(place.expect("it slept"));
-                id
-            }
-            Grant::Spare(id) => {
-                assert_eq!(id, model.next_id, "ids are given out in order, once");
-                model.next_id += 1;
-                model.startable -= 1;
-                id
-            }
-        };
-        model.free -= 1;
-        model.searching += 1;
-        model.searchers.push(id);
+        fn take(&mut self, permit: PermitId) {
+            let place = self.free.iter().position(|&free| free == permit.index());
+            self.free.swap_remove(place.expect("it was free"));
+        }
+
+        /// A permit given to a thread that slept or is new: it searches.
+        fn granted(&mut self, grant: Grant) {
+            let (id, permit) = match grant {
+                Grant::Sleeper(id, permit) => {
+                    let place = self.asleep.iter().position(|&sleeper| sleeper == id);
+                    self.asleep.remove(place.expect("it slept"));
+                    (id, permit)
+                }
+                Grant::Spare(id, permit) => {
+                    assert_eq!(id, self.next_id, "ids are given out in order, once");
+                    self.next_id += 1;
+                    self.startable -= 1;
+                    (id, permit)
+                }
+            };
+            self.take(permit);
+            self.searching += 1;
+            self.searchers.push((id, permit));
+        }
+
+        fn can_wake(&self) -> bool {
+            !self.free.is_empty() && (!self.asleep.is_empty() || self.startable != 0)
+        }
     }
 
     /// Every operation in every order, against the model above; and closing is final: nobody is
@@ -373,7 +426,7 @@ mod tests {
             let (permits, spares) = (1 + below(3), below(3));
             let idle = Idle::new(permits, spares);
             let mut model = Model {
-                running: (0..permits).collect(),
+                running: (0..permits).map(|id| (id, PermitId::new(id))).collect(),
                 startable: spares,
                 next_id: permits,
                 ..Model::default()
@@ -390,22 +443,20 @@ mod tests {
                 }
                 match below(6) {
                     0 => {
-                        let some = model.free != 0
-                            && model.searching == 0
-                            && (!model.asleep.is_empty() || model.startable != 0);
-                        let grant = idle.wake_one();
+                        let some = model.can_wake() && model.searching == 0;
+                        let grant = idle.wake_one(|| 0..permits);
                         assert_eq!(grant.is_some(), some);
                         if let Some(grant) = grant {
                             assert!(step < close_at, "closing is final");
-                            granted(&mut model, grant);
+                            model.granted(grant);
                         }
                     }
                     1 => {
-                        if let Some(id) = model.searchers.pop() {
+                        if let Some(searcher) = model.searchers.pop() {
                             model.searching -= 1;
                             let last = model.searching == 0;
                             assert_eq!(idle.end_search() == LastSearcher::Yes, last);
-                            model.running.push(id);
+                            model.running.push(searcher);
                         }
                     }
                     2 => {
@@ -422,53 +473,78 @@ mod tests {
                     // whether the pool is closed before.
                     3 if step < close_at => {
                         let bed = if below(2) == 0 { Bed::Own } else { Bed::Driver };
-                        if let Some(id) = model.searchers.pop() {
-                            idle.sleep(id, bed, Search::Yes);
+                        if let Some((id, permit)) = model.searchers.pop() {
+                            idle.sleep(id, permit, bed, Search::Yes);
                             model.searching -= 1;
-                            model.free += 1;
+                            model.free.push(permit.index());
                             model.asleep.push(id);
-                        } else if let Some(id) = model.running.pop() {
-                            idle.sleep(id, bed, Search::No);
-                            model.free += 1;
+                        } else if let Some((id, permit)) = model.running.pop() {
+                            idle.sleep(id, permit, bed, Search::No);
+                            model.free.push(permit.index());
                             model.asleep.push(id);
                         }
                     }
                     4 => {
-                        if let Some(id) = model.running.pop() {
-                            idle.release();
-                            model.free += 1;
-                            model.without.push(id);
+                        if let Some((id, permit)) = model.running.pop() {
+                            idle.release(permit);
+                            model.free.push(permit.index());
+                            model.without.push((id, permit));
                         }
                     }
                     _ if step < close_at => {
-                        if let Some(id) = model.without.pop() {
-                            let acquired = idle.sleep_without(id) == Acquired::Yes;
-                            assert_eq!(acquired, model.free != 0);
-                            if acquired {
-                                model.free -= 1;
-                                model.running.push(id);
-                            } else {
-                                model.asleep.push(id);
+                        let free = !model.free.is_empty();
+                        if let Some((id, last)) = model.without.pop() {
+                            match idle.sleep_without(id, last) {
+                                Acquired::Yes(permit) => {
+                                    assert_eq!(permit == last, model.free.contains(&last.index()));
+                                    model.take(permit);
+                                    model.running.push((id, permit));
+                                }
+                                Acquired::No => {
+                                    assert!(!free);
+                                    model.asleep.push(id);
+                                }
                             }
                         } else if let Some(id) = model.asleep.first().copied() {
-                            let up = idle.get_up(id) == Acquired::Yes;
-                            assert_eq!(up, model.free != 0);
-                            if up {
-                                model.asleep.remove(0);
-                                model.free -= 1;
-                                model.running.push(id);
+                            match idle.get_up(id) {
+                                Acquired::Yes(permit) => {
+                                    model.asleep.remove(0);
+                                    model.take(permit);
+                                    model.running.push((id, permit));
+                                }
+                                Acquired::No => assert!(!free),
                             }
                         }
                     }
                     _ => {
-                        if idle.try_acquire() == Acquired::Yes {
-                            model.free -= 1;
-                            model.running.push(usize::MAX);
+                        if let Acquired::Yes(permit) = idle.try_acquire(PermitId::new(0)) {
+                            model.take(permit);
+                            model.running.push((usize::MAX, permit));
                         }
                     }
                 }
                 model.check(&idle, permits);
             }
         }
+    }
+
+    /// The one who lay down last of those near by, not of all.
+    #[test]
+    fn a_sleeper_near_by_is_woken_before_others() {
+        let idle = Idle::new(4, 0);
+        for id in 0..4 {
+            idle.sleep(id, PermitId::new(id), Bed::Own, Search::No);
+        }
+        let near = |span: Range<usize>| match idle.wake_one(|| span) {
+            Some(Grant::Sleeper(id, permit)) => {
+                let _: LastSearcher = idle.end_search();
+                (id, permit.index())
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(near(0..2), (1, 1));
+        assert_eq!(near(0..2), (0, 0));
+        assert_eq!(near(0..2), (3, 3), "nobody else is near");
+        assert_eq!(near(0..4), (2, 2));
     }
 }

@@ -15,6 +15,11 @@
 //! running workers search. A sleeping runtime uses no CPU. **Somebody watches the clock**: a worker
 //! that sleeps, a worker between two tasks, or the watcher.
 //!
+//! **Domains.** Workers near to the same memory share an injector, steal from each other first, and
+//! are woken for each other first. A worker that finds nothing near looks around there a few times
+//! more before it looks far: half as many times when that has paid, twice as many when it has not.
+//! With one domain, as on most machines, there is no far.
+//!
 //! **Permits.** `idle` says who may run. A worker about to block gives its permit to another
 //! thread; the [`Worker`](worker) itself never changes threads. From one that does not come back, the
 //! [watcher] takes it.
@@ -28,6 +33,7 @@
 //! | `slot` | a worker's next task |
 //! | `local` | a worker's ring and its next-task slot |
 //! | `permit` | whether one worker may run |
+//! | `permits` | which permits are free |
 //! | `remote` | what others see of a worker |
 //! | `idle` | permits, searchers, sleepers |
 //! | `driver` | the clock |
@@ -64,6 +70,7 @@ pub(crate) mod local;
 pub(crate) mod mailbox;
 pub(crate) mod offers;
 pub(crate) mod permit;
+pub(crate) mod permits;
 pub(crate) mod pool;
 pub(crate) mod post;
 pub(crate) mod remote;

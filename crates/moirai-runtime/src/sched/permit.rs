@@ -19,21 +19,26 @@
 //!
 //! Models: `src/model/permit.rs`.
 
-use moirai_sync::__prim::atomic::{AtomicU8, AtomicUsize, Ordering};
+use moirai_sync::__prim::atomic::{AtomicU32, AtomicUsize, Ordering};
 
+use super::permits::PermitId;
+
+/// The state in the lower two bits, the permit's number above.
 #[derive(Debug)]
-pub(crate) struct Permit(AtomicU8);
+pub(crate) struct Permit(AtomicU32);
 
-const NONE: u8 = 0;
-const HELD: u8 = 1;
-const TAKEN: u8 = 2;
+const NONE: u32 = 0;
+const HELD: u32 = 1;
+const TAKEN: u32 = 2;
+const STATE: u32 = 0b11;
+const ID_SHIFT: u32 = 2;
 
 /// Who passes a permit on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "the permit is lost unless the caller passes it on"]
 pub(crate) enum GaveUp {
-    /// The caller.
-    Held,
+    /// The caller, this one.
+    Held(PermitId),
     /// Nobody: there was none, or the watcher has done it.
     Nothing,
 }
@@ -41,39 +46,46 @@ pub(crate) enum GaveUp {
 impl Permit {
     /// Of a thread that has none yet.
     pub(crate) fn none() -> Self {
-        Self(AtomicU8::new(NONE))
+        Self(AtomicU32::new(NONE))
     }
 
     /// The owner has been given a permit.
-    pub(crate) fn hold(&self) {
-        self.0.store(HELD, Ordering::Relaxed);
+    pub(crate) fn hold(&self, id: PermitId) {
+        self.0.store((id.index() as u32) << ID_SHIFT | HELD, Ordering::Relaxed);
     }
 
     #[inline]
     pub(crate) fn is_held(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == HELD
+        self.0.load(Ordering::Relaxed) & STATE == HELD
     }
 
     /// Whether it has been taken from its owner, who has not got another since.
     pub(crate) fn is_taken(&self) -> bool {
-        self.0.load(Ordering::Relaxed) == TAKEN
+        self.0.load(Ordering::Relaxed) & STATE == TAKEN
     }
 
     /// The owner has no permit any more.
     pub(crate) fn give_up(&self) -> GaveUp {
-        match self.0.swap(NONE, Ordering::Relaxed) {
-            HELD => GaveUp::Held,
-            _ => GaveUp::Nothing,
-        }
+        let word = self.0.swap(NONE, Ordering::Relaxed);
+        if word & STATE == HELD { GaveUp::Held(id(word)) } else { GaveUp::Nothing }
     }
 
     /// Takes the permit from its owner, who computes on.
     pub(crate) fn take(&self) -> GaveUp {
-        match self.0.compare_exchange(HELD, TAKEN, Ordering::Relaxed, Ordering::Relaxed) {
-            Ok(_) => GaveUp::Held,
+        let word = self.0.load(Ordering::Relaxed);
+        let taken = word & !STATE | TAKEN;
+        if word & STATE != HELD {
+            return GaveUp::Nothing;
+        }
+        match self.0.compare_exchange(word, taken, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => GaveUp::Held(id(word)),
             Err(_) => GaveUp::Nothing,
         }
     }
+}
+
+fn id(word: u32) -> PermitId {
+    PermitId::new((word >> ID_SHIFT) as usize)
 }
 
 /// How many threads compute on without the permit that they have lent: no more than there are

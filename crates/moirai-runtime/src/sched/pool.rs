@@ -5,7 +5,6 @@
 //!
 //! | access | ordering | pairs with |
 //! |---|---|---|
-//! | `granted` swap in `give` | Release | the Acquire swap in `Worker::slumber` |
 //! | fence in `rouse` | SeqCst | the fence in `Worker::wait_in_driver`: it sees the grant, or we see it in the driver |
 //! | fence in `has_work` | SeqCst | the fence in `Idle::wake_one`: published work or a changed word is seen |
 //! | `driver_manned` | SeqCst | belongs to what `has_work` orders |
@@ -16,6 +15,7 @@
 use std::cell::Cell;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
@@ -30,6 +30,7 @@ use crate::blocking::BlockingPool;
 use crate::fork;
 use crate::hooks::{Hook, ThreadHooks};
 use crate::slab::{self, Home, Slab};
+use crate::topology::{Domain, Placement};
 use crate::trace::{Metering, Stall};
 
 use super::driver::Driver;
@@ -40,6 +41,7 @@ use super::lanes::{Lane, Lanes};
 use super::local::LocalQueue;
 use super::offers::Interrupts;
 use super::permit::LentPermits;
+use super::permits::PermitId;
 use super::post::{ASK_INTERVAL_US, Post};
 use super::remote::Remote;
 use super::signal::{Ask, Raised};
@@ -49,7 +51,8 @@ use super::watch::{Off, Watch};
 use super::work::{Chain, Header, Work};
 
 pub(crate) struct Pool {
-    pub(crate) injector: Injector,
+    /// By domain.
+    injectors: Box<[Injector]>,
     pub(crate) lanes: Lanes,
     pub(crate) idle: Idle,
     pub(crate) driver: Arc<dyn Driver>,
@@ -87,6 +90,8 @@ pub(crate) struct Pool {
 
 pub(crate) struct Config {
     pub(crate) worker_threads: usize,
+    /// Where they belong.
+    pub(crate) placement: Placement,
     /// Threads beyond those, started when workers block.
     pub(crate) spare_threads: usize,
     pub(crate) name: String,
@@ -124,9 +129,9 @@ pub(crate) type Start = fn(&Arc<Pool>, usize, LocalQueue, Begin) -> io::Result<J
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Begin {
     /// With a permit of its own.
-    Running,
+    Running(PermitId),
     /// With a permit it was granted to look for work.
-    Searching,
+    Searching(PermitId),
 }
 
 impl Pool {
@@ -141,7 +146,7 @@ impl Pool {
         let began = driver.now();
         fork::watch();
         Arc::new_cyclic(|me| Self {
-            injector: Injector::new(),
+            injectors: (0..config.placement.domains()).map(|_| Injector::new()).collect(),
             lanes: Lanes::new(),
             idle: Idle::new(workers, spares),
             clock: Arc::clone(&driver) as Arc<dyn Clock>,
@@ -182,7 +187,8 @@ impl Pool {
     pub(crate) fn start(&self) -> Result<(), (usize, io::Error)> {
         let workers = self.config.worker_threads;
         for id in 0..workers {
-            self.start_thread(id, Begin::Running).map_err(|error| (id, error))?;
+            self.start_thread(id, Begin::Running(PermitId::new(id)))
+                .map_err(|error| (id, error))?;
         }
         if let Some(watching) = &self.config.watching {
             let watcher = (watching.start)(&self.arc()).map_err(|error| (workers, error))?;
@@ -193,7 +199,8 @@ impl Pool {
 
     fn start_thread(&self, id: usize, begin: Begin) -> io::Result<()> {
         let local = LocalQueue::new();
-        let remote = Remote::new(local.shared());
+        let (Begin::Running(permit) | Begin::Searching(permit)) = begin;
+        let remote = Remote::new(local.shared(), self.placement().domain(permit.index()));
         // Ids are given out once, so the place is empty.
         let _: Result<(), Remote> = self.remotes[id].set(remote);
         // Relaxed: the OnceLock publishes the remote; the count only bounds the search.
@@ -224,27 +231,51 @@ impl Pool {
     /// thread shuts it down: the caller may wake or cancel under a lock. Afterwards only what has
     /// just been spawned comes here, and is shut down at once.
     pub(crate) fn inject(&self, work: Work) {
-        self.publish(self.injector.push(work));
+        let domain = self.domain_of(&work);
+        self.publish(self.injector(domain).push(work), domain);
+    }
+
+    /// The domain of work that comes from nowhere in particular: by where it lies, so that a task which
+    /// is woken from outside stays where it is, and many are spread over all.
+    fn domain_of(&self, work: &Work) -> Domain {
+        match self.injectors.len() {
+            1 => Domain::FIRST,
+            domains => {
+                // Fibonacci hashing: the upper bits of the product depend on all of the address.
+                let hash = (work.as_ptr().addr().get() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                Domain::new((hash >> 32) as usize % domains)
+            }
+        }
+    }
+
+    /// What came from outside, or from full rings, in one domain.
+    pub(crate) fn injector(&self, domain: Domain) -> &Injector {
+        &self.injectors[domain.index()]
+    }
+
+    pub(crate) fn placement(&self) -> &Placement {
+        &self.config.placement
     }
 
     /// As [`inject`](Self::inject), for work that is not of normal priority.
     pub(crate) fn inject_into(&self, lane: Lane, work: Work) {
-        self.publish(self.lanes.push(lane, work));
+        let domain = self.domain_of(&work);
+        self.publish(self.lanes.push(lane, work), domain);
     }
 
-    fn publish(&self, pushed: Result<(), Work>) {
+    fn publish(&self, pushed: Result<(), Work>, domain: Domain) {
         match pushed {
             // Nobody is there to be woken.
             Ok(()) if self.is_forked() => {}
-            Ok(()) => self.wake_one(),
+            Ok(()) => self.wake_near(domain),
             Err(work) => self.inject_late(Chain::from_iter([work])),
         }
     }
 
     /// As [`inject`](Self::inject), for what a full ring gave back.
-    pub(crate) fn inject_chain(&self, chain: Chain) {
-        match self.injector.push_chain(chain) {
-            Ok(()) => self.wake_one(),
+    pub(crate) fn inject_chain(&self, chain: Chain, domain: Domain) {
+        match self.injector(domain).push_chain(chain) {
+            Ok(()) => self.wake_near(domain),
             Err(chain) => self.inject_late(chain),
         }
     }
@@ -261,10 +292,20 @@ impl Pool {
         }
     }
 
-    /// Called after work was published.
-    #[inline]
+    /// Called after work was published, somewhere.
     pub(crate) fn wake_one(&self) {
-        match self.idle.wake_one() {
+        self.wake(|| 0..self.config.worker_threads);
+    }
+
+    /// Called after work was published in a domain.
+    #[inline]
+    pub(crate) fn wake_near(&self, domain: Domain) {
+        self.wake(|| self.placement().members(domain));
+    }
+
+    #[inline]
+    fn wake(&self, near: impl FnOnce() -> Range<usize>) {
+        match self.idle.wake_one(near) {
             Some(grant) => self.give(grant),
             // Of a guest with a permit, either we know here, or it sees the work.
             None if self.guests.have_permits() || self.forks() => self.press(),
@@ -276,7 +317,7 @@ impl Pool {
     /// idle.
     #[inline]
     pub(crate) fn wake_idle(&self) {
-        if let Some(grant) = self.idle.wake_one() {
+        if let Some(grant) = self.idle.wake_one(|| 0..self.config.worker_threads) {
             self.give(grant);
         }
     }
@@ -288,8 +329,8 @@ impl Pool {
         if self.idle.searchers() != 0 || !self.has_tasks() {
             return;
         }
-        if self.guests.recall() == Returned::Yes {
-            self.idle.release();
+        if let Returned::Yes(permit) = self.guests.recall() {
+            self.idle.release(permit);
             self.wake_idle();
         } else if self.idle.free() == 0 {
             let mut forking =
@@ -304,10 +345,11 @@ impl Pool {
 
     /// Lends a permit to a guest, if one is free and no task waits for it.
     pub(crate) fn lend_permit(&self, guest: &Guest<'_>) {
-        if self.idle.free() == 0 || self.idle.try_acquire() == Acquired::No {
+        if self.idle.free() == 0 {
             return;
         }
-        guest.borrow_permit();
+        let Acquired::Yes(permit) = self.idle.try_acquire(PermitId::FIRST) else { return };
+        guest.borrow_permit(permit);
         // The fence in `borrow_permit` pairs with the publisher's: one of us sees the other.
         if self.has_tasks() {
             self.take_permit_back(guest);
@@ -316,8 +358,8 @@ impl Pool {
 
     /// Takes the permit back, if the guest still has it.
     pub(crate) fn take_permit_back(&self, guest: &Guest<'_>) {
-        if guest.return_permit() == Returned::Yes {
-            self.release_permit();
+        if let Returned::Yes(permit) = guest.return_permit() {
+            self.release_permit(permit);
         }
     }
 
@@ -362,17 +404,15 @@ impl Pool {
     #[cold]
     fn give(&self, grant: Grant) {
         match grant {
-            Grant::Sleeper(id) => {
+            Grant::Sleeper(id, permit) => {
                 if let Some(remote) = self.remote(id) {
-                    // Release: pairs with the Acquire swap by the sleeper. A swap too, because loom
-                    // may put a swap after a plain store that it did not read.
-                    remote.granted.swap(true, Ordering::Release);
+                    remote.granted.give(permit);
                     self.rouse(remote);
                 }
             }
-            Grant::Spare(id) => {
-                if self.start_thread(id, Begin::Searching).is_err() {
-                    self.idle.spare_failed();
+            Grant::Spare(id, permit) => {
+                if self.start_thread(id, Begin::Searching(permit)).is_err() {
+                    self.idle.spare_failed(permit);
                     // Ends: no further spare is tried, and each sleeper is woken once.
                     if self.has_work() {
                         self.wake_one();
@@ -422,7 +462,7 @@ impl Pool {
 
     /// Whether work is queued that nobody will come back to by himself. Without a fence, a hint.
     pub(crate) fn has_tasks(&self) -> bool {
-        !self.injector.is_empty()
+        self.injectors.iter().any(|injector| !injector.is_empty())
             || !self.lanes.is_empty()
             || self.remotes().any(|remote| remote.queue.ring.len() != 0)
     }
@@ -439,8 +479,8 @@ impl Pool {
 
     /// A running thread passes its permit on because it blocks. Somebody else must take over what
     /// it leaves: queued work, and the watch over the clock.
-    pub(crate) fn release_permit(&self) {
-        self.idle.release();
+    pub(crate) fn release_permit(&self, permit: PermitId) {
+        self.idle.release(permit);
         self.hand_over();
     }
 
@@ -527,7 +567,7 @@ impl Pool {
         }
         self.watch.rouse(&*self.driver);
         self.end(|| {
-            shut_down(self.injector.close());
+            self.injectors.iter().for_each(|injector| shut_down(injector.close()));
             shut_down(self.lanes.close());
             shut_down(self.blocking.close());
         });
@@ -581,7 +621,10 @@ impl Pool {
         if threads.len() < limit {
             let pool = self.arc();
             let builder = thread::Builder::new().name(format!("{}-shutdown", self.config.name));
-            threads.extend(builder.spawn(move || pool.shut_down_idle()));
+            threads.extend(builder.spawn(move || {
+                pool.placement().unbind().this_thread();
+                pool.shut_down_idle();
+            }));
         }
     }
 }

@@ -7,15 +7,17 @@ use std::ptr::{self, NonNull};
 use std::sync::{Arc, OnceLock};
 
 use moirai_sync::__prim::Parker;
-use moirai_sync::__prim::atomic::{AtomicBool, AtomicPtr, Ordering};
+use moirai_sync::__prim::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use moirai_sync::CachePadded;
 
 use super::cpu_clock::CpuClock;
 use super::local::Shared;
 use super::mailbox::Mailbox;
 use super::permit::Permit;
+use super::permits::PermitId;
 use super::post::Post;
 use super::work::VTable;
+use crate::topology::Domain;
 use crate::trace::Counters;
 
 /// The shared half of a worker.
@@ -33,7 +35,9 @@ pub(crate) struct Remote {
     /// Set by the thread before it runs anything.
     pub(crate) cpu: OnceLock<CpuClock>,
     /// A permit is given to this sleeper.
-    pub(crate) granted: AtomicBool,
+    pub(crate) granted: Granted,
+    /// Where it is, by the permit that it has held last.
+    domain: AtomicU32,
     /// It waits in the driver and not on its parker.
     pub(crate) in_driver: AtomicBool,
 }
@@ -66,7 +70,7 @@ pub(crate) struct Shown {
 }
 
 impl Remote {
-    pub(crate) fn new(queue: Shared) -> Self {
+    pub(crate) fn new(queue: Shared, domain: Domain) -> Self {
         let running = Running {
             vtable: AtomicPtr::new(ptr::null_mut()),
             spawned_at: AtomicPtr::new(ptr::null_mut()),
@@ -80,9 +84,46 @@ impl Remote {
             mailbox: Mailbox::new(),
             parker: OnceLock::new(),
             cpu: OnceLock::new(),
-            granted: AtomicBool::new(false),
+            granted: Granted(AtomicU32::new(0)),
+            domain: AtomicU32::new(domain.index() as u32),
             in_driver: AtomicBool::new(false),
         }
+    }
+}
+
+impl Remote {
+    /// Where the worker is; a hint. Relaxed, here and below: it orders nothing.
+    pub(crate) fn domain(&self) -> Domain {
+        Domain::new(self.domain.load(Ordering::Relaxed) as usize)
+    }
+
+    pub(crate) fn move_to(&self, domain: Domain) {
+        self.domain.store(domain.index() as u32, Ordering::Relaxed);
+    }
+}
+
+/// The number of a permit and one more, or zero.
+#[derive(Debug)]
+pub(crate) struct Granted(AtomicU32);
+
+impl Granted {
+    pub(crate) fn give(&self, permit: PermitId) {
+        // Release: pairs with the Acquire in `take`. A swap, because loom may put a swap after a plain
+        // store that it did not read.
+        self.0.swap(permit.index() as u32 + 1, Ordering::Release);
+    }
+
+    pub(crate) fn take(&self) -> Option<PermitId> {
+        // Acquire: pairs with the Release in `give`.
+        match self.0.swap(0, Ordering::Acquire) {
+            0 => None,
+            permit => Some(PermitId::new(permit as usize - 1)),
+        }
+    }
+
+    /// Whether something was given; the caller has fenced.
+    pub(crate) fn is_given(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != 0
     }
 }
 

@@ -298,11 +298,11 @@ impl<'a> Watcher<'a> {
         match remote.own.permit.take() {
             // It has just come back.
             GaveUp::Nothing => Relief::NotNeeded,
-            GaveUp::Held => {
+            GaveUp::Held(permit) => {
                 if let Some(seen) = self.seen.get_mut(id) {
                     seen.computes = computes;
                 }
-                self.pool.release_permit();
+                self.pool.release_permit(permit);
                 Relief::Lent
             }
         }

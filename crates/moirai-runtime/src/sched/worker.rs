@@ -21,11 +21,13 @@ use super::lanes::URGENT_STREAK_MAX;
 use super::local::LocalQueue;
 use super::offers::Interrupts;
 use super::permit::GaveUp;
+use super::permits::PermitId;
 use super::pool::{Begin, Pool};
 use super::post::{ASK_INTERVAL_US, Begged, Post};
 use super::remote::Remote;
 use super::work::{Kind, Work};
 use crate::slab;
+use crate::topology::Domain;
 
 /// Starts a worker's thread; see [`Start`](super::pool::Start).
 pub(crate) fn start(
@@ -53,6 +55,7 @@ fn run(pool: Arc<Pool>, id: usize, local: LocalQueue, begin: Begin) {
         let _: Result<(), CpuClock> = remote.cpu.set(clock);
     }
     let context = Context::of_worker(&pool, local, remote);
+    let (Begin::Running(permit) | Begin::Searching(permit)) = begin;
     let seat = Seat {
         context: &context,
         remote,
@@ -65,12 +68,16 @@ fn run(pool: Arc<Pool>, id: usize, local: LocalQueue, begin: Begin) {
         remote,
         parker,
         id,
-        search: Cell::new(if begin == Begin::Searching { Search::Yes } else { Search::No }),
+        search: Cell::new(match begin {
+            Begin::Searching(_) => Search::Yes,
+            Begin::Running(_) => Search::No,
+        }),
         urgent_streak: Cell::new(0),
         random: Cell::new(id as u32 * 2 + 1),
         rest: Rest { average: Cell::new(SPIN_WORTH_MAX * 2) },
+        patience: Patience::new(),
     };
-    seat.hold_permit();
+    seat.hold_permit(permit);
     let hooks = &pool.config().thread_hooks;
     current::enter(&context, || {
         strand::with_hooks(&seat, || {
@@ -96,8 +103,8 @@ struct Seat<'a> {
 }
 
 impl Seat<'_> {
-    fn hold_permit(&self) {
-        self.context.hold_permit(self.remote);
+    fn hold_permit(&self, permit: PermitId) {
+        self.context.hold_permit(self.remote, permit);
     }
 }
 
@@ -108,9 +115,9 @@ impl Hooks for Seat<'_> {
         if depth == 0 {
             self.interrupted.set(self.context.busy.replace(Busy::Blocked));
             self.context.share_next();
-            if self.remote.own.permit.give_up() == GaveUp::Held {
+            if let GaveUp::Held(permit) = self.remote.own.permit.give_up() {
                 self.remote.own.counters.blocked.add(1);
-                self.context.pool.release_permit();
+                self.context.pool.release_permit(permit);
             }
             // What this task has just spawned may have been missed by a shutdown, and it may be
             // what the call is about to wait for.
@@ -130,9 +137,9 @@ impl Hooks for Seat<'_> {
         self.context.busy.set(self.interrupted.get());
         // Without a permit the task goes on all the same, up to its next scheduling point.
         if !self.remote.own.permit.is_held()
-            && self.context.pool.idle.try_acquire() == Acquired::Yes
+            && let Acquired::Yes(permit) = self.context.pool.idle.try_acquire(self.context.last())
         {
-            self.hold_permit();
+            self.hold_permit(permit);
         }
     }
 
@@ -152,6 +159,7 @@ struct Worker<'a> {
     urgent_streak: Cell<u32>,
     random: Cell<u32>,
     rest: Rest,
+    patience: Patience,
 }
 
 /// How much a worker takes out of the injector.
@@ -160,6 +168,45 @@ enum Share {
     One,
     /// As much as each worker would get.
     Fair,
+}
+
+/// How far away something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reach {
+    /// In the same domain.
+    Near,
+    Far,
+}
+
+/// How often a worker looks around in its own domain, before it looks in others.
+struct Patience {
+    rounds: Cell<u32>,
+}
+
+/// What became of a look in other domains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trip {
+    /// There was more than one task to bring home.
+    Paid,
+    Futile,
+}
+
+impl Patience {
+    fn new() -> Self {
+        Self { rounds: Cell::new(1) }
+    }
+
+    fn rounds(&self) -> u32 {
+        self.rounds.get()
+    }
+
+    fn learn(&self, trip: Trip) {
+        let rounds = self.rounds.get();
+        self.rounds.set(match trip {
+            Trip::Paid => (rounds / 2).max(1),
+            Trip::Futile => (rounds * 2).min(PATIENCE_MAX),
+        });
+    }
 }
 
 /// How long this worker has been without work lately.
@@ -224,7 +271,7 @@ impl Worker<'_> {
         }
         self.local().pop().or_else(|| {
             self.remote.own.running.end();
-            self.take_injected(Share::Fair)
+            self.take_injected(self.context.domain(), Share::Fair)
                 .or_else(|| self.take_urgent())
                 .or_else(|| self.steal())
                 .or_else(|| self.take_low())
@@ -251,7 +298,7 @@ impl Worker<'_> {
     /// What is left in the lanes counts as published anew, as in `take_injected`.
     fn share_lanes(&self, work: Option<Work>) -> Option<Work> {
         if work.is_some() && self.search.get() == Search::No && !self.pool().lanes.is_empty() {
-            self.pool().wake_one();
+            self.wake_near();
         }
         work
     }
@@ -260,12 +307,15 @@ impl Worker<'_> {
     fn look_outside(&self) -> Option<Work> {
         self.quietly(|| self.pool().driver.poll());
         if !self.local().ring().is_empty() {
-            self.pool().wake_one();
+            self.wake_near();
         }
         // One, and no share: its own queue has not run dry, and what waits longer in it is colder.
-        let low_first = (self.remote.own.counters.runs.get() / FAIRNESS_INTERVAL).is_multiple_of(2);
-        let low = if low_first { self.take_low() } else { None };
-        let work = low.or_else(|| self.take_injected(Share::One)).or_else(|| self.take_low())?;
+        let looks = self.remote.own.counters.runs.get() / FAIRNESS_INTERVAL;
+        let low = if looks.is_multiple_of(2) { self.take_low() } else { None };
+        // In turns: the workers of another domain may all compute.
+        let domain = Domain::new(looks as usize % self.pool().placement().domains());
+        let work =
+            low.or_else(|| self.take_injected(domain, Share::One)).or_else(|| self.take_low())?;
         // It may run for long, and what was to run next would wait for it.
         self.context.share_next();
         Some(work)
@@ -303,32 +353,37 @@ impl Worker<'_> {
             && self.pool().idle.end_search() == LastSearcher::Yes
             && self.pool().needs_a_worker()
         {
-            self.pool().wake_one();
+            self.wake_near();
         }
     }
 
-    /// Takes this worker's share of the injector: one to run, the rest into the ring.
-    fn take_injected(&self, share: Share) -> Option<Work> {
+    fn wake_near(&self) {
+        self.pool().wake_near(self.context.domain());
+    }
+
+    /// Takes this worker's share of an injector: one to run, the rest into the ring.
+    fn take_injected(&self, domain: Domain, share: Share) -> Option<Work> {
         let pool = self.pool();
+        let injector = pool.injector(domain);
         let share = |queued: usize| match share {
             Share::One => 0,
-            Share::Fair => (queued / pool.config().worker_threads)
+            Share::Fair => (queued / pool.placement().members(domain).len())
                 .min(RING_CAPACITY / 2)
                 .min(self.local().ring().room()),
         };
-        let (work, mut rest) = pool.injector.pop_batch(share)?;
+        let (work, mut rest) = injector.pop_batch(share)?;
         let moved = rest.len() != 0;
         self.remote.own.counters.injected.add(1 + rest.len() as u64);
         while let Some(more) = rest.pop() {
             // The share is no more than the room.
             if let Err(overflow) = self.local().ring().push(more) {
-                pool.inject_chain(overflow.collect());
+                pool.inject_chain(overflow.collect(), domain);
             }
         }
         // What was moved or left behind was in no queue for a moment, so a worker that lay down just
         // then has not seen it: it counts as published anew. (A searcher looks again in `run`.)
-        if self.search.get() == Search::No && (moved || !pool.injector.is_empty()) {
-            pool.wake_one();
+        if self.search.get() == Search::No && (moved || !injector.is_empty()) {
+            self.wake_near();
         }
         Some(work)
     }
@@ -340,42 +395,101 @@ impl Worker<'_> {
                 return None;
             }
         }
-        let (strategy, thieves) = (self.pool().config().steal, self.pool().idle.searchers());
-        let share = |len| strategy.share(len, thieves);
-        let started = self.pool().started();
-        let first = self.random() as usize % started;
-        let victims = (first..started).chain(0..first).filter(|&id| id != self.id);
-        let mut busy = false;
-        for remote in victims.filter_map(|id| self.pool().remote(id)) {
-            match remote.queue.ring.steal(self.local().ring(), share) {
-                Ok(work) => {
-                    let counters = &self.remote.own.counters;
-                    counters.thefts.add(1);
-                    // The ring was empty before.
-                    counters.stolen.add(1 + self.local().ring().len() as u64);
-                    return Some(work);
-                }
-                Err(missed) => busy |= missed == Missed::Busy,
-            }
-        }
-        if let Some(work) = self.take_offer() {
-            return Some(work);
+        let mut missed = Missed::Empty;
+        let work = self.steal_within(Reach::Near, &mut missed).or_else(|| {
+            if self.pool().placement().domains() == 1 { None } else { self.steal_far(&mut missed) }
+        });
+        if work.is_some() {
+            return work;
         }
         self.remote.own.counters.futile_searches.add(1);
         // Whoever is in the middle of a theft may have no core. There is work, so this thread would
         // be woken at once if it slept.
-        if busy {
+        if missed == Missed::Busy {
             thread::yield_now();
         }
-        self.take_injected(Share::Fair)
+        self.take_injected(self.context.domain(), Share::Fair)
     }
 
-    /// Takes a part of what another thread has forked.
-    fn take_offer(&self) -> Option<Work> {
-        let work = self.others_posts().find_map(Post::take)?;
-        self.remote.own.counters.thefts.add(1);
-        self.remote.own.counters.stolen.add(1);
+    /// Takes a share of somebody's queue, or a part of what somebody has forked. What it has missed is
+    /// noted if somebody else was at it.
+    fn steal_within(&self, reach: Reach, missed: &mut Missed) -> Option<Work> {
+        let (strategy, thieves) = (self.pool().config().steal, self.pool().idle.searchers());
+        let share = |len| strategy.share(len, thieves);
+        let started = self.pool().started();
+        let first = self.random() as usize % started;
+        let ids = (first..started).chain(0..first).filter(|&id| id != self.id);
+        let victims = ids.filter_map(|id| self.pool().remote(id));
+        for remote in victims.filter(|remote| self.reach(remote) == reach) {
+            match remote.queue.ring.steal(self.local().ring(), share) {
+                Ok(work) => {
+                    // The ring was empty before.
+                    self.count_theft(reach, 1 + self.local().ring().len());
+                    return Some(work);
+                }
+                Err(Missed::Busy) => *missed = Missed::Busy,
+                Err(Missed::Empty) => {}
+            }
+        }
+        self.take_offer(reach)
+    }
+
+    /// Takes work of another domain, but not before it has looked around in its own for a while: less
+    /// long each time that the way was worth it, longer each time that it was not.
+    #[cold]
+    fn steal_far(&self, missed: &mut Missed) -> Option<Work> {
+        let (own, domains) = (self.context.domain(), self.pool().placement().domains());
+        for _ in 0..self.patience.rounds() {
+            spin_pause();
+            let work = self
+                .take_injected(own, Share::Fair)
+                .or_else(|| self.steal_within(Reach::Near, missed));
+            if work.is_some() {
+                return work;
+            }
+        }
+        let first = own.index() + 1;
+        let others = (first..domains).chain(0..own.index()).map(Domain::new);
+        let work = others
+            .filter(|&domain| !self.pool().injector(domain).is_empty())
+            .find_map(|domain| self.take_injected(domain, Share::Fair))
+            .or_else(|| self.steal_within(Reach::Far, missed));
+        let worth = work.is_some() && !self.local().ring().is_empty();
+        self.patience.learn(if worth { Trip::Paid } else { Trip::Futile });
+        work
+    }
+
+    /// How far it is to another worker.
+    fn reach(&self, remote: &Remote) -> Reach {
+        let is_near =
+            self.pool().placement().domains() == 1 || remote.domain() == self.context.domain();
+        if is_near { Reach::Near } else { Reach::Far }
+    }
+
+    fn count_theft(&self, reach: Reach, stolen: usize) {
+        let counters = &self.remote.own.counters;
+        counters.thefts.add(1);
+        counters.stolen.add(stolen as u64);
+        if reach == Reach::Far {
+            counters.far_thefts.add(1);
+        }
+    }
+
+    /// Takes a part of what another thread has forked. One that is no worker is near to all.
+    fn take_offer(&self, reach: Reach) -> Option<Work> {
+        let remotes = self.pool().remotes().filter(|remote| self.reach(remote) == reach);
+        let guests = match reach {
+            Reach::Near => Some(self.pool().guests.posts()),
+            Reach::Far => None,
+        };
+        let mut posts = remotes.map(|remote| &remote.post).chain(guests.into_iter().flatten());
+        let work = posts.find_map(|post| if self.is_own(post) { None } else { post.take() })?;
+        self.count_theft(reach, 1);
         Some(work)
+    }
+
+    fn is_own(&self, post: &Post) -> bool {
+        std::ptr::eq(post, &self.remote.post)
     }
 
     /// Asks for a part of what another thread keeps for itself.
@@ -391,7 +505,7 @@ impl Worker<'_> {
     }
 
     fn others_posts(&self) -> impl Iterator<Item = &Post> {
-        self.pool().posts().filter(|&post| !std::ptr::eq(post, &self.remote.post))
+        self.pool().posts().filter(|&post| !self.is_own(post))
     }
 
     /// Looks on for a moment before it sleeps, if work has come soon lately: waking a sleeping
@@ -410,9 +524,7 @@ impl Worker<'_> {
         let start = Instant::now();
         let mut stuck = self.find_next_slot();
         loop {
-            for _ in 0..SPIN_PAUSES {
-                spin_loop();
-            }
+            spin_pause();
             let mut work = if self.pool().has_work() {
                 self.steal().or_else(|| self.take_urgent()).or_else(|| self.take_low())
             } else {
@@ -452,8 +564,7 @@ impl Worker<'_> {
         let work =
             if remote.own.counters.runs.get() == runs { remote.queue.next.take() } else { None };
         if work.is_some() {
-            self.remote.own.counters.thefts.add(1);
-            self.remote.own.counters.stolen.add(1);
+            self.count_theft(self.reach(remote), 1);
         }
         work
     }
@@ -461,14 +572,14 @@ impl Worker<'_> {
     /// Gives the permit back and sleeps until there is work.
     fn sleep(&self) {
         let search = self.search.replace(Search::No);
-        if self.remote.own.permit.give_up() == GaveUp::Nothing {
+        let GaveUp::Held(permit) = self.remote.own.permit.give_up() else {
             // The watcher has passed it on meanwhile.
             self.end_search(search);
             return;
-        }
+        };
         self.remote.own.counters.parks.add(1);
         let bed = self.pool().man_driver();
-        self.pool().idle.sleep(self.id, bed, search);
+        self.pool().idle.sleep(self.id, permit, bed, search);
         if self.pool().needs_a_worker() {
             self.pool().wake_one();
         }
@@ -485,8 +596,8 @@ impl Worker<'_> {
         let _: GaveUp = self.remote.own.permit.give_up();
         // What the task has woken since it came back is for others now.
         self.context.share_next();
-        match self.pool().idle.sleep_without(self.id) {
-            Acquired::Yes => self.seat.hold_permit(),
+        match self.pool().idle.sleep_without(self.id, self.context.last()) {
+            Acquired::Yes(permit) => self.seat.hold_permit(permit),
             Acquired::No => self.slumber(Bed::Own),
         }
     }
@@ -500,9 +611,8 @@ impl Worker<'_> {
     fn lie(&self, bed: Bed) {
         let remote = self.remote;
         loop {
-            // Acquire: pairs with the Release store by whoever grants.
-            if remote.granted.swap(false, Ordering::Acquire) {
-                self.seat.hold_permit();
+            if let Some(permit) = remote.granted.take() {
+                self.seat.hold_permit(permit);
                 self.search.set(Search::Yes);
                 break;
             }
@@ -514,9 +624,10 @@ impl Worker<'_> {
                 break;
             }
             // The driver's wakers were called on this thread and filled its ring.
-            if !self.local().ring().is_empty() && self.pool().idle.get_up(self.id) == Acquired::Yes
+            if !self.local().ring().is_empty()
+                && let Acquired::Yes(permit) = self.pool().idle.get_up(self.id)
             {
-                self.seat.hold_permit();
+                self.seat.hold_permit(permit);
                 break;
             }
             // They run here once a permit is free, or elsewhere.
@@ -549,7 +660,7 @@ impl Worker<'_> {
         // SeqCst fence: pairs with the one in `Pool::rouse`: it sees that we are in the driver, or
         // we see why it woke us.
         fence(Ordering::SeqCst);
-        let called = remote.granted.load(Ordering::Relaxed) || !remote.mailbox.is_empty();
+        let called = remote.granted.is_given() || !remote.mailbox.is_empty();
         if !called && !self.pool().is_closed() {
             self.quietly(|| self.pool().driver.wait(None::<Instant>));
         }
@@ -585,3 +696,13 @@ const NEXT_AGE_MIN: Duration = Duration::from_micros(20);
 
 /// Pauses between two looks.
 const SPIN_PAUSES: u32 = 8;
+
+/// Looks around in one's own domain before one in others, at most: a few microseconds in all, which is
+/// what a task costs whose memory is far away, and less than sleep does.
+const PATIENCE_MAX: u32 = 16;
+
+fn spin_pause() {
+    for _ in 0..SPIN_PAUSES {
+        spin_loop();
+    }
+}

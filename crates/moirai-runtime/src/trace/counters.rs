@@ -13,6 +13,7 @@ pub(crate) struct Counters {
     pub(crate) runs: Counter,
     pub(crate) injected: Counter,
     pub(crate) thefts: Counter,
+    pub(crate) far_thefts: Counter,
     pub(crate) stolen: Counter,
     pub(crate) futile_searches: Counter,
     pub(crate) overflowed: Counter,
@@ -31,6 +32,7 @@ impl Counters {
             runs: Counter::new(),
             injected: Counter::new(),
             thefts: Counter::new(),
+            far_thefts: Counter::new(),
             stolen: Counter::new(),
             futile_searches: Counter::new(),
             overflowed: Counter::new(),
@@ -40,13 +42,16 @@ impl Counters {
         }
     }
 
-    /// What has been counted so far, of a worker with so much in its queue, which was asked so often.
-    pub(crate) fn read(&self, id: usize, queued: usize, asks: u64) -> WorkerMetrics {
+    /// What has been counted so far, of this worker in this domain with so much in its queue, which was
+    /// asked so often.
+    pub(crate) fn read(&self, id: usize, domain: usize, queued: usize, asks: u64) -> WorkerMetrics {
         WorkerMetrics {
             id,
+            domain,
             runs: self.runs.get(),
             injected: self.injected.get(),
             thefts: self.thefts.get(),
+            far_thefts: self.far_thefts.get(),
             stolen: self.stolen.get(),
             futile_searches: self.futile_searches.get(),
             overflowed: self.overflowed.get(),

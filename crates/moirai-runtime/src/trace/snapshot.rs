@@ -8,12 +8,16 @@ use std::time::Duration;
 pub struct WorkerMetrics {
     /// Its number in the runtime.
     pub id: usize,
+    /// Which node of memory it has run near to last, by number: zero where there is one.
+    pub domain: usize,
     /// Times that it ran something from a queue: polls of futures, closures.
     pub runs: u64,
     /// Tasks taken from the injector, which holds what was spawned or woken from outside.
     pub injected: u64,
     /// Thefts from other workers that succeeded.
     pub thefts: u64,
+    /// Those of them from workers of other nodes of memory; the rest were near.
+    pub far_thefts: u64,
     /// Tasks that came with them.
     pub stolen: u64,
     /// Searches through all other workers that found nothing.

@@ -22,6 +22,7 @@ mod options;
 mod panic;
 mod par;
 mod parallel;
+mod placement;
 mod priority;
 mod progress;
 mod random;

@@ -7,16 +7,20 @@ use std::thread::ThreadId;
 use std::time::Duration;
 
 use moirai_runtime::{
-    Builder, Metering, Priority, Runtime, SpawnFailed, TaskContext, TaskError, TaskId,
+    Affinity, BuildError, Builder, Metering, Priority, Runtime, SpawnFailed, TaskContext,
+    TaskError, TaskId, Topology,
 };
 
 use moirai_runtime::deque::StealStrategy;
 
+use crate::placement::processors;
 use crate::{AtDrop, watch, works_on};
 
 /// The options, each with what shows that it acts.
 const OPTIONS: &[(&str, fn())] = &[
     ("worker_threads", worker_threads),
+    ("topology", topology),
+    ("affinity", affinity),
     ("spare_threads", spare_threads),
     ("blocking_threads", blocking_threads),
     ("blocking_queue_depth", blocking_queue_depth),
@@ -78,6 +82,30 @@ fn worker_threads() {
         .collect();
     let leaders = tasks.into_iter().filter_map(|task| task.join().ok()).filter(|leader| *leader);
     assert_eq!(leaders.count(), 1);
+}
+
+fn topology() {
+    let runtime = Runtime::builder().topology(Topology::synthetic(2, 2)).build().unwrap();
+    let metrics = runtime.handle().metrics();
+    assert_eq!(metrics.worker_threads, 4);
+    assert!(metrics.workers.iter().map(|worker| worker.domain).eq([0, 0, 1, 1]));
+    for (nodes, cores) in [(0, 1), (1, 0), (1 << 16, 2), (usize::MAX, usize::MAX)] {
+        let nonsense = Runtime::builder().topology(Topology::synthetic(nodes, cores)).build();
+        assert!(matches!(nonsense, Err(BuildError::OutOfRange { option: "topology", .. })));
+    }
+}
+
+/// Where the system says where a thread may run; elsewhere the option has no effect.
+fn affinity() {
+    for affinity in [Affinity::Cores, Affinity::Numa] {
+        let builder = builder().topology(Topology::synthetic(1, 1)).affinity(affinity);
+        let runtime = builder.build().unwrap();
+        works_on(&runtime);
+        if cfg!(all(target_os = "linux", not(miri))) {
+            let bound = runtime.spawn_parallel(processors).join().unwrap();
+            assert_eq!(bound, processors()[..1], "{affinity:?}");
+        }
+    }
 }
 
 fn spare_threads() {

@@ -1,0 +1,247 @@
+//! Workers have their place: near each other, and on processors of their own.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Barrier, mpsc};
+use std::time::Duration;
+
+use moirai_runtime::deque::StealStrategy;
+use moirai_runtime::{Affinity, Builder, Runtime, Topology, broadcast, spawn};
+
+use crate::{watch, works_on};
+
+/// The processors that the calling thread may use, as the system says.
+pub(crate) fn processors() -> Vec<usize> {
+    let status = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+    let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    let ranges = list.unwrap_or_default().split(',').filter_map(|range| {
+        let (first, last) = range.trim().split_once('-').unwrap_or((range.trim(), range.trim()));
+        Some(first.parse::<usize>().ok()?..=last.parse().ok()?)
+    });
+    ranges.flatten().collect()
+}
+
+fn machine(nodes: usize, cores: usize) -> Builder {
+    Runtime::builder().topology(Topology::synthetic(nodes, cores))
+}
+
+/// Where each worker may run, by its own account.
+fn bindings(runtime: &Runtime) -> Vec<Vec<usize>> {
+    runtime.block_on(async { broadcast(|_| processors()) })
+}
+
+#[cfg(all(target_os = "linux", not(miri)))]
+#[test]
+fn every_worker_is_bound_to_a_processor_of_its_own() {
+    watch(|| {
+        let here = processors();
+        let builder = machine(2, 2).affinity(Affinity::Cores);
+        let at = |n: usize| vec![here[n * here.len() / 4]];
+        assert_eq!(bindings(&builder.build().unwrap()), [at(0), at(1), at(2), at(3)]);
+        // The machine itself.
+        let runtime = Runtime::builder().affinity(Affinity::Cores).build().unwrap();
+        let mut bound: Vec<usize> = bindings(&runtime).into_iter().flatten().collect();
+        bound.sort_unstable();
+        bound.dedup();
+        assert_eq!(bound.len(), runtime.handle().metrics().worker_threads);
+    });
+}
+
+#[cfg(all(target_os = "linux", not(miri)))]
+#[test]
+fn workers_of_a_node_share_its_processors() {
+    watch(|| {
+        let here = processors();
+        let runtime = machine(2, 2).affinity(Affinity::Numa).build().unwrap();
+        let node = |n: usize| -> Vec<usize> {
+            let mut cpus: Vec<_> = (0..2).map(|c| here[(n * 2 + c) * here.len() / 4]).collect();
+            cpus.dedup();
+            cpus
+        };
+        assert_eq!(bindings(&runtime), [node(0), node(0), node(1), node(1)]);
+    });
+}
+
+#[cfg(all(target_os = "linux", not(miri)))]
+#[test]
+fn without_affinity_a_worker_runs_anywhere() {
+    watch(|| {
+        let here = processors();
+        let runtime = machine(2, 1).build().unwrap();
+        assert_eq!(bindings(&runtime), [here.clone(), here]);
+    });
+}
+
+/// Neither those that a worker has started, nor those that such a thread has started.
+#[cfg(all(target_os = "linux", not(miri)))]
+#[test]
+fn threads_for_blocking_calls_are_not_bound() {
+    watch(|| {
+        let here = processors();
+        let runtime = machine(2, 1).affinity(Affinity::Cores).build().unwrap();
+        let both_run = Arc::new(Barrier::new(2));
+        let from_worker = runtime.spawn(async move {
+            let jobs = [(); 2].map(|()| {
+                let both_run = Arc::clone(&both_run);
+                moirai_runtime::spawn_blocking(move || {
+                    both_run.wait();
+                    processors()
+                })
+            });
+            jobs.map(|job| job.join().unwrap())
+        });
+        assert_eq!(from_worker.join().unwrap(), [here.clone(), here]);
+    });
+}
+
+/// However many workers block: as many tasks as there are workers, at the same time, are on the
+/// processors of all of them.
+#[cfg(all(target_os = "linux", not(miri)))]
+#[test]
+fn a_thread_that_stands_in_for_a_worker_runs_where_that_one_did() {
+    watch(|| {
+        let here = processors();
+        // Who waits for the other keeps its place.
+        let builder = machine(2, 1).affinity(Affinity::Cores).stall_after(Duration::MAX);
+        let runtime = builder.build().unwrap();
+        let expected = [vec![here[0]], vec![here[here.len() / 2]]];
+        for blocked in 0..4 {
+            let (release, released) = moirai_sync::channel::bounded::<()>(1);
+            let waiting: Vec<_> = (0..blocked)
+                .map(|_| {
+                    let released = released.clone();
+                    runtime.spawn(async move { released.recv() })
+                })
+                .collect();
+            let all_run = Arc::new(Barrier::new(2));
+            let running = [(); 2].map(|()| {
+                let all_run = Arc::clone(&all_run);
+                runtime.spawn_parallel(move || {
+                    all_run.wait();
+                    processors()
+                })
+            });
+            let mut bound = running.map(|task| task.join().unwrap());
+            bound.sort();
+            assert_eq!(bound, expected, "{blocked} workers are blocked");
+            drop(release);
+            waiting.into_iter().for_each(|task| assert!(task.join().unwrap().is_err()));
+        }
+    });
+}
+
+#[test]
+fn a_hundred_and_twenty_eight_workers_on_eight_nodes_run_everything_once() {
+    watch(|| {
+        let (nodes, cores) = if cfg!(miri) { (2, 2) } else { (8, 16) };
+        let runtime = machine(nodes, cores).build().unwrap();
+        let metrics = runtime.handle().metrics();
+        assert_eq!(metrics.worker_threads, nodes * cores);
+        assert!((0..nodes).all(|node| {
+            let there = metrics.workers.iter().filter(|worker| worker.domain == node);
+            there.count() == cores
+        }));
+        works_on(&runtime);
+        // From inside, in trees, woken from everywhere.
+        let (done, all) = mpsc::channel();
+        for n in 0..100_u32 {
+            let done = done.clone();
+            runtime
+                .spawn(async move {
+                    let parts: Vec<_> = (0..10).map(|part| spawn(async move { part })).collect();
+                    let mut sum = 0;
+                    for part in parts {
+                        sum += part.await.unwrap();
+                        moirai_runtime::yield_now().await;
+                    }
+                    done.send(n * 1000 + sum).unwrap();
+                })
+                .detach();
+        }
+        drop(done);
+        let mut all: Vec<u32> = all.iter().collect();
+        all.sort_unstable();
+        assert!(all.into_iter().eq((0..100).map(|n| n * 1000 + 45)));
+    });
+}
+
+/// Worker 0 searches; of worker 1 and worker 2 each has tasks, and is held. Worker 3 is held, too.
+#[test]
+fn a_thief_takes_what_is_near_before_what_is_far() {
+    watch(|| {
+        let builder = machine(2, 2).steal(StealStrategy::One).stall_after(Duration::MAX);
+        // Nobody else steals.
+        let runtime = builder.spare_threads(0).build().unwrap();
+        let (ran, order) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        let released = Arc::new(std::sync::Mutex::new(released));
+        // Nobody sleeps who would be woken, and then everything is queued.
+        let step = Arc::new(Barrier::new(4));
+        let hold = {
+            let (step, released) = (Arc::clone(&step), Arc::clone(&released));
+            move |worker: usize| {
+                step.wait();
+                // One more than is stolen: it lies in the slot for what runs next.
+                for _ in 0..if worker == 3 { 0 } else { TASKS + 1 } {
+                    let ran = ran.clone();
+                    spawn(async move { ran.send(worker).unwrap_or_default() }).detach();
+                }
+                step.wait();
+                let _ = released.lock().unwrap().recv();
+            }
+        };
+        let holding = std::thread::spawn(move || {
+            runtime.block_on(async {
+                broadcast(move |worker| match worker.index() {
+                    0 => {
+                        step.wait();
+                        step.wait();
+                    }
+                    worker => hold(worker),
+                })
+            });
+            runtime
+        });
+        let order: Vec<usize> = order.iter().take(2 * TASKS).collect();
+        drop(release);
+        let runtime = holding.join().unwrap();
+        assert_eq!(order[..TASKS], [1; TASKS]);
+        assert_eq!(order[TASKS..], [2; TASKS]);
+        assert!(runtime.handle().metrics().thefts().1 >= TASKS as u64);
+    });
+}
+
+/// Two nodes of eight workers. On each, one of them queues tasks for all; a task that is ahead of the
+/// other node waits for it. So there is always something near, but for the last few.
+#[test]
+fn nine_of_ten_thefts_stay_inside_their_node() {
+    watch(|| {
+        let builder = machine(2, 8).steal(StealStrategy::One).stall_after(Duration::MAX);
+        let runtime = builder.build().unwrap();
+        let begun = Arc::new([const { AtomicU32::new(0) }; 2]);
+        let (done, all) = mpsc::channel::<()>();
+        let count = Arc::clone(&begun);
+        runtime.block_on(async {
+            broadcast(move |worker| {
+                let node = worker.index() / 8;
+                for _ in 0..if worker.index() % 8 == 0 { TASKS as u32 } else { 0 } {
+                    let (count, done) = (Arc::clone(&count), done.clone());
+                    spawn(async move {
+                        let mine = count[node].fetch_add(1, Ordering::SeqCst);
+                        while count[1 - node].load(Ordering::SeqCst) < mine {
+                            std::thread::yield_now();
+                        }
+                        drop(done);
+                    })
+                    .detach();
+                }
+            })
+        });
+        assert_eq!(all.recv(), Err(mpsc::RecvError));
+        let (thefts, far) = runtime.handle().metrics().thefts();
+        eprintln!("{far} of {thefts} thefts are far");
+        assert!(far * 10 <= thefts, "{far} of {thefts}");
+    });
+}
+
+/// They fit in a ring.
+const TASKS: usize = 200;
