@@ -82,6 +82,7 @@ mod prim;
 mod priority;
 mod queue;
 mod select;
+mod spin;
 pub mod strand;
 mod timer;
 mod wait_group;

@@ -109,46 +109,6 @@ pub fn wait<T>(
     result
 }
 
-/// Makes attempts for a few microseconds, where nobody else needs the processor and that has paid
-/// lately: between two threads, waking one that sleeps costs far more. First it pauses, then it
-/// gives the processor to whoever is ready to run.
-///
-/// On a thread with hooks it does nothing: there, others may be waiting for the thread.
-pub(crate) fn spin<T>(
-    deadline: Option<Instant>,
-    mut attempt: impl FnMut() -> Poll<T>,
-) -> Option<T> {
-    let patience = PATIENCE.try_with(Cell::get).unwrap_or(0);
-    if !prim::HAS_CLOCK || current().is_some() || deadline.is_some_and(passed) {
-        return None;
-    }
-    let mut result = None;
-    if let Ok(patience) = u32::try_from(patience) {
-        for step in 0..SPIN_STEPS + patience * SPIN_YIELDS {
-            match step {
-                ..SPIN_STEPS => (0..1 << step).for_each(|_| prim::spin_loop()),
-                // On a busy machine, others may keep the processor for milliseconds.
-                _ if deadline.is_some_and(passed) => break,
-                _ => prim::thread::yield_now(),
-            }
-            if let Poll::Ready(ready) = attempt() {
-                result = Some(ready);
-                break;
-            }
-        }
-    }
-    let patience = match (patience, &result) {
-        (0.., Some(_)) => (patience + 1).min(PATIENCE_MAX),
-        (1.., None) => patience - 1,
-        (0, None) => -SPIN_RETRY,
-        (-1, _) => PATIENCE_RETRY,
-        (..-1, _) => patience + 1,
-    };
-    // Where the thread-locals are gone, every spin is the first.
-    let _: Result<(), _> = PATIENCE.try_with(|place| place.set(patience));
-    result
-}
-
 /// Runs `future` to its end on the current strand.
 ///
 /// # Examples
@@ -300,6 +260,11 @@ fn replace(hooks: Option<Installed>) -> Option<Installed> {
     HOOKS.try_with(|current| current.replace(hooks)).ok().flatten()
 }
 
+/// Whether this thread is a runtime's.
+pub(crate) fn has_hooks() -> bool {
+    current().is_some()
+}
+
 /// Calls `f` with the hooks of this thread. A runtime that hides another's passes on what the outer
 /// one must hear.
 #[inline]
@@ -391,21 +356,6 @@ impl ThisThread {
     }
 }
 
-/// Growing pauses of a spin: 2^5 - 1 of them in all, about a microsecond.
-const SPIN_STEPS: u32 = 5;
-
-/// How often a thread then gives the processor away, for each degree of patience.
-const SPIN_YIELDS: u32 = 32;
-
-/// A thread's patience lies between this and -[`SPIN_RETRY`]: below 0, it does not spin.
-const PATIENCE_MAX: i32 = 8;
-
-/// With how much patience a thread tries again.
-const PATIENCE_RETRY: i32 = 2;
-
-/// Waits without a spin, after spins that did not pay.
-const SPIN_RETRY: i32 = 32;
-
 /// Whether `deadline` lies behind; in a model, which has no clock, a park says so.
 fn passed(deadline: Instant) -> bool {
     prim::HAS_CLOCK && Instant::now() >= deadline
@@ -415,12 +365,10 @@ fn passed(deadline: Instant) -> bool {
 #[cfg(moirai_loom)]
 prim::thread_local! {
     static HOOKS: Cell<Option<Installed>> = Cell::new(None);
-    static PATIENCE: Cell<i32> = Cell::new(PATIENCE_MAX);
     static PARKER: Cell<Option<Box<ThisThread>>> = Cell::new(None);
 }
 #[cfg(not(moirai_loom))]
 prim::thread_local! {
     static HOOKS: Cell<Option<Installed>> = const { Cell::new(None) };
-    static PATIENCE: Cell<i32> = const { Cell::new(PATIENCE_MAX) };
     static PARKER: Cell<Option<Box<ThisThread>>> = const { Cell::new(None) };
 }

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use crate::queue::PushError;
+use crate::spin::{Prospect, spin};
 use crate::strand;
 use crate::wake::wake;
 
@@ -32,10 +33,11 @@ impl<'a, T> Sending<'a, T> {
         let shared = self.shared;
         let (message, offer) = (&mut self.message, &mut self.offer);
         let sent = match &shared.flavour {
-            Flavour::Rendezvous(rendezvous) => strand::spin(deadline, || attempt(shared, message))
-                .or_else(|| {
+            Flavour::Rendezvous(rendezvous) => {
+                spin(Prospect::Open, deadline, || attempt(shared, message)).or_else(|| {
                     strand::wait(deadline, |cx| poll_offer(shared, rendezvous, cx, message, offer))
-                }),
+                })
+            }
             _ => shared.wait(Side::Senders, deadline, |_| attempt(shared, message)),
         };
         match sent {

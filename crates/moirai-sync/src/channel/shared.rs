@@ -17,6 +17,7 @@ use crate::prim::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::prim::fence_after_rmw;
 use crate::queue::front::Front;
 use crate::queue::{Close, Key, PopError, PushError, Queue};
+use crate::spin::{Prospect, spin};
 use crate::strand;
 use crate::waitlist::{Claimed, Finished, Own, WaitList, Waiter};
 
@@ -316,7 +317,11 @@ impl<T> Shared<T> {
         deadline: Option<Instant>,
         mut attempt: impl FnMut(Claimed) -> Poll<R>,
     ) -> Option<R> {
-        let spun = strand::spin(deadline, || match side {
+        let prospect = match side {
+            Side::Senders => Prospect::Near,
+            Side::Receivers => Prospect::Open,
+        };
+        let spun = spin(prospect, deadline, || match side {
             // One place at a time, the two sides would take turns for each message.
             Side::Senders if self.queue.is_crowded() => Poll::Pending,
             _ => attempt(Claimed::No),

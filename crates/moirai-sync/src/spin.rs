@@ -1,0 +1,239 @@
+//! Trying for a few microseconds before a thread sleeps.
+//!
+//! Waking a thread that sleeps costs its waker a system call, and the thread some microseconds until
+//! it runs. So a wait between threads first makes attempts: it **pauses**, for about a microsecond,
+//! which pays where the other side is at work on another core; then it **gives the processor away**
+//! some times, which pays where the other side is ready to run and has none. It sleeps after that:
+//! what a spin costs is bounded by what a sleep costs, twice or so.
+//!
+//! Which of the two pays differs between programs and moments, so each has a [`Habit`], for each
+//! thread: what has not paid is left out for a while, longer each time, and what pays is kept.
+//!
+//! ```text
+//!   ALWAYS ── failed ──► left out once, then tried ── failed ──► 3 times ── failed ──► 7 .. 31 times
+//!     ▲                               │                              │
+//!     └────────────── paid ───────────┴──────────────────────────────┘
+//! ```
+//!
+//! On a thread with hooks nobody spins: there, others may be waiting for the thread.
+
+use std::cell::Cell;
+use std::task::Poll;
+use std::time::Instant;
+
+use crate::{prim, strand};
+
+/// How soon what a spin waits for may come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Prospect {
+    /// Somebody is at work on it: a full channel is being emptied, or soon will be. A spin that fails
+    /// has met many who wait for the same; the next one does as well as the last.
+    Near,
+    /// Nobody knows: an empty channel may stay empty.
+    Open,
+}
+
+/// Makes attempts for a few microseconds, as far as that has paid lately.
+pub(crate) fn spin<T>(
+    prospect: Prospect,
+    deadline: Option<Instant>,
+    mut attempt: impl FnMut() -> Poll<T>,
+) -> Option<T> {
+    if !prim::HAS_CLOCK || strand::has_hooks() || deadline.is_some_and(passed) {
+        return None;
+    }
+    // Where the thread-locals are gone, every spin is the first.
+    let mut habits = HABITS.try_with(Cell::get).unwrap_or(Habits::NEW);
+    let mut result = None;
+    if habits.pause.tries() {
+        result = pause(&mut attempt);
+        habits.pause.note(result.is_some().into(), LEFT_OUT_MAX);
+    }
+    if result.is_none() && habits.give_way.tries() {
+        result = give_way(deadline, &mut attempt);
+        let left_out_max = match prospect {
+            Prospect::Near => 1,
+            Prospect::Open => LEFT_OUT_MAX,
+        };
+        habits.give_way.note(result.is_some().into(), left_out_max);
+    }
+    let _: Result<(), _> = HABITS.try_with(|place| place.set(habits));
+    result
+}
+
+fn pause<T>(mut attempt: impl FnMut() -> Poll<T>) -> Option<T> {
+    (0..PAUSE_STEPS).find_map(|step| {
+        (0..1 << step).for_each(|_| prim::spin_loop());
+        ready(attempt())
+    })
+}
+
+fn give_way<T>(deadline: Option<Instant>, mut attempt: impl FnMut() -> Poll<T>) -> Option<T> {
+    for _ in 0..GIVE_WAY_MAX {
+        prim::thread::yield_now();
+        let result = ready(attempt());
+        // On a busy machine, others may keep the processor for milliseconds.
+        if result.is_some() || deadline.is_some_and(passed) {
+            return result;
+        }
+    }
+    None
+}
+
+fn ready<T>(poll: Poll<T>) -> Option<T> {
+    match poll {
+        Poll::Ready(result) => Some(result),
+        Poll::Pending => None,
+    }
+}
+
+fn passed(deadline: Instant) -> bool {
+    Instant::now() >= deadline
+}
+
+/// What a thread has learned about its spins.
+#[derive(Clone, Copy)]
+struct Habits {
+    pause: Habit,
+    give_way: Habit,
+}
+
+/// Whether one kind of spin is worth a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Habit {
+    /// How often it is still left out.
+    left_out: u8,
+    /// How often it was left out the last time.
+    last: u8,
+}
+
+/// What became of a spin.
+#[derive(Clone, Copy)]
+enum Outcome {
+    Paid,
+    Failed,
+}
+
+impl From<bool> for Outcome {
+    fn from(paid: bool) -> Self {
+        if paid { Self::Paid } else { Self::Failed }
+    }
+}
+
+impl Habits {
+    const NEW: Self = Self { pause: Habit::ALWAYS, give_way: Habit::ALWAYS };
+}
+
+impl Habit {
+    const ALWAYS: Self = Self { left_out: 0, last: 0 };
+
+    /// Whether to try this time.
+    fn tries(&mut self) -> bool {
+        let tries = self.left_out == 0;
+        self.left_out = self.left_out.saturating_sub(1);
+        tries
+    }
+
+    /// Learns from a try.
+    fn note(&mut self, outcome: Outcome, left_out_max: u8) {
+        *self = match outcome {
+            Outcome::Paid => Self::ALWAYS,
+            Outcome::Failed => {
+                let next = (2 * self.last + 1).min(left_out_max);
+                Self { left_out: next, last: next }
+            }
+        };
+    }
+}
+
+/// Growing pauses: 2^5 - 1 of them in all, about a microsecond.
+const PAUSE_STEPS: u32 = 5;
+
+/// How often the processor is given away: where nobody else wants it, as long as a sleep takes.
+const GIVE_WAY_MAX: u32 = 32;
+
+/// How often a spin is left out at most before it is tried again.
+const LEFT_OUT_MAX: u8 = 31;
+
+const _: () = assert!(LEFT_OUT_MAX < u8::MAX / 2, "twice as much and one must fit");
+
+// loom's thread-locals take no `const`.
+#[cfg(moirai_loom)]
+prim::thread_local! {
+    static HABITS: Cell<Habits> = Cell::new(Habits::NEW);
+}
+#[cfg(not(moirai_loom))]
+prim::thread_local! {
+    static HABITS: Cell<Habits> = const { Cell::new(Habits::NEW) };
+}
+
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
+mod tests {
+    use super::*;
+
+    /// In how many of `n` waits a habit is tried, whose tries all fail.
+    fn tries_in(n: usize, left_out_max: u8) -> usize {
+        let mut habit = Habit::ALWAYS;
+        (0..n)
+            .filter(|_| {
+                let tries = habit.tries();
+                if tries {
+                    habit.note(Outcome::Failed, left_out_max);
+                }
+                tries
+            })
+            .count()
+    }
+
+    #[test]
+    fn what_does_not_pay_is_left_out_more_and_more() {
+        // After 1, 3, 7, 15 and then 31 each time.
+        let first = 2 + 4 + 8 + 16 + 32;
+        assert_eq!(tries_in(first, LEFT_OUT_MAX), 5);
+        assert_eq!(tries_in(first + 1000 * 32, LEFT_OUT_MAX), 1005);
+        assert_eq!(tries_in(1000, 1), 500);
+    }
+
+    #[test]
+    fn what_pays_once_is_tried_again_each_time() {
+        let mut habit = Habit { left_out: 0, last: LEFT_OUT_MAX };
+        habit.note(Outcome::Paid, LEFT_OUT_MAX);
+        assert!(habit.tries() && habit.tries());
+    }
+
+    #[test]
+    fn a_spin_makes_few_attempts_and_soon_none() {
+        std::thread::spawn(|| {
+            let attempts = |prospect| {
+                let mut attempts = 0;
+                let result = spin(prospect, None, || {
+                    attempts += 1;
+                    Poll::<()>::Pending
+                });
+                assert_eq!(result, None);
+                attempts
+            };
+            assert_eq!(attempts(Prospect::Open), PAUSE_STEPS + GIVE_WAY_MAX);
+            assert_eq!(attempts(Prospect::Open), 0);
+            let some: u32 = (0..1000).map(|_| attempts(Prospect::Open)).sum();
+            assert!(some < 50 * (PAUSE_STEPS + GIVE_WAY_MAX), "{some}");
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn a_spin_takes_what_comes() {
+        let mut left = 7;
+        let result = spin(Prospect::Near, None, || {
+            left -= 1;
+            if left == 0 { Poll::Ready("there") } else { Poll::Pending }
+        });
+        assert_eq!(result, Some("there"));
+    }
+
+    #[test]
+    fn no_attempt_follows_the_deadline() {
+        assert_eq!(spin(Prospect::Near, Some(Instant::now()), || Poll::Ready(())), None);
+    }
+}
