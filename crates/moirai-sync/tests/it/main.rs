@@ -2,6 +2,8 @@
 
 mod cancel;
 mod close;
+#[cfg(all(unix, not(miri)))] // reads the clock of a thread
+mod idle;
 mod order;
 mod rendezvous;
 mod select;
