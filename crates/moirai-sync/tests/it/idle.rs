@@ -27,7 +27,6 @@ fn idle(name: &'static str, wait: impl FnOnce() + Send + 'static) -> thread::Joi
         let before = processor_time();
         wait();
         let cost = processor_time() - before;
-        println!("{name}: {cost:?}");
         assert!(cost <= COST_MAX, "{name} used the processor for {cost:?} in {WAIT:?}");
     })
 }
