@@ -139,7 +139,8 @@ impl Runtime {
     /// [`TaskError::Cancelled`](moirai_sync::TaskError::Cancelled). A task in the middle of a poll
     /// is waited for, a blocking job that runs is not. Later spawns are refused.
     ///
-    /// On one of the runtime's own workers the calling thread itself is not waited for.
+    /// Called by code that the runtime itself runs (a task, a closure of one, a half of a
+    /// [`join`](crate::join())), this waits for nobody: what it would wait for may wait for it.
     ///
     /// # Examples
     ///
@@ -218,9 +219,14 @@ impl Builder {
 
 impl Drop for Runtime {
     fn drop(&mut self) {
-        // On a worker of another runtime, waiting for our threads is blocking.
-        let _blocking = strand::blocking();
-        self.handle.pool.close();
+        let pool = &self.handle.pool;
+        if current::runs_on(pool) {
+            pool.close_from_inside();
+        } else {
+            // On a worker of another runtime, waiting for our threads is blocking.
+            let _blocking = strand::blocking();
+            pool.close();
+        }
     }
 }
 

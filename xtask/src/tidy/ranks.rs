@@ -54,6 +54,7 @@ pub(crate) const ORDERS: &[Order] = &[
             ("sched::strategy", 1),
             ("sched::signal", 2),
             ("sched::slot", 2),
+            ("sched::place", 2),
             ("sched::post", 2),
             ("sched::offers", 2),
             ("sched::guests", 2),

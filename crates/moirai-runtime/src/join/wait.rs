@@ -12,7 +12,7 @@ use moirai_sync::strand;
 
 use crate::sched::current::Context;
 use crate::sched::edge;
-use crate::sched::offers::{Offer, Tree};
+use crate::sched::offers::Tree;
 use crate::sched::post::Begged;
 use crate::sched::work::Work;
 
@@ -89,18 +89,12 @@ fn help(context: &Context<'_>) -> Helped {
     if tree == 0 {
         return Helped::No;
     }
-    let work = context.pool.posts().find_map(|post| post.take_of(tree));
-    match work {
-        Some(work) if Offer::tree_of(&work).is_some_and(|own| own.id == tree) => {
-            let depth = context.help_depth.get();
-            context.help_depth.set(depth + 1);
-            work.run();
-            context.help_depth.set(depth);
-            return Helped::Yes;
-        }
-        // What its place said was out of date.
-        Some(work) => context.pool.inject(work),
-        None => {}
+    if let Some(work) = context.pool.posts().find_map(|post| post.take_of(tree)) {
+        let depth = context.help_depth.get();
+        context.help_depth.set(depth + 1);
+        work.run();
+        context.help_depth.set(depth);
+        return Helped::Yes;
     }
     let mut others =
         context.pool.posts().filter(|&post| post.tree() == tree && !std::ptr::eq(post, own));

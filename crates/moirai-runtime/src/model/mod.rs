@@ -9,6 +9,7 @@ mod injector;
 mod join;
 mod park;
 mod permit;
+mod place;
 mod slab;
 mod slot;
 mod task;

@@ -232,31 +232,34 @@ impl<'a> Context<'a> {
 struct Entered {
     pool: Option<NonNull<Pool>>,
     context: Option<NonNull<Context<'static>>>,
+    /// What this hides.
+    outer: Option<NonNull<Self>>,
 }
 
 impl Entered {
-    const NOTHING: Self = Self { pool: None, context: None };
+    const NOTHING: Self = Self { pool: None, context: None, outer: None };
 }
 
 /// Calls `f` with `context` as the current one.
 #[inline]
 pub(crate) fn enter<R>(context: &Context<'_>, f: impl FnOnce() -> R) -> R {
     // Only the lifetime changes.
-    let here = NonNull::from(context).cast();
-    inside(Entered { pool: Some(NonNull::from(context.pool)), context: Some(here) }, f)
+    inside(context.pool, Some(NonNull::from(context).cast()), f)
 }
 
 /// Calls `f` with `pool` as the current one, on a thread that runs nothing for it.
 #[inline]
 pub(crate) fn enter_pool<R>(pool: &Pool, f: impl FnOnce() -> R) -> R {
-    inside(Entered { pool: Some(NonNull::from(pool)), context: None }, f)
+    inside(pool, None, f)
 }
 
 /// The pointers leave the thread-local before this returns or unwinds, so what the callers have
 /// borrowed is used only while they borrow it.
 #[inline]
-fn inside<R>(entered: Entered, f: impl FnOnce() -> R) -> R {
-    let _restore = Restore { outer: replace(entered) };
+fn inside<R>(pool: &Pool, context: Option<NonNull<Context<'static>>>, f: impl FnOnce() -> R) -> R {
+    let restore = Restore { outer: entered() };
+    let outer = Some(NonNull::from(&restore.outer));
+    set_entered(Entered { pool: Some(NonNull::from(pool)), context, outer });
     f()
 }
 
@@ -267,14 +270,19 @@ struct Restore {
 impl Drop for Restore {
     #[inline]
     fn drop(&mut self) {
-        replace(self.outer);
+        set_entered(self.outer);
     }
 }
 
 // Where the thread-locals are gone, nothing has been entered.
 #[inline]
-fn replace(entered: Entered) -> Entered {
-    CURRENT.try_with(|current| current.replace(entered)).unwrap_or(Entered::NOTHING)
+fn entered() -> Entered {
+    CURRENT.try_with(Cell::get).unwrap_or(Entered::NOTHING)
+}
+
+#[inline]
+fn set_entered(entered: Entered) {
+    let _: Result<(), _> = CURRENT.try_with(|current| current.set(entered));
 }
 
 /// Calls `f` with the current context, if there is one.
@@ -303,6 +311,22 @@ pub(crate) fn with_pool<R>(f: impl FnOnce(&Pool) -> R) -> Option<R> {
     let pool = CURRENT.try_with(|current| current.get().pool).ok().flatten()?;
     // SAFETY: `enter` or `enter_pool`, further down this stack, holds what it has entered.
     Some(f(unsafe { pool.as_ref() }))
+}
+
+/// Whether what the calling thread runs, it runs for `pool`, further down its stack if not here.
+pub(crate) fn runs_on(pool: &Pool) -> bool {
+    let mut at = entered();
+    loop {
+        let is_its = at.pool.is_some_and(|entered| ptr::eq(entered.as_ptr(), pool));
+        if is_its && at.context.is_some() {
+            return true;
+        }
+        match at.outer {
+            // SAFETY: `inside`, further down this stack, holds what it has hidden.
+            Some(outer) => at = unsafe { *outer.as_ref() },
+            None => return false,
+        }
+    }
 }
 
 /// The current pool.

@@ -38,8 +38,6 @@ pub(crate) struct Forks<'a> {
     resume: Cell<Option<Instant>>,
     /// One bit for each hash of a place in the program: the last tree from there was short.
     short: Cell<u64>,
-    /// Trees begun here.
-    trees: Cell<u16>,
 }
 
 /// The piece of a tree that the thread works on.
@@ -94,7 +92,6 @@ impl<'a> Forks<'a> {
             looked: Cell::new(None),
             resume: Cell::new(None),
             short: Cell::new(0),
-            trees: Cell::new(0),
         }
     }
 
@@ -115,7 +112,11 @@ impl<'a> Forks<'a> {
     /// The tree that the thread works on, or a new one to go on [`within`](Self::within).
     pub(crate) fn tree_or_new(&self) -> Tree {
         let tree = self.tree();
-        if tree.id == 0 { Tree { id: self.new_tree(), ..tree } } else { tree }
+        if tree.id != 0 {
+            return tree;
+        }
+        // Without a post nothing is offered, so nobody asks what belongs to which tree.
+        Tree { id: self.post().map_or(1, Post::new_tree), ..tree }
     }
 
     /// Whether tasks may be polled in the middle of what this thread does from now on; returns
@@ -298,13 +299,6 @@ impl<'a> Forks<'a> {
         self.looked.set(Some(now));
     }
 
-    fn new_tree(&self) -> u64 {
-        let trees = self.trees.get().wrapping_add(1);
-        self.trees.set(trees);
-        let post = self.post().map_or(0, |post| ptr::from_ref(post).addr());
-        (post as u64) << 16 | u64::from(trees)
-    }
-
     fn describe(&self) {
         if let Some(post) = self.post() {
             let tree = self.tree();
@@ -382,3 +376,24 @@ const STRIDE_MAX: u32 = 256;
 
 /// The longest time for which a thread does not poll tasks because it has done so for as long.
 const YIELD_MAX: Duration = Duration::from_millis(1);
+
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
+mod tests {
+    use super::*;
+
+    /// A tree may last while its thread begins many others on top of it, and workers that help with
+    /// one of them must not take parts of that.
+    #[test]
+    fn a_tree_has_an_id_that_no_later_one_gets() {
+        let posts = [Post::new(0), Post::new(1)];
+        let of = |post| Forks::new(Some(post)).tree_or_new().id;
+        let lasting = of(&posts[0]);
+        assert_ne!(lasting, 0);
+        // More than 16 bits count; and the same post serves one thread after the other.
+        for _ in 0..100_000 {
+            assert_ne!(of(&posts[0]), lasting);
+        }
+        let next = of(&posts[0]);
+        assert!((0..1000).all(|_| of(&posts[1]) != next));
+    }
+}

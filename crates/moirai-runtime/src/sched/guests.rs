@@ -59,12 +59,15 @@ pub(crate) enum Returned {
 }
 
 impl Guests {
-    /// Room for `seats` guests at once.
-    pub(crate) fn new(seats: usize) -> Self {
-        let seat =
-            || Seat { post: Post::new(), taken: AtomicBool::new(false), permit: AtomicU32::new(0) };
+    /// Room for `seats` guests at once, whose posts are numbered from `first` on.
+    pub(crate) fn new(seats: usize, first: usize) -> Self {
+        let seat = |at| Seat {
+            post: Post::new(first + at),
+            taken: AtomicBool::new(false),
+            permit: AtomicU32::new(0),
+        };
         Self {
-            seats: (0..seats).map(|_| seat()).collect(),
+            seats: (0..seats).map(seat).collect(),
             used: AtomicUsize::new(0),
             borrowed: CachePadded::new(AtomicUsize::new(0)),
         }

@@ -41,6 +41,7 @@
 //! | `watch` | whether the watcher sleeps |
 //! | `waits` | which work waits for which |
 //! | `signal` | what others want of a worker that computes |
+//! | `place` | where one part of a computation is offered |
 //! | `post`, `offers` | what a thread has forked: the part that all see, the part that it keeps |
 //! | `forks` | whom a thread wakes that forks, and when it looks up |
 //! | `edge` | what it does then: feeds the hungry, polls tasks |
@@ -71,6 +72,7 @@ pub(crate) mod mailbox;
 pub(crate) mod offers;
 pub(crate) mod permit;
 pub(crate) mod permits;
+pub(crate) mod place;
 pub(crate) mod pool;
 pub(crate) mod post;
 pub(crate) mod remote;

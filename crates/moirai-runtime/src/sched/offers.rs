@@ -31,9 +31,9 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
-use super::post::{Place, Post};
-use super::slot::TakenBack;
-use super::work::{Header, Kind, Work};
+use super::place::TakenBack;
+use super::post::{At, Post};
+use super::work::{Header, Work};
 
 /// The head of what can be offered.
 #[repr(C)]
@@ -49,7 +49,7 @@ pub(crate) struct Offer {
 #[derive(Clone, Copy)]
 struct Published {
     /// For the owner, to take it back.
-    place: Place,
+    at: At,
     /// For whoever takes it.
     tree: Tree,
 }
@@ -122,13 +122,6 @@ impl Offer {
         self.header.vtable_ptr().addr().get() as u64
     }
 
-    /// The tree of work that was taken out of a place, if it is one of these.
-    pub(crate) fn tree_of(work: &Work) -> Option<Tree> {
-        // SAFETY: jobs, and nothing else, start with an offer; whoever has the work has taken it out
-        // of a place, and it is there until it has been run.
-        (work.kind() == Kind::Job).then(|| unsafe { work.as_ptr().cast::<Self>().as_ref().tree() })
-    }
-
     /// The tree that it belongs to.
     ///
     /// # Safety
@@ -197,16 +190,16 @@ impl<'a> Offers<'a> {
     /// As for [`push`](Self::push).
     pub(crate) unsafe fn publish(&self, offer: *const Offer, tree: Tree) -> Promoted {
         let place = self.post.and_then(|post| Some((post, post.empty_place()?)));
-        let Some((post, place)) = place else {
+        let Some((post, at)) = place else {
             // SAFETY: the caller says so.
             unsafe { self.push(offer) };
             return Promoted::No;
         };
         // SAFETY: the caller says so: it is there, and ours until it is in its place.
         unsafe {
-            (*offer).published.set(MaybeUninit::new(Published { place, tree }));
+            (*offer).published.set(MaybeUninit::new(Published { at, tree }));
             let work = Work::from_header(NonNull::new_unchecked(offer.cast_mut()).cast());
-            post.put(place, work, tree.id);
+            post.put(at, work, tree.id);
         }
         Promoted::Yes
     }
@@ -258,11 +251,11 @@ impl<'a> Offers<'a> {
         };
         // SAFETY: what is not in the list has been published, which wrote this. The frame is the
         // caller's, and whoever has taken the offer only reads it.
-        let place = unsafe { (*offer).published.get().assume_init() }.place;
+        let at = unsafe { (*offer).published.get().assume_init() }.at;
         // SAFETY: it was put there by `publish`, and is ours if it still is there.
         let back = unsafe {
             let header: NonNull<Header> = NonNull::new_unchecked(offer.cast_mut()).cast();
-            post.take_back(place, header)
+            post.take_back(at, header)
         };
         match back {
             TakenBack::Yes => Popped::Own,

@@ -163,7 +163,7 @@ impl Pool {
             config,
             remotes: (0..workers + spares).map(|_| OnceLock::new()).collect(),
             started: AtomicUsize::new(0),
-            guests: Guests::new(workers),
+            guests: Guests::new(workers, workers + spares),
             forking: CachePadded::new(AtomicBool::new(false)),
             driver_manned: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -200,7 +200,7 @@ impl Pool {
     fn start_thread(&self, id: usize, begin: Begin) -> io::Result<()> {
         let local = LocalQueue::new();
         let (Begin::Running(permit) | Begin::Searching(permit)) = begin;
-        let remote = Remote::new(local.shared(), self.placement().domain(permit.index()));
+        let remote = Remote::new(local.shared(), id, self.placement().domain(permit.index()));
         // Ids are given out once, so the place is empty.
         let _: Result<(), Remote> = self.remotes[id].set(remote);
         // Relaxed: the OnceLock publishes the remote; the count only bounds the search.
@@ -554,13 +554,27 @@ impl Pool {
 
     /// The same on behalf of the thread `me`, which waits for the caller.
     pub(crate) fn close_for(&self, me: ThreadId) {
-        // What a fork's child has inherited is its parent's to end.
-        if self.is_forked() {
-            return;
+        if self.begin_to_close() == Closing::Now {
+            self.outlive_threads(Some(me));
         }
+    }
+
+    /// The same for code that the pool itself runs. It waits for no thread, for that may wait for it:
+    /// as the owner of a fork does for its other half. Another thread waits.
+    pub(crate) fn close_from_inside(&self) {
+        if self.begin_to_close() == Closing::Now
+            && self.leave_to_another(|pool| pool.outlive_threads(None)).is_err()
+        {
+            self.outlive_threads(Some(thread::current().id()));
+        }
+    }
+
+    /// Ends everything but the threads, which hear of it.
+    fn begin_to_close(&self) -> Closing {
+        // What a fork's child has inherited is its parent's to end.
         // SeqCst: pairs with `is_closed`.
-        if self.closed.swap(true, Ordering::SeqCst) {
-            return;
+        if self.is_forked() || self.closed.swap(true, Ordering::SeqCst) {
+            return Closing::Before;
         }
         for id in self.idle.close() {
             self.remote(id).into_iter().for_each(|remote| self.rouse(remote));
@@ -574,10 +588,15 @@ impl Pool {
         self.shut_down_idle();
         // After the idle tasks, whose timers are gone with them.
         self.driver.close();
+        Closing::Now
+    }
+
+    /// Waits for all threads but `me`, and ends what is left then.
+    fn outlive_threads(&self, me: Option<ThreadId>) {
         // One by one: a thread may start another before it ends.
         loop {
             let Some(thread) = self.threads.lock().pop() else { break };
-            if thread.thread().id() != me {
+            if Some(thread.thread().id()) != me {
                 // A worker catches the panics of what it runs; its own would be reported by the hook.
                 drop(thread.join());
             }
@@ -619,14 +638,30 @@ impl Pool {
         let mut threads = self.threads.lock();
         let limit = self.config.worker_threads + self.config.spare_threads + RELIEFS_MAX;
         if threads.len() < limit {
-            let pool = self.arc();
-            let builder = thread::Builder::new().name(format!("{}-shutdown", self.config.name));
-            threads.extend(builder.spawn(move || {
-                pool.placement().unbind().this_thread();
-                pool.shut_down_idle();
-            }));
+            threads.extend(self.leave_to_another(Self::shut_down_idle));
         }
     }
+
+    /// Starts a thread for a part of the shutdown.
+    fn leave_to_another(
+        &self,
+        f: impl FnOnce(&Self) + Send + 'static,
+    ) -> io::Result<JoinHandle<()>> {
+        let pool = self.arc();
+        let builder = thread::Builder::new().name(format!("{}-shutdown", self.config.name));
+        builder.spawn(move || {
+            pool.placement().unbind().this_thread();
+            f(&pool);
+        })
+    }
+}
+
+/// Whether the pool was open until now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+enum Closing {
+    Now,
+    Before,
 }
 
 /// A thread that ends tasks.

@@ -5,29 +5,25 @@
 //! is deep where its parts are large, so that a few large parts find takers although their owner
 //! looks up from none of them.
 
-#![allow(unsafe_code, reason = "passes on the contract of `slot`; model: src/model/join.rs")]
+#![allow(
+    unsafe_code,
+    reason = "passes on the contract of `place`; models: src/model/{join,place}.rs"
+)]
 
 use std::ptr::NonNull;
 
 use moirai_sync::__prim::atomic::{AtomicU64, Ordering};
 use moirai_sync::CachePadded;
 
+use super::place::{Place, TakenBack};
 use super::signal::{Ask, Raised, Signal};
-use super::slot::{Slot, TakenBack};
 use super::work::{Header, Work};
 
 #[derive(Debug)]
 pub(crate) struct Post {
     pub(crate) signal: CachePadded<Signal>,
-    places: CachePadded<[Offered; PLACES]>,
+    places: CachePadded<[Place; PLACES]>,
     about: CachePadded<About>,
-}
-
-/// A place, and the tree of what was put there last: a hint.
-#[derive(Debug)]
-struct Offered {
-    slot: Slot,
-    tree: AtomicU64,
 }
 
 /// What makes the owner worth asking; all of it hints.
@@ -39,11 +35,13 @@ struct About {
     asked: AtomicU64,
     /// How often it was.
     asks: AtomicU64,
+    /// The number of the next tree that begins here.
+    next_tree: AtomicU64,
 }
 
-/// One of a post's places.
+/// One of a post's places, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place(u8);
+pub(crate) struct At(u8);
 
 /// Whether a worker was asked for a part of its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,63 +53,64 @@ pub(crate) enum Begged {
 }
 
 impl Post {
-    pub(crate) fn new() -> Self {
+    /// The post of the thread `number` of a pool.
+    pub(crate) fn new(number: usize) -> Self {
         Self {
             signal: CachePadded::new(Signal::new()),
-            places: CachePadded::new(std::array::from_fn(|_| Offered {
-                slot: Slot::new(),
-                tree: AtomicU64::new(0),
-            })),
+            places: CachePadded::new(std::array::from_fn(|_| Place::new())),
             about: CachePadded::new(About {
                 tree: AtomicU64::new(0),
                 asked: AtomicU64::new(0),
                 asks: AtomicU64::new(0),
+                next_tree: AtomicU64::new((number as u64) << TREE_BITS),
             }),
         }
     }
 
     /// A place for one more offer. To be called by the owner only, so it stays empty.
-    pub(crate) fn empty_place(&self) -> Option<Place> {
-        let at = self.places.iter().position(|place| place.slot.is_empty())?;
-        Some(Place(at as u8))
+    pub(crate) fn empty_place(&self) -> Option<At> {
+        let at = self.places.iter().position(Place::is_empty)?;
+        Some(At(at as u8))
     }
 
     /// Offers `work`, a part of `tree`, to everybody. To be called by the owner only.
-    pub(crate) fn put(&self, place: Place, work: Work, tree: u64) {
-        let place = &self.places[usize::from(place.0)];
-        place.tree.store(tree, Ordering::Relaxed);
-        let displaced = place.slot.put(work);
-        debug_assert!(displaced.is_none(), "only the owner fills a place, and this one was empty");
+    pub(crate) fn put(&self, at: At, work: Work, tree: u64) {
+        self.places[usize::from(at.0)].put(work, tree);
     }
 
     /// Takes an offer back if nobody has taken it.
     ///
     /// # Safety
     ///
-    /// `header` was put at `place` by the caller, and the caller owns it again if it is still there.
+    /// `header` was put there by the caller, and the caller owns it again if it is still there.
     #[inline]
-    pub(crate) unsafe fn take_back(&self, place: Place, header: NonNull<Header>) -> TakenBack {
+    pub(crate) unsafe fn take_back(&self, at: At, header: NonNull<Header>) -> TakenBack {
         // SAFETY: the caller says so.
-        unsafe { self.places[usize::from(place.0)].slot.take_back(header) }
+        unsafe { self.places[usize::from(at.0)].take_back(header) }
     }
 
     /// Takes what is offered, the oldest first.
     pub(crate) fn take(&self) -> Option<Work> {
-        self.places.iter().find_map(|place| place.slot.take())
+        self.places.iter().find_map(Place::take)
     }
 
-    /// The same of one tree. It may turn out to be of another: the owner works on something else
-    /// by the time that it is taken.
+    /// The same of one tree.
     pub(crate) fn take_of(&self, tree: u64) -> Option<Work> {
-        let mut places = self.places.iter();
-        places.find_map(|place| {
-            if place.tree.load(Ordering::Relaxed) == tree { place.slot.take() } else { None }
-        })
+        self.places.iter().find_map(|place| place.take_of(tree))
     }
 
     /// A hint.
     pub(crate) fn offers(&self) -> bool {
-        self.places.iter().any(|place| !place.slot.is_empty())
+        self.places.iter().any(|place| !place.is_empty())
+    }
+
+    /// An id that no other tree of the pool has, and none of those before: not 0. To be called by the
+    /// owner only.
+    pub(crate) fn new_tree(&self) -> u64 {
+        // Relaxed, both: an exchange of one post's owner for the next orders them.
+        let tree = self.about.next_tree.load(Ordering::Relaxed) + 1;
+        self.about.next_tree.store(tree, Ordering::Relaxed);
+        tree
     }
 
     /// Says which tree the owner works on from now on.
@@ -158,6 +157,10 @@ impl Post {
 /// so many levels of a tree of long parts find takers at once; with twice as many, a third of the
 /// forks of a fine tree would go through the places, at five times the price.
 pub(crate) const PLACES: usize = if cfg!(any(moirai_loom, moirai_shuttle)) { 1 } else { 4 };
+
+/// So many bits of a tree's id count those that began at one post: at a million a second it takes
+/// nine years until they run into those of the next.
+const TREE_BITS: u32 = 48;
 
 /// The least time between two requests for work of one thread, in microseconds.
 pub(crate) const ASK_INTERVAL_US: u64 = 5;

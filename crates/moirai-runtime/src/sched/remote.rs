@@ -70,7 +70,8 @@ pub(crate) struct Shown {
 }
 
 impl Remote {
-    pub(crate) fn new(queue: Shared, domain: Domain) -> Self {
+    /// Of the worker `id`.
+    pub(crate) fn new(queue: Shared, id: usize, domain: Domain) -> Self {
         let running = Running {
             vtable: AtomicPtr::new(ptr::null_mut()),
             spawned_at: AtomicPtr::new(ptr::null_mut()),
@@ -80,7 +81,7 @@ impl Remote {
         Self {
             own: CachePadded::new(own),
             queue,
-            post: Post::new(),
+            post: Post::new(id),
             mailbox: Mailbox::new(),
             parker: OnceLock::new(),
             cpu: OnceLock::new(),

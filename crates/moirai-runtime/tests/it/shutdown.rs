@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use moirai_runtime::{
-    Runtime, SpawnFailed, TaskError, TaskHandle, block_on, result_channel, sleep,
+    Runtime, SpawnFailed, TaskError, TaskHandle, block_on, join, result_channel, scope, sleep,
 };
 use moirai_sync::channel::{self, Sender};
 use moirai_sync::strand;
@@ -384,5 +384,57 @@ fn a_task_may_shut_its_own_runtime_down_with_a_limit() {
             .detach();
         give.send(runtime).unwrap();
         assert_eq!(end.recv().unwrap(), Ok(()));
+    });
+}
+
+/// Who waits for the part that drops the runtime is not waited for. Fails if `close` joins its thread.
+#[test]
+fn a_runtime_is_dropped_by_a_part_of_what_its_workers_wait_for() {
+    fn check(end: impl FnOnce(Runtime) + Send + 'static) {
+        watch(|| {
+            let runtime = runtime(2);
+            let handle = runtime.handle().clone();
+            let idle = runtime.spawn(pending::<()>());
+            let (done, ended) = mpsc::channel();
+            let closure = move || {
+                end(runtime);
+                done.send(()).unwrap();
+            };
+            handle.spawn_parallel(closure).detach();
+            ended.recv().unwrap();
+            assert!(matches!(idle.join(), Err(TaskError::Cancelled)));
+            assert!(matches!(handle.spawn(async {}).join(), Err(TaskError::SpawnFailed(_))));
+        });
+    }
+    check(|runtime| {
+        let taken = Barrier::new(2);
+        let second = || {
+            taken.wait();
+            drop(runtime);
+        };
+        join(|| taken.wait(), second);
+    });
+    check(|runtime| {
+        let taken = Barrier::new(2);
+        scope(|scope| {
+            scope.spawn(|_| {
+                taken.wait();
+                drop(runtime);
+            });
+            taken.wait();
+        });
+    });
+    check(|runtime| {
+        let other = runtime.handle().clone();
+        other.spawn_blocking(move || drop(runtime)).join().unwrap();
+    });
+    // Hidden by another runtime's context.
+    check(|runtime| {
+        let taken = Barrier::new(2);
+        let second = || {
+            taken.wait();
+            self::runtime(1).block_on(async { drop(runtime) });
+        };
+        join(|| taken.wait(), second);
     });
 }
