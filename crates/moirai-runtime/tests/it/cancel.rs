@@ -130,7 +130,9 @@ impl Drop for Noted {
 #[test]
 fn a_wake_or_a_cancel_drops_no_future_even_while_the_runtime_ends() {
     watch(|| {
-        let runtime = runtime(1);
+        // Nobody stands in for the worker that is held.
+        let builder = Runtime::builder().worker_threads(1).spare_threads(0);
+        let runtime = builder.stall_after(Duration::MAX).build().unwrap();
         let places = Places::default();
         let (sender, wakers) = channel::bounded::<Waker>(3);
         let [cancelled, woken, detached] = [(); 3].map(|()| {
