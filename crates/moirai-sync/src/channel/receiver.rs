@@ -7,11 +7,12 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use crate::coop;
 use crate::prim::atomic::Ordering;
 use crate::waitlist::{Claimed, Own, WaitList};
 
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
-use super::shared::{LastHandle, Shared, Side, received};
+use super::shared::{LastHandle, Shared, Side, apart, received};
 
 /// The receiving side of a channel; clones share the messages, each goes to one of them.
 #[must_use = "dropping the last receiver closes the channel"]
@@ -122,9 +123,12 @@ impl<T> Receiver<T> {
     /// assert_eq!(strand::block_on(receiver.recv_async()), Ok(7));
     /// ```
     pub async fn recv_async(&self) -> Result<T, RecvError> {
-        self.shared
-            .suspend(Side::Receivers, |claimed| received(self.shared.try_take(claimed)))
-            .await
+        coop::consume_budget().await;
+        if let Some(message) = self.shared.take_now() {
+            return Ok(message);
+        }
+        let attempt = |claimed| received(self.shared.try_take(claimed));
+        apart(self.shared.suspend_later(Side::Receivers, attempt)).await
     }
 
     fn recv_until(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {

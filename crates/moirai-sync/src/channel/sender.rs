@@ -13,7 +13,7 @@ use crate::waitlist::{Own, WaitList};
 
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::sending::{Permit, Sending};
-use super::shared::{LastHandle, Revived, Shared, Side};
+use super::shared::{LastHandle, Revived, Shared, Side, apart};
 
 /// The sending side of a channel; clones send into the same channel.
 #[must_use = "dropping the last sender closes the channel"]
@@ -124,10 +124,9 @@ impl<T> Sender<T> {
     /// ```
     pub async fn send_async(&self, message: T) -> Result<(), SendError<T>> {
         coop::consume_budget().await;
-        match self.try_send(message) {
+        match self.shared.send_now(message) {
             Ok(()) => Ok(()),
-            Err(TrySendError::Disconnected(message)) => Err(SendError(message)),
-            Err(TrySendError::Full(message)) => Sending::new(&self.shared, message).suspend().await,
+            Err(message) => apart(Sending::new(&self.shared, message).suspend()).await,
         }
     }
 

@@ -58,7 +58,7 @@ impl<'a, T> Sending<'a, T> {
             Flavour::Rendezvous(rendezvous) => {
                 poll_fn(|cx| poll_offer(shared, rendezvous, cx, message, offer)).await
             }
-            _ => shared.suspend(Side::Senders, |_| attempt(shared, message)).await,
+            _ => shared.suspend_later(Side::Senders, |_| attempt(shared, message)).await,
         }
     }
 

@@ -333,7 +333,7 @@ impl<T> Shared<T> {
         strand::wait(deadline, |cx| self.poll(side, waiter.as_ref(), cx, &mut attempt))
     }
 
-    /// [`poll`](Self::poll) in a task.
+    /// [`poll`](Self::poll) in a task, as one operation of its budget.
     pub(super) async fn suspend<R>(
         &self,
         side: Side,
@@ -343,6 +343,15 @@ impl<T> Shared<T> {
         if let Poll::Ready(result) = attempt(Claimed::No) {
             return result;
         }
+        self.suspend_later(side, attempt).await
+    }
+
+    /// [`suspend`](Self::suspend) after an attempt that was in vain.
+    pub(super) async fn suspend_later<R>(
+        &self,
+        side: Side,
+        mut attempt: impl FnMut(Claimed) -> Poll<R>,
+    ) -> R {
         let waiter = pin!(Waiter::new(self.waiting(side)));
         poll_fn(|cx| self.poll(side, waiter.as_ref(), cx, &mut attempt)).await
     }
@@ -544,6 +553,18 @@ impl<T> Shared<T> {
             _ => LastHandle::No,
         }
     }
+}
+
+/// Polls `future` out of line: the future that awaits this one stays short for as long as it need not
+/// wait.
+pub(super) async fn apart<F: Future>(future: F) -> F::Output {
+    #[cold]
+    #[inline(never)]
+    fn poll<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        future.poll(cx)
+    }
+    let mut future = pin!(future);
+    poll_fn(|cx| poll(future.as_mut(), cx)).await
 }
 
 /// Drops what is in a queue. If a message panics in its drop, those behind it are leaked: a second

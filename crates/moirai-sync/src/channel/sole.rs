@@ -6,6 +6,7 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use crate::coop;
 use crate::prim::Arc;
 use crate::queue::front::Front;
 use crate::queue::{Key, PopError, PushError};
@@ -17,7 +18,7 @@ use super::loan::{Loan, RecvRef};
 use super::lull::Lull;
 use super::sender::{sent_all, sent_some};
 use super::sending::sent;
-use super::shared::{LastHandle, Shared, Side, received};
+use super::shared::{LastHandle, Shared, Side, apart, received};
 
 /// The only sender of a channel; from [`spsc`](super::spsc).
 ///
@@ -47,7 +48,8 @@ pub struct Sender<T> {
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
     key: Key,
-    lull: Lull,
+    /// Where the queue lets the receiver know of many messages at a look.
+    lull: Option<Lull>,
 }
 
 impl<T> Sender<T> {
@@ -142,9 +144,12 @@ impl<T> Sender<T> {
     /// Dropping the future before it completes drops `message` unsent. To keep it, wait for a
     /// [`loan`](Self::loan_async) first.
     pub async fn send_async(&mut self, message: T) -> Result<(), SendError<T>> {
+        coop::consume_budget().await;
         let Self { shared, key } = self;
+        let Err(message) = shared.send_now_sole(key, message) else { return Ok(()) };
         let mut message = Some(message);
-        shared.suspend(Side::Senders, |_| attempt(shared, key, &mut message)).await
+        let attempt = |_| attempt(shared, key, &mut message);
+        apart(shared.suspend_later(Side::Senders, attempt)).await
     }
 
     /// Sends all of `messages`, in order, waiting while the channel is full. What was sent is gone
@@ -293,8 +298,9 @@ impl<T> Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    pub(super) fn new(shared: Arc<Shared<T>>, key: Key) -> Self {
-        Self { shared, key, lull: Lull::default() }
+    pub(super) fn new(shared: Arc<Shared<T>>, mut key: Key) -> Self {
+        let lull = shared.queue.at_hand(&mut key).map(|_| Lull::default());
+        Self { shared, key, lull }
     }
 
     /// Takes the oldest message, waiting while there is none.
@@ -351,13 +357,20 @@ impl<T> Receiver<T> {
     /// Takes a message if there is one, and lets the sender go on alone for a moment if that pays.
     #[inline]
     fn look(&mut self) -> Option<T> {
-        if self.shared.queue.at_hand(&mut self.key) != Some(0) {
-            return self.shared.take_now_sole(&mut self.key);
+        if self.lull.is_some() && self.shared.queue.at_hand(&mut self.key) == Some(0) {
+            return self.look_at_sender();
         }
-        self.lull.pass();
-        let message = self.shared.take_now_sole(&mut self.key);
-        let left = self.shared.queue.at_hand(&mut self.key).unwrap_or(0);
-        self.lull.found(left + usize::from(message.is_some()));
+        self.shared.take_now_sole(&mut self.key)
+    }
+
+    #[inline(never)]
+    fn look_at_sender(&mut self) -> Option<T> {
+        let Self { shared, key, lull } = self;
+        let lull = lull.as_mut()?;
+        lull.pass();
+        let message = shared.take_now_sole(key);
+        let left = shared.queue.at_hand(key).unwrap_or(0);
+        lull.found(left + usize::from(message.is_some()));
         message
     }
 
@@ -371,8 +384,13 @@ impl<T> Receiver<T> {
     ///
     /// The message is taken by the poll that returns it: dropping the future before loses nothing.
     pub async fn recv_async(&mut self) -> Result<T, RecvError> {
+        coop::consume_budget().await;
         let Self { shared, key, .. } = self;
-        shared.suspend(Side::Receivers, |_| received(shared.try_recv_sole(key))).await
+        if let Some(message) = shared.take_now_sole(key) {
+            return Ok(message);
+        }
+        let attempt = |_| received(shared.try_recv_sole(key));
+        apart(shared.suspend_later(Side::Receivers, attempt)).await
     }
 
     /// Takes up to `max` messages, at the end of `messages`, waiting while there is none; says how

@@ -12,9 +12,8 @@
 //! fence of its own, and "empty" and "full" are decided by head and tail alone: a value that is still
 //! being written counts as there.
 //!
-//! **Code.** Here a queue is chosen by a branch, in every send and receive. So what is short is inlined
-//! (the list and the ring for one), and what has loops is called: inlined too, it would make all the
-//! others save registers.
+//! **Code.** Here a queue is chosen by a branch, in every send and receive, and what is short is inlined
+//! for each. What has loops is called: inlined, it would make all the others save registers.
 //!
 //! **One end alone.** What only one thread at a time may do is faster. The right to do it is a
 //! [`Key`]: there is one for each side of a queue that has it, the operations borrow it exclusively,
@@ -279,7 +278,7 @@ impl<T> Queue<T> {
             Kind::Ring(locks, ring) => {
                 locks.check_consumer(key.0);
                 // SAFETY: as above.
-                unsafe { ring.pop_sole() }.ok()
+                unsafe { ring.pop_sole() }
             }
             Kind::Spsc(locks, ring) => {
                 locks.check_consumer(key.0);

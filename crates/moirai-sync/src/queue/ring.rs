@@ -113,7 +113,11 @@ impl<T> Ring<T> {
 
     #[inline]
     fn slot(&self, position: usize) -> &Slot<T> {
-        &self.slots[position & (self.closed_bit - 1)]
+        let index = position & (self.closed_bit - 1);
+        debug_assert!(index < self.slots.len());
+        // SAFETY: positions are 0 and what `after` makes of them, which keeps their index below the
+        // number of slots; marks lie above the index.
+        unsafe { self.slots.get_unchecked(index) }
     }
 
     /// What a reserved place adds to `tail`.
@@ -154,10 +158,37 @@ impl<T> Ring<T> {
         if used < self.slots.len() { Room::Yes } else { Room::No }
     }
 
-    #[inline(never)] // see `Queue`
+    #[inline]
     pub(crate) fn push(&self, value: T) -> Result<(), PushError<T>> {
-        let mut backoff = Backoff::new();
         // Relaxed: a guess, checked against the stamp and by the exchange.
+        let tail = self.tail.load(Ordering::Relaxed);
+        // Acquire: pairs with the Release store in `empty`.
+        if self.marks(tail) != 0 || self.slot(tail).stamp.load(Ordering::Acquire) != tail {
+            return self.push_anywhere(value, Backoff::new());
+        }
+        let next = self.after(tail, 1);
+        // SeqCst: one order with `close` and with the exchange in `pop`.
+        match self.tail.compare_exchange(tail, next, Ordering::SeqCst, Ordering::Relaxed) {
+            Ok(_) => {
+                fence_after_rmw();
+                // SAFETY: moving `tail` past this position gave us the slot, and its stamp has said
+                // that it is free.
+                unsafe { self.fill(tail, value) };
+                Ok(())
+            }
+            Err(_) => {
+                let mut backoff = Backoff::new();
+                backoff.contended();
+                self.push_anywhere(value, backoff)
+            }
+        }
+    }
+
+    /// [`push`](Self::push) wherever `tail` stands, and whatever marks it has.
+    #[cold]
+    #[inline(never)]
+    fn push_anywhere(&self, value: T, mut backoff: Backoff) -> Result<(), PushError<T>> {
+        // Relaxed: as in `push`.
         let mut tail = self.tail.load(Ordering::Relaxed);
         loop {
             let marks = self.marks(tail);
@@ -176,7 +207,7 @@ impl<T> Ring<T> {
             }
             let position = tail - marks;
             let slot = self.slot(position);
-            // Acquire: pairs with the Release store in `pop`.
+            // Acquire: pairs with the Release store in `empty`.
             let stamp = slot.stamp.load(Ordering::Acquire);
             if stamp == position {
                 // SeqCst: one order with `close` and with the exchange in `pop`.
@@ -216,14 +247,26 @@ impl<T> Ring<T> {
     fn write(&self, position: usize, value: T) {
         let slot = self.slot(position);
         let mut backoff = Backoff::new();
-        // Acquire: pairs with the Release store in `read`, which is about to come.
+        // Acquire: pairs with the Release store in `empty`, which is about to come.
         while slot.stamp.load(Ordering::Acquire) != position {
             backoff.snooze();
         }
         // SAFETY: moving `tail` past this position gave us the slot, which is free: its stamp is
         // the position.
+        unsafe { self.fill(position, value) };
+    }
+
+    /// Writes into a free slot.
+    ///
+    /// # Safety
+    ///
+    /// The caller has moved `tail` past `position`, whose slot is free, and fills it once.
+    #[inline]
+    unsafe fn fill(&self, position: usize, value: T) {
+        let slot = self.slot(position);
+        // SAFETY: the caller's, and nobody reads it before the stamp says so.
         slot.value.with_mut(|place| unsafe { (*place).write(value) });
-        // Release: pairs with the Acquire load in `read`.
+        // Release: pairs with the Acquire loads in `pop` and `read`.
         slot.stamp.store(position + 1, Ordering::Release);
     }
 
@@ -325,14 +368,40 @@ impl<T> Ring<T> {
         fence_after_rmw();
     }
 
-    #[inline(never)] // see `Queue`
+    #[inline]
     pub(crate) fn pop(&self) -> Result<T, PopError> {
-        let mut backoff = Backoff::new();
         // Relaxed: a guess, checked against the stamp and by the exchange.
+        let head = self.head.load(Ordering::Relaxed);
+        // Acquire: pairs with the Release store in `fill`.
+        if self.slot(head).stamp.load(Ordering::Acquire) != head.wrapping_add(1) {
+            return self.pop_anywhere(Backoff::new());
+        }
+        let next = self.after(head, 1);
+        // SeqCst: one order with the exchange of `tail` in `push`.
+        match self.head.compare_exchange(head, next, Ordering::SeqCst, Ordering::Relaxed) {
+            Ok(_) => {
+                fence_after_rmw();
+                // SAFETY: moving `head` past this position gave us the slot, and its stamp has said
+                // that it is full.
+                Ok(unsafe { self.empty(head) })
+            }
+            Err(_) => {
+                let mut backoff = Backoff::new();
+                backoff.contended();
+                self.pop_anywhere(backoff)
+            }
+        }
+    }
+
+    /// [`pop`](Self::pop) wherever `head` stands.
+    #[cold]
+    #[inline(never)]
+    fn pop_anywhere(&self, mut backoff: Backoff) -> Result<T, PopError> {
+        // Relaxed: as in `pop`.
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             let slot = self.slot(head);
-            // Acquire: pairs with the Release store in `write`.
+            // Acquire: pairs with the Release store in `fill`.
             let stamp = slot.stamp.load(Ordering::Acquire);
             if stamp == head.wrapping_add(1) {
                 // SeqCst: one order with the exchange of `tail` in `push`.
@@ -383,21 +452,34 @@ impl<T> Ring<T> {
     /// # Safety
     ///
     /// No other thread pops meanwhile.
-    #[inline(never)] // see `Queue`
-    pub(crate) unsafe fn pop_sole(&self) -> Result<T, PopError> {
+    #[inline]
+    pub(crate) unsafe fn pop_sole(&self) -> Option<T> {
         // Relaxed: nobody else moves it.
         let head = self.head.load(Ordering::Relaxed);
-        let mut backoff = Backoff::new();
-        // Acquire: pairs with the Release store in `write`.
-        while self.slot(head).stamp.load(Ordering::Acquire) != head.wrapping_add(1) {
-            self.nothing_at(head)?;
-            backoff.snooze();
+        // Acquire: pairs with the Release store in `fill`.
+        if self.slot(head).stamp.load(Ordering::Acquire) != head.wrapping_add(1) {
+            self.wait_at(head).ok()?;
         }
         // SeqCst: as in `pop`.
         self.head.swap(self.after(head, 1), Ordering::SeqCst);
         fence_after_rmw();
-        // SAFETY: we have moved `head` past this position.
-        Ok(unsafe { self.read(head) })
+        // SAFETY: we have moved `head` past this position, whose slot is full.
+        Some(unsafe { self.empty(head) })
+    }
+
+    /// Waits for the sender that is about to write the value at `head`, if there is one.
+    #[cold]
+    #[inline(never)]
+    fn wait_at(&self, head: usize) -> Result<(), PopError> {
+        let mut backoff = Backoff::new();
+        loop {
+            self.nothing_at(head)?;
+            // Acquire: pairs with the Release store in `fill`.
+            if self.slot(head).stamp.load(Ordering::Acquire) == head.wrapping_add(1) {
+                return Ok(());
+            }
+            backoff.snooze();
+        }
     }
 
     /// Takes up to `max` values, at the end of `values`; says how many.
@@ -443,11 +525,23 @@ impl<T> Ring<T> {
     unsafe fn read(&self, position: usize) -> T {
         let slot = self.slot(position);
         let mut backoff = Backoff::new();
-        // Acquire: pairs with the Release store in `write`, which is about to come.
+        // Acquire: pairs with the Release store in `fill`, which is about to come.
         while slot.stamp.load(Ordering::Acquire) != position.wrapping_add(1) {
             backoff.snooze();
         }
         // SAFETY: full, as the stamp says, and the caller's.
+        unsafe { self.empty(position) }
+    }
+
+    /// Moves the value out of a full slot.
+    ///
+    /// # Safety
+    ///
+    /// The caller has moved `head` past `position`, whose slot is full, and empties it once.
+    #[inline]
+    unsafe fn empty(&self, position: usize) -> T {
+        let slot = self.slot(position);
+        // SAFETY: full, and the caller's.
         let value = slot.value.with(|place| unsafe { (*place).assume_init_read() });
         // Release: pairs with the Acquire loads in `push` and `write`.
         slot.stamp.store(position.wrapping_add(self.one_lap), Ordering::Release);
