@@ -12,7 +12,7 @@ use crate::hooks::{Hook, ThreadHooks};
 use crate::sched::driver::TimeDriver;
 use crate::sched::offers::Interrupts;
 use crate::sched::permits::PERMITS_MAX;
-use crate::sched::pool::{Config, Pool, Watching};
+use crate::sched::pool::{Config, Pool, Sharing, Watching};
 use crate::sched::strategy::StealStrategy;
 use crate::sched::work::Header;
 use crate::sched::{watcher, worker};
@@ -49,6 +49,7 @@ pub struct Builder {
     blocking_stack_bytes: Option<usize>,
     task_pool_kept_bytes: usize,
     steal: StealStrategy,
+    sharing: Sharing,
     between_forks: Interrupts,
     task_metering: Metering,
     stall_after: Duration,
@@ -73,6 +74,7 @@ impl Builder {
             blocking_stack_bytes: None,
             task_pool_kept_bytes: TASK_POOL_KEPT_BYTES_DEFAULT,
             steal: StealStrategy::default(),
+            sharing: Sharing::All,
             between_forks: Interrupts::Refused,
             task_metering: Metering::Off,
             stall_after: STALL_AFTER_DEFAULT,
@@ -271,6 +273,38 @@ impl Builder {
         self
     }
 
+    /// A thread per core: every task stays on one worker, as if it had been spawned with
+    /// [`spawn_on`](crate::Handle::spawn_on). Without this, workers take tasks from each other.
+    ///
+    /// What a task spawns is for the task's own worker; what comes from outside is dealt out to the
+    /// workers in turn. Workers steal no tasks, and do not look at priorities. For programs that cut
+    /// their work into shards by themselves: their data stays in one core's cache, and what one shard
+    /// does costs the others nothing; but nobody helps a worker that has more to do than the others.
+    /// Parts of a computation ([`join`](crate::join()), [`scope`](crate::scope()), loops of
+    /// [`par`](crate::par)) are no tasks, and still run on every worker that is idle.
+    ///
+    /// Goes well with [`affinity`](Self::affinity).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::{Affinity, Runtime, TaskContext, spawn};
+    ///
+    /// let builder = Runtime::builder().worker_threads(2).thread_per_core();
+    /// let runtime = builder.affinity(Affinity::Cores).build()?;
+    /// let worker = || TaskContext::current().unwrap().worker();
+    /// let tasks = [0, 1].map(|_| {
+    ///     runtime.spawn(async move { (worker(), spawn(async move { worker() }).await.unwrap()) })
+    /// });
+    /// let workers = tasks.map(|task| task.join().unwrap());
+    /// assert_eq!(workers, [(Some(0), Some(0)), (Some(1), Some(1))]);
+    /// # Ok::<(), moirai_runtime::BuildError>(())
+    /// ```
+    pub fn thread_per_core(mut self) -> Self {
+        self.sharing = Sharing::Nothing;
+        self
+    }
+
     /// What is noted about each task, for [`TaskHandle::metrics`](crate::TaskHandle::metrics);
     /// without this, nothing. A metered task takes 56 bytes more.
     pub fn task_metering(mut self, metering: Metering) -> Self {
@@ -368,6 +402,7 @@ impl Builder {
             blocking_stack_bytes,
             task_pool_kept_bytes,
             steal,
+            sharing,
             between_forks,
             task_metering,
             stall_after,
@@ -413,6 +448,7 @@ impl Builder {
             stack_bytes: thread_stack_bytes,
             task_chunks_kept: task_pool_kept_bytes / TaskPool::CHUNK_BYTES,
             steal,
+            sharing,
             task_metering,
             between_forks,
             thread_hooks,

@@ -73,7 +73,7 @@ pub use moirai_sync::{
     result_channel,
 };
 pub use runtime::{
-    Handle, Runtime, block_in_place, block_on, sleep, spawn, spawn_async, spawn_blocking,
+    Handle, Runtime, block_in_place, block_on, sleep, spawn, spawn_async, spawn_blocking, spawn_on,
     spawn_parallel, task,
 };
 pub use slab::TaskPool;

@@ -113,6 +113,16 @@ impl Runtime {
         task::spawn_future(&self.handle.pool, future)
     }
 
+    /// See [`Handle::spawn_on`].
+    #[track_caller]
+    pub fn spawn_on<F>(&self, worker: usize, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn_on(worker, future)
+    }
+
     /// See [`Handle::spawn_parallel`].
     #[track_caller]
     pub fn spawn_parallel<F, T>(&self, f: F) -> TaskHandle<T>
@@ -361,6 +371,49 @@ impl Handle {
         task::spawn_future(&self.pool, future)
     }
 
+    /// Starts an async task that only the worker with this number runs, from 0 on: for data that
+    /// belongs to one worker, or to the memory that it is near to. Nobody steals it, and whoever wakes
+    /// it sends it there.
+    ///
+    /// A worker is not a thread: if one blocks, or does not come back from a task, another thread goes
+    /// on with what waits for it, under the same number. So tasks of one worker never run at the same
+    /// time, unless one of them keeps the worker for longer than
+    /// [`stall_after`](crate::Builder::stall_after), or goes on after it was blocked; they are `Send`
+    /// for that, and need locks for what they share. See
+    /// [`TaskContext::worker`](crate::TaskContext::worker).
+    ///
+    /// A number that no worker has is refused: the handle yields
+    /// [`TaskError::SpawnFailed`](moirai_sync::TaskError::SpawnFailed).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::{Runtime, TaskContext, yield_now};
+    ///
+    /// let runtime = Runtime::builder().worker_threads(4).build()?;
+    /// let shards: Vec<_> = (0..4)
+    ///     .map(|shard| {
+    ///         runtime.spawn_on(shard, async move {
+    ///             for _ in 0..10 {
+    ///                 assert_eq!(TaskContext::current().unwrap().worker(), Some(shard));
+    ///                 yield_now().await;
+    ///             }
+    ///         })
+    ///     })
+    ///     .collect();
+    /// shards.into_iter().for_each(|shard| shard.join().unwrap());
+    /// assert!(runtime.spawn_on(4, async {}).join().is_err());
+    /// # Ok::<(), moirai_runtime::BuildError>(())
+    /// ```
+    #[track_caller]
+    pub fn spawn_on<F>(&self, worker: usize, future: F) -> TaskHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.task().worker(worker).spawn(future)
+    }
+
     /// Runs a closure on the workers: for work that computes. It shares them with the async tasks,
     /// so there is one thread per core, not two.
     ///
@@ -457,6 +510,22 @@ where
     F::Output: Send + 'static,
 {
     task::spawn_future(&Handle::current().pool, future)
+}
+
+/// Starts an async task for one worker of the current runtime; see [`Handle::spawn_on`].
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(moirai_runtime::spawn_on(0, async { 40 + 2 }).join().unwrap(), 42);
+/// ```
+#[track_caller]
+pub fn spawn_on<F>(worker: usize, future: F) -> TaskHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    Handle::current().spawn_on(worker, future)
 }
 
 /// The same as [`spawn`].

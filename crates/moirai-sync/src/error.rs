@@ -50,6 +50,13 @@ pub enum SpawnFailed {
     },
     /// The operating system refused the first thread of the blocking pool.
     NoThread(std::io::Error),
+    /// It was to run on a worker that does not exist.
+    NoSuchWorker {
+        /// The worker's number, from 0.
+        worker: usize,
+        /// How many workers there are.
+        workers: usize,
+    },
 }
 
 /// A panic, caught: its payload and its message.
@@ -125,6 +132,9 @@ impl fmt::Display for SpawnFailed {
             Self::ShutDown => f.write_str("the runtime has been shut down"),
             Self::QueueFull { limit } => write!(f, "{limit} blocking jobs wait already"),
             Self::NoThread(_) => f.write_str("the operating system refused a thread"),
+            Self::NoSuchWorker { worker, workers } => {
+                write!(f, "there is no worker {worker} among {workers}")
+            }
         }
     }
 }

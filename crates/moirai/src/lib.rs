@@ -29,6 +29,7 @@
 //! | to | use |
 //! |---|---|
 //! | run a future beside others | [`spawn`] |
+//! | keep tasks and their data on one worker | [`spawn_on`], [`Builder::thread_per_core`] |
 //! | use the processor for a while | [`spawn_parallel`] |
 //! | wait for a moment, or give up after a while | [`time`] |
 //! | call something that blocks | [`spawn_blocking`] |
@@ -61,7 +62,7 @@ pub use moirai_runtime::{
     TaskMetrics, TaskPool, TaskTracker, Topology, TopologyError, Tracked, WorkerMetrics, YieldNow,
     block_in_place, block_on, broadcast, current_num_workers, deque, join, join_context, nursery,
     par, parallel_uninterruptible, race, scope, sleep, spawn, spawn_async, spawn_blocking,
-    spawn_parallel, supervise, task, task_local, time, yield_now,
+    spawn_on, spawn_parallel, supervise, task, task_local, time, yield_now,
 };
 pub use moirai_sync::{
     CancelReason, CancelToken, DropGuard, Panicked, Priority, ReadyTimeoutError, ResultReceiver,

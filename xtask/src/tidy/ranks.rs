@@ -64,6 +64,7 @@ pub(crate) const ORDERS: &[Order] = &[
             ("sched::deque", 2),
             ("sched::injector", 2),
             ("sched::mailbox", 2),
+            ("sched::homes", 2),
             ("sched::idle", 2),
             ("sched::driver", 2),
             ("sched::cpu_clock", 2),

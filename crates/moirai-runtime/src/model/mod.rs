@@ -21,7 +21,7 @@ use crate::blocking::{self as jobs, BlockingPool};
 use crate::hooks::{Hook, ThreadHooks};
 use crate::sched::driver::TimeDriver;
 use crate::sched::offers::Interrupts;
-use crate::sched::pool::{Config, Pool, Start};
+use crate::sched::pool::{Config, Pool, Sharing, Start};
 use crate::sched::strategy::StealStrategy;
 use crate::sched::worker;
 use crate::topology::{Domain, Placement, Unbind};
@@ -47,6 +47,7 @@ fn pool(start: Start) -> Arc<Pool> {
         stack_bytes: None,
         task_chunks_kept: 1,
         steal: StealStrategy::default(),
+        sharing: Sharing::All,
         task_metering: Metering::Off,
         between_forks: Interrupts::Allowed,
         thread_hooks: ThreadHooks::default(),

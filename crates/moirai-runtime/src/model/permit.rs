@@ -2,12 +2,15 @@
 //! only one, passes it on.
 
 use loom::sync::Arc;
+use loom::sync::atomic::{Ordering::SeqCst, fence};
 use loom::thread;
 
+use crate::sched::homes::Homes;
 use crate::sched::idle::{Acquired, Bed, Idle, Search};
 use crate::sched::permit::{GaveUp, Permit};
 use crate::sched::permits::PermitId;
 use crate::sched::watch::{Off, Watch};
+use crate::sched::work::{Tally, Work};
 
 /// The only permit there is.
 const ONE: PermitId = PermitId::FIRST;
@@ -109,5 +112,46 @@ fn every_permit_that_is_counted_has_a_number() {
         };
         assert_ne!(here, there);
         assert_eq!(idle.try_acquire(first), Acquired::No);
+    });
+}
+
+/// As whoever has given a permit back: whether a thread is woken for what waits for a free one.
+fn look_at_homes(idle: &Idle, homes: &Homes) -> bool {
+    fence(SeqCst);
+    homes.waiting().any(|home| idle.wake_for(home).is_some())
+}
+
+/// Work is sent to the holder of a permit while that one lies down, having found nothing; or gives
+/// the permit back, and another thread takes it, looks once and lies down. Somebody has run it, or is
+/// woken for it.
+#[test]
+fn what_is_sent_home_is_run_although_the_permit_moves() {
+    loom::model(|| {
+        let (idle, homes) = (Arc::new(Idle::new(1, 3)), Arc::new(Homes::new(1)));
+        let tally = Tally::default();
+        let work = tally.work(0);
+        let sender = thread::spawn({
+            let (idle, homes) = (Arc::clone(&idle), Arc::clone(&homes));
+            move || {
+                homes.push(ONE, work).unwrap();
+                fence(SeqCst);
+                idle.wake_for(ONE).is_some()
+            }
+        });
+        let taker = thread::spawn({
+            let (idle, homes) = (Arc::clone(&idle), Arc::clone(&homes));
+            move || {
+                let Acquired::Yes(permit) = idle.try_acquire(ONE) else { return false };
+                homes.pop(permit).into_iter().for_each(Work::run);
+                idle.sleep(0, permit, Bed::Own, Search::No);
+                look_at_homes(&idle, &homes)
+            }
+        });
+        homes.pop(ONE).into_iter().for_each(Work::run);
+        idle.release(ONE);
+        let here = look_at_homes(&idle, &homes);
+        let (sent, taken) = (sender.join().unwrap(), taker.join().unwrap());
+        assert!(here || sent || taken || tally.ran() == [0], "nobody runs it");
+        homes.pop(ONE).into_iter().for_each(Work::run);
     });
 }

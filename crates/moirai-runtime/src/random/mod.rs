@@ -48,7 +48,7 @@ use crate::blocking::{self as jobs, BlockingPool};
 use crate::hooks::{Hook, ThreadHooks};
 use crate::sched::driver::{Driver, TimeDriver};
 use crate::sched::offers::Interrupts;
-use crate::sched::pool::{self, Pool, Watching};
+use crate::sched::pool::{self, Pool, Sharing, Watching};
 use crate::sched::strategy::StealStrategy;
 use crate::sched::worker;
 use crate::task;
@@ -77,18 +77,19 @@ fn pool(worker_threads: usize) -> Arc<Pool> {
 }
 
 fn pool_with(driver: Arc<dyn Driver>, worker_threads: usize) -> Arc<Pool> {
-    pool_of(driver, worker_threads, None)
+    pool_of(driver, worker_threads, None, Sharing::All)
 }
 
 /// A pool whose workers run and are watched.
-fn watched_pool(worker_threads: usize, watching: Watching) -> Arc<Pool> {
-    pool_of(TimeDriver::new(worker_threads), worker_threads, Some(watching))
+fn watched_pool(worker_threads: usize, watching: Watching, sharing: Sharing) -> Arc<Pool> {
+    pool_of(TimeDriver::new(worker_threads), worker_threads, Some(watching), sharing)
 }
 
 fn pool_of(
     driver: Arc<dyn Driver>,
     worker_threads: usize,
     watching: Option<Watching>,
+    sharing: Sharing,
 ) -> Arc<Pool> {
     let blocking = BlockingPool::new(jobs::Config {
         name: String::new(),
@@ -109,6 +110,7 @@ fn pool_of(
         stack_bytes: None,
         task_chunks_kept: 1,
         steal: StealStrategy::default(),
+        sharing,
         task_metering: Metering::Off,
         between_forks: Interrupts::Allowed,
         thread_hooks: ThreadHooks::default(),

@@ -10,9 +10,9 @@ use shuttle::thread::{self, JoinHandle};
 
 use super::{Count, all_permits_are_there, dawdle, draw, explore, watched_pool};
 use crate::hooks::Hook;
-use crate::sched::pool::{Pool, Watching};
+use crate::sched::pool::{Pool, Sharing, Watching};
 use crate::sched::watcher::Watcher;
-use crate::task;
+use crate::task::{self, TaskBuilder, TaskContext};
 
 /// A watcher that does not sleep.
 fn watch_all_the_time(pool: &Arc<Pool>) -> io::Result<JoinHandle<()>> {
@@ -33,11 +33,13 @@ fn watch_all_the_time(pool: &Arc<Pool>) -> io::Result<JoinHandle<()>> {
 }
 
 fn pool(worker_threads: usize) -> Arc<Pool> {
+    pool_with(worker_threads, Sharing::All)
+}
+
+fn pool_with(worker_threads: usize, sharing: Sharing) -> Arc<Pool> {
     let stall_after = Duration::from_millis(1);
-    watched_pool(
-        worker_threads,
-        Watching { start: watch_all_the_time, stall_after, on_stall: Hook::default() },
-    )
+    let watching = Watching { start: watch_all_the_time, stall_after, on_stall: Hook::default() };
+    watched_pool(worker_threads, watching, sharing)
 }
 
 /// All permits come back. (Whoever comes back late takes one again, only to find nothing to do.)
@@ -129,6 +131,47 @@ fn blocked_tasks_pass_a_message_on() {
             .collect();
         first.send(0).unwrap();
         assert_eq!(before.recv(), Ok(3));
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        settles(&pool);
+    });
+}
+
+/// Tasks for one worker each, in a pool that shares all or nothing: they yield, compute, block in our
+/// way and in foreign ways, and wake each other, while permits are taken from under them.
+#[test]
+fn tasks_for_one_worker_end_where_they_began() {
+    explore(SCHEDULES, || {
+        let workers = 1 + draw(2) as usize;
+        let sharing = if draw(2) == 0 { Sharing::All } else { Sharing::Nothing };
+        let pool = pool_with(workers, sharing);
+        let here = || TaskContext::current().and_then(|context| context.worker());
+        let tasks: Vec<_> = (0..4)
+            .map(|n| {
+                let (home, inner) = (n % workers, Arc::clone(&pool));
+                let body = async move {
+                    assert_eq!(here(), Some(home));
+                    let other = (home + 1) % workers;
+                    let child =
+                        TaskBuilder::new(Arc::clone(&inner)).worker(other).spawn(async move {
+                            assert_eq!(here(), Some(other));
+                            dawdle(6);
+                        });
+                    match draw(5) {
+                        0 => drop(strand::blocking()),
+                        1 => dawdle(20),
+                        2 => child.join().unwrap(),
+                        3 => crate::yield_now().await,
+                        _ => child.await.unwrap(),
+                    }
+                    assert_eq!(here(), Some(home));
+                    if draw(2) == 0 {
+                        task::spawn_future(&inner, async { dawdle(3) }).await.unwrap();
+                    }
+                    assert_eq!(here(), Some(home));
+                };
+                TaskBuilder::new(Arc::clone(&pool)).worker(home).spawn(body)
+            })
+            .collect();
         tasks.into_iter().for_each(|task| task.join().unwrap());
         settles(&pool);
     });

@@ -13,6 +13,7 @@
 )]
 
 use std::cell::Cell;
+use std::iter;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
@@ -47,6 +48,8 @@ pub(crate) struct Context<'a> {
     last: Cell<Option<PermitId>>,
     /// Where that one belongs.
     domain: Cell<Domain>,
+    /// The permit with which the present run began, whatever became of it since.
+    place: Cell<Option<PermitId>>,
     pub(crate) frames: Frames,
     /// Blocking calls inside each other; the outermost gives the permit up.
     pub(crate) blocking_depth: Cell<u32>,
@@ -82,6 +85,25 @@ pub(crate) enum Place {
     Joined,
     /// By its priority, on whichever worker gets to it.
     Lane(Lane),
+    /// On the worker that has this permit.
+    Home(PermitId, Turn),
+}
+
+/// How soon work runs that has a home.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// As [`Place::Next`], if it is woken at home, and nothing is shared.
+    Next,
+    /// After what is queued there.
+    Back,
+}
+
+impl Place {
+    /// The same at home.
+    pub(crate) fn at_home(self, home: PermitId) -> Self {
+        let turn = if self == Self::Next { Turn::Next } else { Turn::Back };
+        Self::Home(home, turn)
+    }
 }
 
 impl<'a> Context<'a> {
@@ -95,6 +117,7 @@ impl<'a> Context<'a> {
             lent: Cell::new(false),
             last: Cell::new(None),
             domain: Cell::new(Domain::FIRST),
+            place: Cell::new(None),
             frames: Frames::default(),
             blocking_depth: Cell::new(0),
             help_depth: Cell::new(0),
@@ -128,8 +151,7 @@ impl<'a> Context<'a> {
     pub(crate) fn lend_permit(&self) {
         if let Some(remote) = self.remote
             && remote.own.permit.is_held()
-            && self.pool.idle.free() == 0
-            && self.pool.has_tasks()
+            && self.tasks_wait()
             && self.pool.lent.take_one() == Lent::Yes
         {
             let GaveUp::Held(permit) = remote.own.permit.take() else {
@@ -137,10 +159,19 @@ impl<'a> Context<'a> {
                 return self.pool.lent.give_back();
             };
             self.lent.set(true);
+            self.send_queue_home();
             self.pool.release_permit(permit);
             // Whoever has been woken may be waiting for this very core.
             thread::yield_now();
         }
+    }
+
+    /// Whether tasks wait that run only if this worker lets another have its permit.
+    fn tasks_wait(&self) -> bool {
+        let kept = || self.local.as_ref().is_some_and(|local| !local.is_empty());
+        (self.pool.idle.free() == 0 && self.pool.has_tasks())
+            || self.pool.homes.has_work(self.last())
+            || (self.pool.shares_nothing() && kept())
     }
 
     /// The worker has a permit again.
@@ -176,6 +207,25 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// A run begins.
+    #[inline]
+    pub(crate) fn begin_run(&self) {
+        self.place.set(self.last.get());
+    }
+
+    /// The permit with which the present run began; none on a thread that is no worker, or has not run
+    /// anything.
+    pub(crate) fn place(&self) -> Option<PermitId> {
+        self.place.get()
+    }
+
+    /// Work that waits for this worker, if it has its permit.
+    pub(crate) fn pop_home(&self) -> Option<Work> {
+        let permit = self.last();
+        let mine = self.remote.is_some_and(|remote| remote.own.permit.holds(permit));
+        if mine { self.pool.homes.pop(permit) } else { None }
+    }
+
     /// Where the thread is; on one that is no worker, nowhere in particular.
     pub(crate) fn domain(&self) -> Domain {
         self.domain.get()
@@ -187,6 +237,7 @@ impl<'a> Context<'a> {
         let Some(local) = &self.local else { return inject(self.pool, work, place) };
         let pushed = match (place, self.busy.get()) {
             (Place::Lane(lane), _) => return self.pool.inject_into(lane, work),
+            (Place::Home(home, turn), _) => return self.schedule_home(local, work, home, turn),
             (Place::Next, Busy::Task) => local.push_next(work),
             (Place::Joined, Busy::Task) if local.ring().is_empty() => local.push_next(work),
             _ => local.push_back(work),
@@ -196,6 +247,33 @@ impl<'a> Context<'a> {
             Pushed::Ring if self.busy.get() == Busy::Driver => {}
             Pushed::Ring => self.pool.wake_near(self.domain.get()),
             Pushed::Overflow(overflow) => self.overflow(overflow),
+        }
+    }
+
+    /// Queues work that has a home: with this thread only if nobody steals from it, and it is there.
+    fn schedule_home(&self, local: &LocalQueue, work: Work, home: PermitId, turn: Turn) {
+        let is_here = self.pool.shares_nothing()
+            && self.remote.is_some_and(|remote| remote.own.permit.holds(home));
+        let pushed = match (turn, self.busy.get()) {
+            _ if !is_here => return self.pool.send_home(home, work),
+            (Turn::Next, Busy::Task) => local.push_next(work),
+            _ => local.push_back(work),
+        };
+        if let Pushed::Overflow(overflow) = pushed {
+            self.overflow(overflow);
+        }
+    }
+
+    /// Where nothing is shared, this thread's queue belongs to the permit that it has, or has just
+    /// lost: whoever gets that finds it at home.
+    fn send_queue_home(&self) {
+        if !self.pool.shares_nothing() {
+            return;
+        }
+        let queued = iter::from_fn(|| self.local.as_ref()?.pop());
+        let chain: Chain = queued.collect();
+        if chain.len() != 0 {
+            self.pool.send_chain_home(self.last(), chain);
         }
     }
 
@@ -212,7 +290,17 @@ impl<'a> Context<'a> {
         if let Some(remote) = self.remote {
             remote.own.counters.overflowed.add(overflow.len() as u64);
         }
-        self.pool.inject_chain(overflow, self.domain.get());
+        if self.pool.shares_nothing() {
+            self.pool.send_chain_home(self.last(), overflow);
+        } else {
+            self.pool.inject_chain(overflow, self.domain.get());
+        }
+    }
+
+    /// The thread will not come to its queue soon: others may have all of it.
+    pub(crate) fn leave_queue(&self) {
+        self.share_next();
+        self.send_queue_home();
     }
 
     /// The thread will not come to its next task soon: others may have it, and one is woken for it.
@@ -221,6 +309,7 @@ impl<'a> Context<'a> {
     pub(crate) fn share_next(&self) {
         match self.local.as_ref().map(LocalQueue::share_next) {
             None | Some(Pushed::Next) => {}
+            Some(Pushed::Ring) if self.pool.shares_nothing() => {}
             Some(Pushed::Ring) => self.pool.wake_near(self.domain.get()),
             Some(Pushed::Overflow(overflow)) => self.overflow(overflow),
         }
@@ -355,6 +444,7 @@ pub(crate) fn schedule(pool: &Pool, work: Work, place: Place) {
 fn inject(pool: &Pool, work: Work, place: Place) {
     match place {
         Place::Lane(lane) => pool.inject_into(lane, work),
+        Place::Home(home, _) => pool.send_home(home, work),
         Place::Next | Place::Back | Place::Joined => pool.inject(work),
     }
 }

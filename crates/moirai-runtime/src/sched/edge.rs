@@ -159,7 +159,8 @@ fn poll_tasks(context: &Context<'_>, reach: Reach) -> Polled {
     // Nobody was woken for what the driver has put into the ring, and what was passed over was in no
     // queue for a moment: both count as published anew.
     let local = context.local.as_ref();
-    if local.is_some_and(|local| !local.ring().is_empty())
+    let kept = local.is_some_and(|local| !local.ring().is_empty());
+    if (kept && !context.pool.shares_nothing())
         || !context.pool.injector(context.domain()).is_empty()
         || !context.pool.lanes.is_empty()
     {
@@ -176,6 +177,7 @@ fn next_task(context: &Context<'_>, reach: Reach) -> Option<Work> {
         let urgent = if pool.lanes.has_urgent() { pool.lanes.pop_urgent(0) } else { None };
         let work = urgent
             .or_else(|| local.pop())
+            .or_else(|| if pool.homes.are_used() { context.pop_home() } else { None })
             .or_else(|| pool.injector(context.domain()).pop_batch(|_| 0).map(|(work, _)| work))
             .or_else(|| match reach {
                 Reach::Own => None,
@@ -191,6 +193,9 @@ fn next_task(context: &Context<'_>, reach: Reach) -> Option<Work> {
 }
 
 fn steal(context: &Context<'_>, local: &LocalQueue) -> Option<Work> {
+    if context.pool.shares_nothing() {
+        return None;
+    }
     let own = context.forks.post()?;
     let mut others = context.pool.remotes().filter(|remote| !ptr::eq(&remote.post, own));
     others.find_map(|remote| remote.queue.ring.steal(local.ring(), |_| 1).ok())

@@ -103,6 +103,12 @@ impl Guests {
         self.recall_from(|_| true)
     }
 
+    /// Takes this very permit from a guest, if one has borrowed it. The caller has fenced as above.
+    pub(crate) fn recall_this(&self, permit: PermitId) -> Returned {
+        let of_interest = permit.index() as u32 + 1;
+        self.recall_from(|seat| seat.permit.load(Ordering::Relaxed) == of_interest)
+    }
+
     fn recall_from(&self, of_interest: impl Fn(&Seat) -> bool) -> Returned {
         if !self.have_permits() {
             return Returned::No;

@@ -160,11 +160,21 @@ impl Idle {
         if word.free == 0 || word.searching != 0 {
             return None;
         }
-        self.grant(&near())
+        self.grant(Throttle::OneSearcher, &near())
+    }
+
+    /// Called after work was published that only the holder of `permit` runs: who is to be woken for
+    /// it, if that permit is free. The caller has fenced in between. If somebody else takes the permit
+    /// just now, that one sees the work, and who is woken gets another permit, or nobody is.
+    pub(crate) fn wake_for(&self, permit: PermitId) -> Option<Grant> {
+        if !self.free.contains(permit) {
+            return None;
+        }
+        self.grant(Throttle::None, &(permit.index()..permit.index() + 1))
     }
 
     #[cold]
-    fn grant(&self, near: &Range<usize>) -> Option<Grant> {
+    fn grant(&self, throttle: Throttle, near: &Range<usize>) -> Option<Grant> {
         let mut sleepers = self.sleepers.lock();
         if sleepers.list.is_empty() && sleepers.startable == 0 {
             return None;
@@ -174,7 +184,8 @@ impl Idle {
         self.word
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |word| {
                 let Word { free, searching } = Word::of(word);
-                (free != 0 && searching == 0).then(|| word - ONE_FREE + ONE_SEARCHING)
+                let enough = throttle == Throttle::OneSearcher && searching != 0;
+                (free != 0 && !enough).then(|| word - ONE_FREE + ONE_SEARCHING)
             })
             .ok()?;
         let first = near.start.min(self.permits as usize - 1);
@@ -342,6 +353,13 @@ impl Sleepers {
     }
 }
 
+/// Whether one who searches is enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Throttle {
+    OneSearcher,
+    None,
+}
+
 fn last(before: u32) -> LastSearcher {
     if Word::of(before).searching == 1 { LastSearcher::Yes } else { LastSearcher::No }
 }
@@ -441,7 +459,7 @@ mod tests {
                     assert_eq!(woken, asleep, "everybody who slept is to be woken");
                     model.startable = 0;
                 }
-                match below(6) {
+                match below(7) {
                     0 => {
                         let some = model.can_wake() && model.searching == 0;
                         let grant = idle.wake_one(|| 0..permits);
@@ -489,6 +507,18 @@ mod tests {
                             idle.release(permit);
                             model.free.push(permit.index());
                             model.without.push((id, permit));
+                        }
+                    }
+                    5 => {
+                        let wanted = PermitId::new(below(permits));
+                        let some = model.can_wake() && model.free.contains(&wanted.index());
+                        let grant = idle.wake_for(wanted);
+                        assert_eq!(grant.is_some(), some);
+                        if let Some(grant) = grant {
+                            assert!(step < close_at, "closing is final");
+                            let (Grant::Sleeper(_, permit) | Grant::Spare(_, permit)) = grant;
+                            assert_eq!(permit, wanted);
+                            model.granted(grant);
                         }
                     }
                     _ if step < close_at => {

@@ -91,6 +91,10 @@ impl LocalQueue {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ring.is_empty() && self.next.is_empty()
+    }
+
     pub(crate) fn ring(&self) -> &Local<Work> {
         &self.ring
     }

@@ -20,6 +20,10 @@
 //! more before it looks far: half as many times when that has paid, twice as many when it has not.
 //! With one domain, as on most machines, there is no far.
 //!
+//! **Homes.** Work may belong to one permit: then only its holder runs it, and a holder that does not
+//! come back loses the permit and that work with it. In a runtime that shares nothing all tasks have a
+//! home, nobody steals from a ring, and whoever loses its permit leaves its ring at home.
+//!
 //! **Permits.** `idle` says who may run. A worker about to block gives its permit to another
 //! thread; the [`Worker`](worker) itself never changes threads. From one that does not come back, the
 //! [watcher] takes it.
@@ -32,6 +36,7 @@
 //! | `strategy` | how much a thief takes |
 //! | `slot` | a worker's next task |
 //! | `local` | a worker's ring and its next-task slot |
+//! | `homes` | work for the holder of one permit alone |
 //! | `permit` | whether one worker may run |
 //! | `permits` | which permits are free |
 //! | `remote` | what others see of a worker |
@@ -64,6 +69,7 @@ pub(crate) mod driver;
 pub(crate) mod edge;
 pub(crate) mod forks;
 pub(crate) mod guests;
+pub(crate) mod homes;
 pub(crate) mod idle;
 pub(crate) mod injector;
 pub(crate) mod lanes;

@@ -64,6 +64,20 @@ impl Permit {
         self.0.load(Ordering::Relaxed) & STATE == TAKEN
     }
 
+    /// Whether the owner holds this very permit.
+    #[inline]
+    pub(crate) fn holds(&self, id: PermitId) -> bool {
+        self.0.load(Ordering::Relaxed) == (id.index() as u32) << ID_SHIFT | HELD
+    }
+
+    /// The permit that the owner holds, or that has been taken from it.
+    pub(crate) fn id(&self) -> Option<PermitId> {
+        match self.0.load(Ordering::Relaxed) {
+            NONE => None,
+            word => Some(id(word)),
+        }
+    }
+
     /// The owner has no permit any more.
     pub(crate) fn give_up(&self) -> GaveUp {
         let word = self.0.swap(NONE, Ordering::Relaxed);

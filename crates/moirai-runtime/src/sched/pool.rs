@@ -35,6 +35,7 @@ use crate::trace::{Metering, Stall};
 
 use super::driver::Driver;
 use super::guests::{Guest, Guests, Returned};
+use super::homes::Homes;
 use super::idle::{Acquired, Bed, Grant, Idle};
 use super::injector::Injector;
 use super::lanes::{Lane, Lanes};
@@ -54,6 +55,9 @@ pub(crate) struct Pool {
     /// By domain.
     injectors: Box<[Injector]>,
     pub(crate) lanes: Lanes,
+    pub(crate) homes: Homes,
+    /// Whose turn it is, of work that needs a home and has none.
+    next_home: CachePadded<AtomicUsize>,
     pub(crate) idle: Idle,
     pub(crate) driver: Arc<dyn Driver>,
     /// The driver as the clock of threads that are not workers.
@@ -99,6 +103,7 @@ pub(crate) struct Config {
     /// Chunks of task memory that are kept while no task is in them.
     pub(crate) task_chunks_kept: usize,
     pub(crate) steal: StealStrategy,
+    pub(crate) sharing: Sharing,
     pub(crate) task_metering: Metering,
     pub(crate) thread_hooks: ThreadHooks,
     /// Called with what has been spawned, before it is queued.
@@ -111,6 +116,15 @@ pub(crate) struct Config {
     pub(crate) start: Start,
     /// Without it, what nobody announces may stall the pool.
     pub(crate) watching: Option<Watching>,
+}
+
+/// Whether workers take tasks from each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// Tasks run wherever there is a worker to run them, but for those that have a home.
+    All,
+    /// Every task has a home.
+    Nothing,
 }
 
 /// How the workers are watched.
@@ -148,6 +162,8 @@ impl Pool {
         Arc::new_cyclic(|me| Self {
             injectors: (0..config.placement.domains()).map(|_| Injector::new()).collect(),
             lanes: Lanes::new(),
+            homes: Homes::new(workers),
+            next_home: CachePadded::new(AtomicUsize::new(0)),
             idle: Idle::new(workers, spares),
             clock: Arc::clone(&driver) as Arc<dyn Clock>,
             driver,
@@ -257,6 +273,69 @@ impl Pool {
         &self.config.placement
     }
 
+    /// Queues work for the holder of one permit, and wakes a thread for it if nobody holds that.
+    pub(crate) fn send_home(&self, home: PermitId, work: Work) {
+        match self.homes.push(home, work) {
+            Ok(()) if self.is_forked() => {}
+            Ok(()) => self.wake_home(home),
+            Err(work) => self.inject_late(Chain::from_iter([work])),
+        }
+    }
+
+    /// As [`send_home`](Self::send_home), for several.
+    pub(crate) fn send_chain_home(&self, home: PermitId, chain: Chain) {
+        match self.homes.push_chain(home, chain) {
+            Ok(()) => self.wake_home(home),
+            Err(chain) => self.inject_late(chain),
+        }
+    }
+
+    fn wake_home(&self, home: PermitId) {
+        // SeqCst fence: pairs with the one in `has_work` of whoever has just given the permit back.
+        fence(Ordering::SeqCst);
+        if let Some(grant) = self.idle.wake_for(home) {
+            self.give(grant);
+        } else if self.guests.have_permits() || self.forks() {
+            self.press_home(home);
+        }
+    }
+
+    /// Work waits for a permit whose holder may be busy with something else: a guest gives it up, a
+    /// worker that computes is asked to look up.
+    #[cold]
+    pub(crate) fn press_home(&self, home: PermitId) {
+        if let Returned::Yes(permit) = self.guests.recall_this(home) {
+            return self.release_permit(permit);
+        }
+        let holder = self.remotes().find(|remote| remote.own.permit.holds(home));
+        if let Some(post) = holder.map(|remote| &remote.post).filter(|post| post.forks()) {
+            let _: Raised = post.signal.raise(Ask::Urgent);
+        }
+    }
+
+    /// Wakes a thread for each free permit whose holder work waits for: called by whoever has given one
+    /// back, after a fence.
+    pub(crate) fn wake_homes(&self) {
+        for home in self.homes.waiting() {
+            if let Some(grant) = self.idle.wake_for(home) {
+                self.give(grant);
+            }
+        }
+    }
+
+    /// A home for work that comes from outside: each permit in turn.
+    pub(crate) fn next_home(&self) -> PermitId {
+        // Relaxed: it orders nothing.
+        let turn = self.next_home.fetch_add(1, Ordering::Relaxed);
+        PermitId::new(turn % self.config.worker_threads)
+    }
+
+    /// Whether every task has a home.
+    #[inline]
+    pub(crate) fn shares_nothing(&self) -> bool {
+        self.config.sharing == Sharing::Nothing
+    }
+
     /// As [`inject`](Self::inject), for work that is not of normal priority.
     pub(crate) fn inject_into(&self, lane: Lane, work: Work) {
         let domain = self.domain_of(&work);
@@ -332,6 +411,7 @@ impl Pool {
         if let Returned::Yes(permit) = self.guests.recall() {
             self.idle.release(permit);
             self.wake_idle();
+            self.wake_homes();
         } else if self.idle.free() == 0 {
             let mut forking =
                 self.remotes().map(|remote| &remote.post).filter(|post| post.forks()).peekable();
@@ -351,7 +431,7 @@ impl Pool {
         let Acquired::Yes(permit) = self.idle.try_acquire(PermitId::FIRST) else { return };
         guest.borrow_permit(permit);
         // The fence in `borrow_permit` pairs with the publisher's: one of us sees the other.
-        if self.has_tasks() {
+        if self.has_tasks() || self.homes.has_work(permit) {
             self.take_permit_back(guest);
         }
     }
@@ -417,6 +497,7 @@ impl Pool {
                     if self.has_work() {
                         self.wake_one();
                     }
+                    self.wake_homes();
                 }
             }
         }
@@ -464,7 +545,9 @@ impl Pool {
     pub(crate) fn has_tasks(&self) -> bool {
         self.injectors.iter().any(|injector| !injector.is_empty())
             || !self.lanes.is_empty()
-            || self.remotes().any(|remote| remote.queue.ring.len() != 0)
+            // Where nothing is shared, its owner comes back to a ring, or empties it.
+            || (!self.shares_nothing()
+                && self.remotes().any(|remote| remote.queue.ring.len() != 0))
     }
 
     /// Whether somebody who computes offers a part of it. Without a fence, a hint.
@@ -482,6 +565,7 @@ impl Pool {
     pub(crate) fn release_permit(&self, permit: PermitId) {
         self.idle.release(permit);
         self.hand_over();
+        self.wake_homes();
     }
 
     /// A thread that was about to run, or to watch the clock, does neither.
@@ -583,6 +667,7 @@ impl Pool {
         self.end(|| {
             self.injectors.iter().for_each(|injector| shut_down(injector.close()));
             shut_down(self.lanes.close());
+            shut_down(self.homes.close());
             shut_down(self.blocking.close());
         });
         self.shut_down_idle();

@@ -28,19 +28,21 @@
 //! It runs no task, and reads no task: only the tables of their types, which live for ever.
 
 use std::io;
+use std::iter;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use moirai_sync::__prim::thread::{self, JoinHandle};
 use moirai_sync::__prim::{Parked, Parker};
 
+use super::deque::{self, Local};
 use super::idle::Bed;
 use super::permit::GaveUp;
 use super::pool::{Pool, Watching};
 use super::remote::{Remote, Shown};
 use super::signal::Ask;
 use super::watch::Off;
-use super::work::Kind;
+use super::work::{Chain, Kind, Work};
 use super::worker::FAIRNESS_INTERVAL;
 use crate::trace::{Activity, Relief, Stall};
 
@@ -71,6 +73,15 @@ pub(crate) struct Watcher<'a> {
     blocked: Duration,
     blocked_reported: bool,
     idle_ticks: u32,
+    /// What is on its way from one queue to another.
+    spill: Local<Work>,
+}
+
+/// Whether tasks wait for one worker and no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waits {
+    Yes,
+    No,
 }
 
 /// What the last tick saw of one worker.
@@ -123,6 +134,7 @@ impl<'a> Watcher<'a> {
             blocked: Duration::ZERO,
             blocked_reported: false,
             idle_ticks: 0,
+            spill: deque::ring().0,
         }
     }
 
@@ -232,7 +244,9 @@ impl<'a> Watcher<'a> {
         seen.computes &= !has_permit;
         seen.age += elapsed;
         // Nobody is woken for what lies there: its owner was to come to it at once.
-        if let Some(work) = remote.queue.next.take() {
+        if !self.pool.shares_nothing()
+            && let Some(work) = remote.queue.next.take()
+        {
             self.pool.inject(work);
         }
         let is_future = running.is_some_and(|shown| shown.vtable.kind == Kind::Future);
@@ -248,7 +262,7 @@ impl<'a> Watcher<'a> {
             round.due_in(patience - seen.age);
             return;
         }
-        if has_permit && !is_future && self.pool.idle.free() == 0 {
+        if has_permit && !is_future && (self.pool.idle.free() == 0 || self.pool.shares_nothing()) {
             // Something may come to wait at any time, and whoever brings it wakes no watcher.
             round.due_in(answer_after.saturating_mul(2));
         }
@@ -278,17 +292,21 @@ impl<'a> Watcher<'a> {
     /// Lends the permit of a worker that is stuck, if tasks wait for it.
     fn relieve(&mut self, id: usize, remote: &Remote, activity: Activity) -> Relief {
         if remote.own.permit.is_taken() {
+            self.empty_queue(remote);
             return Relief::Lent;
         }
+        let waits_for_it = self.waits_for(remote);
         // One that nobody holds would do as well; and what has just come may yet be answered.
         let answer_after = self.watching.stall_after / CLOSURE_SHARE;
-        if self.pool.idle.free() != 0 || self.waited.is_zero() || self.waited < answer_after {
+        let any = self.pool.idle.free() != 0 || self.waited.is_zero() || self.waited < answer_after;
+        if any && waits_for_it == Waits::No {
             return Relief::NotNeeded;
         }
         // It polls tasks itself when it is asked to; only if it was and has not looked up since, another
         // thread is to.
         if remote.post.forks() && !remote.post.signal.peek().contains(Ask::Urgent) {
             self.pool.press();
+            remote.own.permit.id().into_iter().for_each(|home| self.pool.press_home(home));
             return Relief::NotNeeded;
         }
         let computes = activity != Activity::Blocked;
@@ -302,9 +320,32 @@ impl<'a> Watcher<'a> {
                 if let Some(seen) = self.seen.get_mut(id) {
                     seen.computes = computes;
                 }
+                self.empty_queue(remote);
                 self.pool.release_permit(permit);
                 Relief::Lent
             }
+        }
+    }
+
+    /// Whether tasks wait for this worker and no other.
+    fn waits_for(&self, remote: &Remote) -> Waits {
+        let sent = remote.own.permit.id().is_some_and(|home| self.pool.homes.has_work(home));
+        let kept = || remote.queue.ring.len() != 0 || !remote.queue.next.is_empty();
+        if sent || (self.pool.shares_nothing() && kept()) { Waits::Yes } else { Waits::No }
+    }
+
+    /// Where nothing is shared: the queue of a worker that has lost its permit goes with that.
+    fn empty_queue(&self, remote: &Remote) {
+        let Some(home) = remote.own.permit.id().filter(|_| self.pool.shares_nothing()) else {
+            return;
+        };
+        let stolen = iter::from_fn(|| {
+            let stolen = || remote.queue.ring.steal(&self.spill, |len| len).ok();
+            self.spill.pop().or_else(stolen)
+        });
+        let queued: Chain = remote.queue.next.take().into_iter().chain(stolen).collect();
+        if queued.len() != 0 {
+            self.pool.send_chain_home(home, queued);
         }
     }
 

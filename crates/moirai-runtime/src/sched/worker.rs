@@ -114,7 +114,7 @@ impl Hooks for Seat<'_> {
         self.context.blocking_depth.set(depth + 1);
         if depth == 0 {
             self.interrupted.set(self.context.busy.replace(Busy::Blocked));
-            self.context.share_next();
+            self.context.leave_queue();
             if let GaveUp::Held(permit) = self.remote.own.permit.give_up() {
                 self.remote.own.counters.blocked.add(1);
                 self.context.pool.release_permit(permit);
@@ -269,6 +269,11 @@ impl Worker<'_> {
         {
             return Some(work);
         }
+        if self.pool().homes.are_used()
+            && let Some(work) = self.take_home()
+        {
+            return Some(work);
+        }
         self.local().pop().or_else(|| {
             self.remote.own.running.end();
             self.take_injected(self.context.domain(), Share::Fair)
@@ -277,6 +282,12 @@ impl Worker<'_> {
                 .or_else(|| self.take_low())
                 .or_else(|| self.spin())
         })
+    }
+
+    /// Takes work that waits for this worker, unless it is the turn of its own queue.
+    fn take_home(&self) -> Option<Work> {
+        let own_turn = !self.remote.own.counters.runs.get().is_multiple_of(2);
+        if own_turn && !self.local().is_empty() { None } else { self.context.pop_home() }
     }
 
     /// Takes work of high priority, unless it is another's turn.
@@ -332,6 +343,7 @@ impl Worker<'_> {
         self.end_search(self.search.replace(Search::No));
         self.remote.own.counters.runs.add(1);
         self.remote.own.running.begin(work.vtable_ptr());
+        self.context.begin_run();
         self.context.frames.run(Some(work.as_ptr()));
         let interrupts = match work.kind() {
             // Of what belongs to a tree, the tree says so.
@@ -397,7 +409,9 @@ impl Worker<'_> {
         }
         let mut missed = Missed::Empty;
         let work = self.steal_within(Reach::Near, &mut missed).or_else(|| {
-            if self.pool().placement().domains() == 1 { None } else { self.steal_far(&mut missed) }
+            // If somebody is at it near by, there is something near by.
+            let stay = self.pool().placement().domains() == 1 || missed == Missed::Busy;
+            if stay { None } else { self.steal_far() }
         });
         if work.is_some() {
             return work;
@@ -414,6 +428,9 @@ impl Worker<'_> {
     /// Takes a share of somebody's queue, or a part of what somebody has forked. What it has missed is
     /// noted if somebody else was at it.
     fn steal_within(&self, reach: Reach, missed: &mut Missed) -> Option<Work> {
+        if self.pool().shares_nothing() {
+            return self.take_offer(reach);
+        }
         let (strategy, thieves) = (self.pool().config().steal, self.pool().idle.searchers());
         let share = |len| strategy.share(len, thieves);
         let started = self.pool().started();
@@ -437,14 +454,15 @@ impl Worker<'_> {
     /// Takes work of another domain, but not before it has looked around in its own for a while: less
     /// long each time that the way was worth it, longer each time that it was not.
     #[cold]
-    fn steal_far(&self, missed: &mut Missed) -> Option<Work> {
+    fn steal_far(&self) -> Option<Work> {
+        let mut missed = Missed::Empty;
         let (own, domains) = (self.context.domain(), self.pool().placement().domains());
         for _ in 0..self.patience.rounds() {
             spin_pause();
             let work = self
                 .take_injected(own, Share::Fair)
-                .or_else(|| self.steal_within(Reach::Near, missed));
-            if work.is_some() {
+                .or_else(|| self.steal_within(Reach::Near, &mut missed));
+            if work.is_some() || missed == Missed::Busy {
                 return work;
             }
         }
@@ -453,7 +471,7 @@ impl Worker<'_> {
         let work = others
             .filter(|&domain| !self.pool().injector(domain).is_empty())
             .find_map(|domain| self.take_injected(domain, Share::Fair))
-            .or_else(|| self.steal_within(Reach::Far, missed));
+            .or_else(|| self.steal_within(Reach::Far, &mut missed));
         let worth = work.is_some() && !self.local().ring().is_empty();
         self.patience.learn(if worth { Trip::Paid } else { Trip::Futile });
         work
@@ -527,6 +545,8 @@ impl Worker<'_> {
             spin_pause();
             let mut work = if self.pool().has_work() {
                 self.steal().or_else(|| self.take_urgent()).or_else(|| self.take_low())
+            } else if self.pool().homes.are_used() {
+                self.context.pop_home()
             } else {
                 None
             };
@@ -551,6 +571,9 @@ impl Worker<'_> {
 
     /// A worker with a task in its next-task slot, and how much it had run.
     fn find_next_slot(&self) -> Option<(&Remote, u64)> {
+        if self.pool().shares_nothing() {
+            return None;
+        }
         let others = (0..self.pool().started()).filter(|&id| id != self.id);
         others
             .filter_map(|id| self.pool().remote(id))
@@ -583,6 +606,8 @@ impl Worker<'_> {
         if self.pool().needs_a_worker() {
             self.pool().wake_one();
         }
+        // It has fenced.
+        self.pool().wake_homes();
         let start = Instant::now();
         self.slumber(bed);
         let rest = start.elapsed();
@@ -595,7 +620,7 @@ impl Worker<'_> {
         // It may have been taken, and is no longer missed.
         let _: GaveUp = self.remote.own.permit.give_up();
         // What the task has woken since it came back is for others now.
-        self.context.share_next();
+        self.context.leave_queue();
         match self.pool().idle.sleep_without(self.id, self.context.last()) {
             Acquired::Yes(permit) => self.seat.hold_permit(permit),
             Acquired::No => self.slumber(Bed::Own),

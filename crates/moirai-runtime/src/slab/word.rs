@@ -1,8 +1,8 @@
 //! The word of a cell: who holds references to it, and, when nobody does, the next free cell.
 //!
 //! ```text
-//!   bits    63 ........ 32 31 ...... 16 15 .. 12 11 ........ 0
-//!   live    references > 0   generation   unused   the owner's
+//!   bits    63 ........ 38 37 ...... 22 21 .. 12 11 ........ 0
+//!   live    references > 0   generation   the owner's
 //!   free    0                generation   unused   next free cell, or 0
 //! ```
 //!
@@ -22,13 +22,13 @@ use moirai_sync::__prim::atomic::{AtomicU64, Ordering};
 use crate::sched::work::Header;
 
 /// One reference.
-pub(crate) const REF_ONE: u64 = 1 << 32;
+pub(crate) const REF_ONE: u64 = 1 << 38;
 
 /// References that one cell may have; one more aborts the process, before the count wraps.
-pub(crate) const REFS_MAX: u64 = 1 << 31;
+pub(crate) const REFS_MAX: u64 = 1 << 25;
 
 /// One more use of the cell.
-pub(super) const GENERATION_ONE: u64 = 1 << 16;
+pub(crate) const GENERATION_ONE: u64 = 1 << 22;
 
 /// The last use.
 pub(super) const GENERATION_MAX: u64 = 0xffff * GENERATION_ONE;

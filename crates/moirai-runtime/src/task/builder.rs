@@ -53,6 +53,25 @@ impl TaskBuilder {
         self
     }
 
+    /// Which worker runs it, and no other does: see [`Handle::spawn_on`](crate::Handle::spawn_on).
+    /// Among the tasks that are for one worker, those of higher priority do not run before others, and
+    /// the threads of [`spawn_blocking`](Self::spawn_blocking) are no workers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = moirai_runtime::Runtime::builder().worker_threads(2).build()?;
+    /// let worker = || moirai_runtime::TaskContext::current().and_then(|context| context.worker());
+    /// let task = runtime.task().name("shard 1").worker(1).spawn_parallel(worker);
+    /// assert_eq!(task.join().unwrap(), Some(1));
+    /// # Ok::<(), moirai_runtime::BuildError>(())
+    /// ```
+    #[doc(alias = "affinity")]
+    pub fn worker(mut self, worker: usize) -> Self {
+        self.options.worker = Some(worker);
+        self
+    }
+
     /// Starts an async task on the workers; see [`Handle::spawn`](crate::Handle::spawn).
     #[track_caller]
     pub fn spawn<F>(self, future: F) -> TaskHandle<F::Output>

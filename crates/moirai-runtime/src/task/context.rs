@@ -13,6 +13,7 @@ use moirai_sync::Priority;
 
 use crate::hooks::Hook;
 use crate::sched::current;
+use crate::sched::permits::PermitId;
 use crate::sched::work::{Header, Kind};
 
 use super::id::TaskId;
@@ -36,6 +37,7 @@ pub struct TaskContext {
     id: TaskId,
     name: Option<Cow<'static, str>>,
     priority: Priority,
+    worker: Option<usize>,
 }
 
 impl TaskContext {
@@ -61,7 +63,13 @@ impl TaskContext {
         // SAFETY: the caller says so; this reference is not counted, and not given up.
         let task = ManuallyDrop::new(unsafe { TaskRef::from_ptr(header.cast()) });
         let name = task.side().and_then(|side| side.name().cloned());
-        Self { id: task.id(), name, priority: task.core().state.priority() }
+        let worker = current::with(|context| context.remote().and(context.place())).flatten();
+        Self {
+            id: task.id(),
+            name,
+            priority: task.core().state.priority(),
+            worker: worker.map(PermitId::index),
+        }
     }
 
     /// Its name among all tasks of the process.
@@ -72,6 +80,15 @@ impl TaskContext {
     /// What its spawner has called it.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
+    }
+
+    /// The number of the worker that runs this code, below
+    /// [`worker_threads`](crate::RuntimeMetrics::worker_threads); `None` on a thread that is none. While
+    /// a task is polled it does not change; afterwards another worker may go on with it, unless it was
+    /// [spawned for one](crate::Handle::spawn_on). It names no thread: a thread that stands in for a
+    /// worker which blocks has that one's number.
+    pub fn worker(&self) -> Option<usize> {
+        self.worker
     }
 
     /// How urgent it is.

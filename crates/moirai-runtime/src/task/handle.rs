@@ -251,6 +251,7 @@ impl<T> TaskHandle<T> {
             if context.local.is_none()
                 || !ptr::eq(context.pool, self.task.pool())
                 || context.frames.depth() >= JOIN_INLINE_MAX
+                || core.state.home().is_some_and(|home| context.place() != Some(home))
             {
                 return;
             }

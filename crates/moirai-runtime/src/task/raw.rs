@@ -18,6 +18,7 @@ use moirai_sync::{Priority, TaskError, TaskResult};
 
 use crate::sched::current::{self, Place};
 use crate::sched::lanes::Lane;
+use crate::sched::permits::PermitId;
 use crate::sched::pool::Pool;
 use crate::sched::work::{Header, Kind, VTable, Work};
 use crate::slab::{self, CellLayout, word};
@@ -106,6 +107,8 @@ unsafe impl Sync for TaskRef {}
 pub(crate) struct Options {
     pub(crate) name: Option<Cow<'static, str>>,
     pub(crate) priority: Priority,
+    /// The number of the worker that it is for.
+    pub(crate) worker: Option<usize>,
 }
 
 /// Makes a cell, scheduled and enqueued, with two references: the handle's and the queue entry's.
@@ -115,6 +118,7 @@ pub(super) fn allocate<F, const KIND: u8>(
     pool: &Arc<Pool>,
     future: F,
     options: Options,
+    home: Option<PermitId>,
 ) -> (TaskRef, Work)
 where
     F: Future + Send + 'static,
@@ -142,7 +146,7 @@ where
             let side = fresh.cell.byte_add(Types::<F, KIND>::OPS.side).cast::<Side>();
             side.write(Side::new(options.name, Location::caller(), pool));
         }
-        (*cell).core.state.begin(fresh.generation, has_side, options.priority);
+        (*cell).core.state.begin(fresh.generation, has_side, options.priority, home);
     }
     let core = fresh.cell.cast::<Core>();
     if has_side == HasSide::Yes {
@@ -268,12 +272,21 @@ impl TaskRef {
         current::schedule(self.pool(), work, place);
     }
 
-    /// A task that is not plain is about to be queued; returns where its priority wants it.
+    /// A task that is not plain is about to be queued; returns where its home or its priority wants it.
     pub(super) fn queued(&self, place: Place) -> Place {
         if let Some(side) = self.side() {
             side.queued(self.pool());
         }
-        Lane::of(self.core().state.priority()).map_or(place, Place::Lane)
+        self.place(place)
+    }
+
+    /// Where the task is queued, if nothing else would speak against `place`.
+    pub(super) fn place(&self, place: Place) -> Place {
+        let state = &self.core().state;
+        match state.home() {
+            Some(home) => place.at_home(home),
+            None => Lane::of(state.priority()).map_or(place, Place::Lane),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 #![allow(unsafe_code, reason = "makes handles of new cells; model: src/model/task.rs")]
 
 use std::pin::Pin;
+use std::ptr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -10,6 +11,7 @@ use moirai_sync::{SpawnFailed, TaskError};
 
 use crate::sched::current::{self, Place};
 use crate::sched::lanes::Lane;
+use crate::sched::permits::PermitId;
 use crate::sched::pool::Pool;
 use crate::sched::work::Work;
 use crate::slab::TaskPool;
@@ -121,10 +123,14 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    let lane = Lane::of(options.priority);
-    let (task, work) = raw::allocate::<F, KIND>(pool, future, options);
+    let (lane, worker) = (Lane::of(options.priority), options.worker);
+    let home = if KIND == BLOCKING { None } else { home(pool, worker) };
+    let (task, work) = raw::allocate::<F, KIND>(pool, future, options, home);
     if pool.refuses() {
         refuse::<F>(&task, work, SpawnFailed::ShutDown);
+    } else if let Some(worker) = worker.filter(|_| home.is_none() && KIND != BLOCKING) {
+        let workers = pool.config().worker_threads;
+        refuse::<F>(&task, work, SpawnFailed::NoSuchWorker { worker, workers });
     } else if KIND == BLOCKING {
         if let Err((work, reason)) = pool.blocking.spawn(work) {
             refuse::<F>(&task, work, reason);
@@ -132,10 +138,33 @@ where
     } else {
         // A closure computes: let another worker have it.
         let place = if KIND == FUTURE { Place::Next } else { Place::Back };
-        current::schedule(pool, work, lane.map_or(place, Place::Lane));
+        let place = match home {
+            Some(home) => place.at_home(home),
+            None => lane.map_or(place, Place::Lane),
+        };
+        current::schedule(pool, work, place);
     }
     // SAFETY: the handle's reference to a cell of `F`.
     unsafe { TaskHandle::new(task) }
+}
+
+/// The permit that a task for this worker belongs to. Where nothing is shared, one for any worker
+/// belongs to that of its spawner, or to each in turn.
+#[inline]
+fn home(pool: &Arc<Pool>, worker: Option<usize>) -> Option<PermitId> {
+    match worker {
+        Some(worker) => (worker < pool.config().worker_threads).then(|| PermitId::new(worker)),
+        None if pool.shares_nothing() => {
+            let here =
+                current::with(
+                    |context| {
+                        if ptr::eq(context.pool, &**pool) { context.place() } else { None }
+                    },
+                );
+            Some(here.flatten().unwrap_or_else(|| pool.next_home()))
+        }
+        None => None,
+    }
 }
 
 /// Ends a task that was never queued with the reason why.

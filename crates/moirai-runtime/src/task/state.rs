@@ -21,8 +21,9 @@
 //! | TAKEN | by the handle | never | the output has left the cell |
 //! | SIDE | at birth | never | a side block lies behind the cell |
 //! | LANE | at birth | never | two bits: the task's [priority](Priority), normal if zero |
+//! | HOME | at birth | never | eleven bits: the number of the permit it belongs to and one more, or zero |
 //!
-//! The flags are the lower bits of the cell's [`word`](crate::slab::word). Its upper half counts
+//! The flags are the lower bits of the cell's [`word`](crate::slab::word). Its upper bits count
 //! references: the handle, each waker, the queue entry, the runner; in between is the cell's
 //! generation, which no move changes.
 //!
@@ -49,7 +50,8 @@ use std::fmt;
 use moirai_sync::__prim::atomic::{AtomicU64, Ordering};
 use moirai_sync::Priority;
 
-use crate::slab::word::{REF_ONE, REFS_MAX, add_ref, refs};
+use crate::sched::permits::{PERMITS_MAX, PermitId};
+use crate::slab::word::{self, REF_ONE, REFS_MAX, add_ref, refs};
 
 const SCHEDULED: u64 = 1;
 const RUNNING: u64 = 1 << 1;
@@ -64,6 +66,10 @@ const LANE: u64 = 0b11 << 9;
 const LANE_LOW: u64 = 0b01 << 9;
 const LANE_HIGH: u64 = 0b10 << 9;
 const LANE_CRITICAL: u64 = 0b11 << 9;
+const HOME_SHIFT: u32 = 11;
+const HOME: u64 = 0x7ff << HOME_SHIFT;
+// Each permit has its number, and the flags end where the generation begins.
+const _: () = assert!((PERMITS_MAX as u64) << HOME_SHIFT <= HOME && HOME < word::GENERATION_ONE);
 
 /// A cell's word while its task lives.
 #[repr(transparent)]
@@ -79,7 +85,7 @@ pub(crate) enum HasSide {
 /// Whether there is anything to think of when the task is queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Plain {
-    /// It has no side block, and is of normal priority.
+    /// It has no side block, is of normal priority, and is at home anywhere.
     Yes,
     No,
 }
@@ -202,7 +208,13 @@ pub(crate) enum RefDropped {
 
 impl State {
     /// Begins the life of a task in a queue, with a handle: the rest of the cell is written.
-    pub(crate) fn begin(&self, generation: u64, side: HasSide, priority: Priority) {
+    pub(crate) fn begin(
+        &self,
+        generation: u64,
+        side: HasSide,
+        priority: Priority,
+        home: Option<PermitId>,
+    ) {
         let side = if side == HasSide::Yes { SIDE } else { 0 };
         let lane = match priority {
             Priority::Low => LANE_LOW,
@@ -210,7 +222,9 @@ impl State {
             Priority::High => LANE_HIGH,
             Priority::Critical => LANE_CRITICAL,
         };
-        let word = generation | side | lane | SCHEDULED | ENQUEUED | HANDLE | (2 * REF_ONE);
+        let home = home.map_or(0, |home| (home.index() as u64 + 1) << HOME_SHIFT);
+        let born = SCHEDULED | ENQUEUED | HANDLE | (2 * REF_ONE);
+        let word = generation | side | lane | home | born;
         // Release: pairs with the SeqCst exchange by which shutdown takes a reference to a cell
         // that it finds alive.
         self.0.store(word, Ordering::Release);
@@ -350,7 +364,14 @@ impl State {
     }
 
     pub(crate) fn is_plain(&self) -> Plain {
-        if self.0.load(Ordering::Relaxed) & (SIDE | LANE) == 0 { Plain::Yes } else { Plain::No }
+        let special = self.0.load(Ordering::Relaxed) & (SIDE | LANE | HOME);
+        if special == 0 { Plain::Yes } else { Plain::No }
+    }
+
+    /// The permit whose holder runs the task, if it is not for anybody.
+    pub(crate) fn home(&self) -> Option<PermitId> {
+        let home = (self.0.load(Ordering::Relaxed) & HOME) >> HOME_SHIFT;
+        (home != 0).then(|| PermitId::new(home as usize - 1))
     }
 
     pub(crate) fn is_complete(&self) -> bool {

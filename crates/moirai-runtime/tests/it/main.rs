@@ -13,6 +13,7 @@ mod errors;
 #[cfg(unix)]
 mod fork;
 mod group;
+mod homes;
 mod join;
 mod local;
 mod memory;

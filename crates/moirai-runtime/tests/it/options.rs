@@ -13,6 +13,7 @@ use moirai_runtime::{
 
 use moirai_runtime::deque::StealStrategy;
 
+use crate::homes::worker;
 use crate::placement::processors;
 use crate::{AtDrop, watch, works_on};
 
@@ -29,6 +30,7 @@ const OPTIONS: &[(&str, fn())] = &[
     ("blocking_stack_bytes", blocking_stack_bytes),
     ("task_pool_kept_bytes", task_pool_kept_bytes),
     ("steal", steal),
+    ("thread_per_core", thread_per_core),
     ("poll_between_forks", poll_between_forks),
     ("task_metering", task_metering),
     ("stall_after", stall_after),
@@ -198,6 +200,37 @@ fn steal() {
     works_on(&runtime);
     let text = format!("{:?}", Runtime::builder().steal(StealStrategy::Quarter));
     assert!(text.contains("Quarter"), "{text}");
+}
+
+/// A task computes until its child has run, or says that it need not.
+fn thread_per_core() {
+    let children_stay = |builder: Builder| {
+        let runtime = builder.worker_threads(2).stall_after(Duration::MAX).build().unwrap();
+        let parent = runtime.spawn(async {
+            let children = [(); 8].map(|()| moirai_runtime::spawn(async { worker() }));
+            let mut stay = true;
+            for child in children {
+                stay &= child.await.unwrap() == worker();
+            }
+            stay
+        });
+        parent.join().unwrap()
+    };
+    assert!(children_stay(builder().thread_per_core()));
+    let runtime = builder().worker_threads(2).stall_after(Duration::MAX).build().unwrap();
+    let stolen = runtime.spawn(async {
+        let here = worker();
+        let children = [(); 2].map(|()| moirai_runtime::spawn(async { worker() }));
+        while children.iter().all(|child| !child.is_finished()) {
+            std::hint::spin_loop();
+        }
+        let mut workers = Vec::new();
+        for child in children {
+            workers.push(child.await.unwrap());
+        }
+        workers.iter().any(|child| *child != here)
+    });
+    assert!(stolen.join().unwrap());
 }
 
 fn poll_between_forks() {
