@@ -108,7 +108,8 @@ fn a_thread_that_waits_for_another_uses_no_processor() {
             let (_sender, nobody) = channel::bounded::<u8>(1);
             nobody.recv_timeout(WAIT).unwrap_err();
             message.send(7).unwrap();
-            assert_eq!(room.recv(), Ok(1));
+            // Both, so that it does not go before the second one has come.
+            assert_eq!((room.recv(), room.recv()), (Ok(1), Ok(2)));
             met.send(7).unwrap();
             result.send(7).unwrap();
             cancel.cancel();
