@@ -1,5 +1,7 @@
 //! A value alone on its cache lines.
 
+use std::fmt;
+use std::mem::MaybeUninit;
 use std::ops::{Deref, DerefMut};
 
 /// Aligns `T` to 128 bytes: a cache line of x86-64 and the neighbour that its prefetcher pulls
@@ -35,11 +37,11 @@ impl<T> CachePadded<T> {
 ///
 /// The gap is of 7 words at least: for what others only read. Between two values that both sides
 /// write it is of [`FAR`] words, so that the prefetcher does not pull the one along with the other.
-#[derive(Debug)]
 #[repr(C)]
 pub(crate) struct Apart<T, const WORDS: usize = NEAR> {
     value: T,
-    _gap: [u64; WORDS],
+    /// Never written: making a channel costs nothing for it.
+    _gap: MaybeUninit<[u64; WORDS]>,
 }
 
 /// From the last word of a value to what follows: one line of 64 bytes.
@@ -50,7 +52,13 @@ pub(crate) const FAR: usize = 15;
 
 impl<T, const WORDS: usize> Apart<T, WORDS> {
     pub(crate) const fn new(value: T) -> Self {
-        Self { value, _gap: [0; WORDS] }
+        Self { value, _gap: MaybeUninit::uninit() }
+    }
+}
+
+impl<T: fmt::Debug, const WORDS: usize> fmt::Debug for Apart<T, WORDS> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
     }
 }
 

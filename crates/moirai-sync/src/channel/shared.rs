@@ -500,6 +500,7 @@ impl<T> Shared<T> {
     pub(super) fn receivers_gone(&self) {
         let _: Close = self.close();
         match &self.flavour {
+            Flavour::Queue if self.queue.is_empty() => {}
             Flavour::Queue => discard(|| self.queue.pop()),
             Flavour::Rendezvous(rendezvous) => rendezvous.discard(),
             Flavour::Timer(_) | Flavour::Never(_) => {}
@@ -510,7 +511,9 @@ impl<T> Shared<T> {
     #[cold]
     pub(super) fn receiver_gone(&self, key: &mut Key) {
         let _: Close = self.close();
-        discard(|| self.queue.pop_sole(key));
+        if !self.queue.is_empty() {
+            discard(|| self.queue.pop_sole(key));
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {

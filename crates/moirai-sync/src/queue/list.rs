@@ -621,8 +621,10 @@ impl<T> List<T> {
 
 impl<T> Drop for List<T> {
     fn drop(&mut self) {
-        // SAFETY: `&mut self` says that nobody else is here.
-        while unsafe { self.pop_sole() }.is_some() {}
+        while !self.is_empty() {
+            // SAFETY: `&mut self` says that nobody else is here.
+            drop(unsafe { self.pop_sole() });
+        }
         // The block that `head` stands in was not left by the pops.
         if let Some(block) = NonNull::new(self.head.block.load(Ordering::Relaxed)) {
             // SAFETY: its values are all taken, and `&mut self` says that nobody uses it.

@@ -605,7 +605,9 @@ impl<T> Ring<T> {
 
 impl<T> Drop for Ring<T> {
     fn drop(&mut self) {
-        while self.pop().is_ok() {}
+        while !self.is_empty() {
+            drop(self.pop());
+        }
     }
 }
 
