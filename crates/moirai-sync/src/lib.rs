@@ -20,6 +20,7 @@
 //! | the word to stop, to all below | [`CancelToken`] |
 //! | the end of the last of many | [`WaitGroup`] |
 //! | the turn of the other tasks | [`coop`] |
+//! | what only one, or so many, may have at a time | [`mod@lock`] |
 //!
 //! Every end works from a thread, from an async task of any executor, and (with the runtime) from a
 //! coroutine: blocking and async methods stand side by side on one handle.
@@ -69,6 +70,9 @@
 //! running waits; `waitlist` who waits for what; `queue` holds messages and waits for nobody;
 //! [`channel`] puts the three together. Nothing here knows a scheduler.
 
+#[macro_use]
+mod prim;
+
 mod backoff;
 mod cache_padded;
 mod cancel;
@@ -76,9 +80,9 @@ pub mod channel;
 mod clock;
 pub mod coop;
 mod error;
+pub mod lock;
 mod oneshot;
 mod parker;
-mod prim;
 mod priority;
 mod queue;
 mod select;

@@ -15,6 +15,19 @@
 
 #![allow(unsafe_code, reason = "prefetches, which are no accesses")]
 
+/// A function that is `const`, but under loom, whose primitives are made while the program runs.
+macro_rules! maybe_const {
+    ($(#[$meta:meta])* $vis:vis fn $name:ident($($args:tt)*) -> $result:ty $body:block) => {
+        #[cfg(not(moirai_loom))]
+        $(#[$meta])*
+        $vis const fn $name($($args)*) -> $result $body
+
+        #[cfg(moirai_loom)]
+        $(#[$meta])*
+        $vis fn $name($($args)*) -> $result $body
+    };
+}
+
 #[cfg(not(any(moirai_loom, moirai_shuttle)))]
 mod backend {
     pub use std::hint::spin_loop;
@@ -28,7 +41,7 @@ mod backend {
     /// `std::cell::UnsafeCell` behind loom's closure-shaped access.
     #[derive(Debug, Default)]
     #[repr(transparent)]
-    pub struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+    pub struct UnsafeCell<T: ?Sized>(std::cell::UnsafeCell<T>);
 
     impl<T> UnsafeCell<T> {
         /// Wraps `value`.
@@ -36,6 +49,13 @@ mod backend {
             Self(std::cell::UnsafeCell::new(value))
         }
 
+        /// Unwraps the value.
+        pub fn into_inner(self) -> T {
+            self.0.into_inner()
+        }
+    }
+
+    impl<T: ?Sized> UnsafeCell<T> {
         /// Calls `f` with a pointer for shared access.
         #[inline(always)]
         pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
@@ -46,11 +66,6 @@ mod backend {
         #[inline(always)]
         pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
             f(self.0.get())
-        }
-
-        /// Unwraps the value.
-        pub fn into_inner(self) -> T {
-            self.0.into_inner()
         }
     }
 }
@@ -79,7 +94,7 @@ mod backend {
 
     /// As under std: shuttle does not watch cells.
     #[derive(Debug, Default)]
-    pub struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+    pub struct UnsafeCell<T: ?Sized>(std::cell::UnsafeCell<T>);
 
     impl<T> UnsafeCell<T> {
         /// Wraps `value`.
@@ -87,6 +102,13 @@ mod backend {
             Self(std::cell::UnsafeCell::new(value))
         }
 
+        /// Unwraps the value.
+        pub fn into_inner(self) -> T {
+            self.0.into_inner()
+        }
+    }
+
+    impl<T: ?Sized> UnsafeCell<T> {
         /// Calls `f` with a pointer for shared access.
         pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
             f(self.0.get())
@@ -95,11 +117,6 @@ mod backend {
         /// Calls `f` with a pointer for exclusive access.
         pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
             f(self.0.get())
-        }
-
-        /// Unwraps the value.
-        pub fn into_inner(self) -> T {
-            self.0.into_inner()
         }
     }
 }

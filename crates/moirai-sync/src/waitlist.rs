@@ -176,11 +176,17 @@ enum End {
 }
 
 impl WaitList {
-    /// An empty list.
-    pub(crate) fn new() -> Self {
-        let [count, futures, promised, claimed] = [(); 4].map(|()| AtomicU32::new(0));
-        let queue = Mutex::new(Queue { head: ptr::null(), tail: ptr::null() });
-        Self { count, futures, promised, queue, claimed }
+    maybe_const! {
+        /// An empty list.
+        pub(crate) fn new() -> Self {
+            Self {
+                count: AtomicU32::new(0),
+                futures: AtomicU32::new(0),
+                promised: AtomicU32::new(0),
+                queue: Mutex::new(Queue { head: ptr::null(), tail: ptr::null() }),
+                claimed: AtomicU32::new(0),
+            }
+        }
     }
 
     /// Wakes the oldest waiter. To be called after what it waits for has been published.

@@ -13,3 +13,31 @@ pub(crate) fn wake(waker: Waker) {
         let _leaked = ManuallyDrop::new(second);
     }
 }
+
+/// Wakers that are collected under a lock and called after it; one of them costs no memory.
+#[derive(Debug, Default)]
+#[must_use = "those who were told must be woken"]
+pub(crate) struct Wakers {
+    first: Option<Waker>,
+    more: Vec<Waker>,
+}
+
+impl Wakers {
+    /// Nobody.
+    pub(crate) const fn new() -> Self {
+        Self { first: None, more: Vec::new() }
+    }
+
+    /// One more, if there is one.
+    pub(crate) fn extend(&mut self, waker: Option<Waker>) {
+        match (&self.first, waker) {
+            (None, waker) => self.first = waker,
+            (Some(_), waker) => self.more.extend(waker),
+        }
+    }
+
+    /// Wakes all of them.
+    pub(crate) fn wake(self) {
+        self.first.into_iter().chain(self.more).for_each(wake);
+    }
+}

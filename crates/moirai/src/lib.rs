@@ -37,6 +37,7 @@
 //! | pass messages between any of them and plain threads | [`channel`] |
 //! | wait for several channels at once | [`select!`], [`Select`] |
 //! | pass one result by hand | [`result_channel`] |
+//! | have something to oneself, or let so many in | [`lock`] |
 //! | tell others to stop | [`CancelToken`] |
 //! | start several tasks that end together | [`nursery()`], [`race()`], [`supervise`], [`JoinSet`], [`TaskTracker`] |
 //! | give a task values of its own | [`task_local!`] |
@@ -68,7 +69,7 @@ pub use moirai_sync::{
     CancelReason, CancelToken, DropGuard, Panicked, Priority, ReadyTimeoutError, ResultReceiver,
     ResultSender, RunUntilCancelled, Select, SelectSet, SelectTimeoutError, SelectedOperation,
     SpawnFailed, TaskError, TaskResult, TryReadyError, TrySelectError, WaitGroup, WaitMember,
-    channel, coop, result_channel, select, select_biased, select_if, select_priority,
+    channel, coop, lock, result_channel, select, select_biased, select_if, select_priority,
     select_weighted,
 };
 

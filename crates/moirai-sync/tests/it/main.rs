@@ -4,9 +4,11 @@ mod cancel;
 mod close;
 #[cfg(all(unix, not(miri)))] // reads the clock of a thread
 mod idle;
+mod mutex;
 mod order;
 mod rendezvous;
 mod select;
+mod semaphore;
 mod timers;
 mod token;
 mod torture;

@@ -1,0 +1,91 @@
+//! Models of permits: none is lost or given twice, nobody sleeps beside one, and what was done with
+//! one is seen by who has it next.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+use loom::sync::atomic::{AtomicU32, Ordering};
+use loom::thread;
+
+use crate::lock::{Closed, Semaphore};
+
+struct Guarded {
+    semaphore: Semaphore,
+    /// Relaxed on purpose: the permit alone must order it.
+    value: AtomicU32,
+}
+
+impl Guarded {
+    fn new(permits: usize) -> Arc<Self> {
+        Arc::new(Self { semaphore: Semaphore::new(permits), value: AtomicU32::new(0) })
+    }
+
+    /// Loses what another one adds at the same time, or has added unseen.
+    fn add(&self) {
+        self.value.store(self.value.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn one_permit_lets_in_one_at_a_time() {
+    loom::model(|| {
+        let guarded = Guarded::new(1);
+        let threads = [(); 2].map(|()| {
+            let guarded = Arc::clone(&guarded);
+            thread::spawn(move || {
+                let permit = guarded.semaphore.acquire().unwrap();
+                guarded.add();
+                drop(permit);
+            })
+        });
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(guarded.semaphore.available_permits(), 1);
+        assert_eq!(guarded.value.load(Ordering::Relaxed), 2);
+    });
+}
+
+/// A future is granted, or not, while it is dropped: the thread gets its permits all the same.
+#[test]
+fn a_wait_that_is_dropped_takes_no_permit_with_it() {
+    loom::model(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let thread = thread::spawn({
+            let semaphore = Arc::clone(&semaphore);
+            move || drop(semaphore.acquire().unwrap())
+        });
+        let other = thread::spawn({
+            let semaphore = Arc::clone(&semaphore);
+            move || semaphore.add_permits(1)
+        });
+        {
+            let mut waiting = pin!(semaphore.acquire_many_async(1));
+            let _ = waiting.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        }
+        thread.join().unwrap();
+        other.join().unwrap();
+        assert_eq!(semaphore.available_permits(), 1);
+    });
+}
+
+#[test]
+fn a_close_is_heard_by_whoever_waits_and_final() {
+    loom::model(|| {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let thread = thread::spawn({
+            let semaphore = Arc::clone(&semaphore);
+            move || semaphore.acquire().map(drop)
+        });
+        let other = thread::spawn({
+            let semaphore = Arc::clone(&semaphore);
+            move || {
+                semaphore.forget_permits(1);
+                semaphore.add_permits(1);
+            }
+        });
+        semaphore.close();
+        let _either: Result<(), Closed> = thread.join().unwrap();
+        other.join().unwrap();
+        assert!(semaphore.is_closed() && semaphore.try_acquire().is_err());
+    });
+}
