@@ -52,10 +52,10 @@ pub enum SpawnFailed {
     NoThread(std::io::Error),
     /// It was to run on a worker that does not exist.
     NoSuchWorker {
-        /// The worker's number, from 0.
-        worker: usize,
+        /// The worker's number, from 0, or the largest that fits.
+        worker: u32,
         /// How many workers there are.
-        workers: usize,
+        workers: u32,
     },
 }
 

@@ -130,6 +130,9 @@ where
         refuse::<F>(&task, work, SpawnFailed::ShutDown);
     } else if let Some(worker) = worker.filter(|_| home.is_none() && KIND != BLOCKING) {
         let workers = pool.config().worker_threads;
+        // Half as wide, so that the results of all tasks stay small.
+        let [worker, workers] =
+            [worker, workers].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
         refuse::<F>(&task, work, SpawnFailed::NoSuchWorker { worker, workers });
     } else if KIND == BLOCKING {
         if let Err((work, reason)) = pool.blocking.spawn(work) {
