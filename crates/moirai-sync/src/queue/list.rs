@@ -22,7 +22,8 @@
 //! one allocation for [`List::BLOCK`] messages there is little to gain, and no ABA to fear.
 //!
 //! **One receiver** moves `head` with a store, reads what is ready without a look at `tail`, and frees
-//! a block once it has passed it: nobody needs to count what was taken.
+//! a block once it has passed it: nobody needs to count what was taken. So a list is emptied by the
+//! operations for one receiver or by those for many; only its end may follow on either.
 //!
 //! **Two senders at once** would pass the line of `tail` to and fro, a transfer for each message. So
 //! who loses the exchange stands back for long enough that the other sends many in the meantime.
@@ -884,7 +885,8 @@ mod tests {
                 // SAFETY: one thread.
                 drop(unsafe { list.pop_sole() }.unwrap());
             }
-            list.pop_batch(&mut taken, 5).unwrap();
+            // SAFETY: as above.
+            unsafe { list.pop_batch_sole(&mut taken, 5) }.unwrap();
             taken.clear();
         }
         drop(list);
