@@ -19,7 +19,7 @@
 //!
 //! **Nobody waits for ever.** Blocking code cannot return, so a wait on the strand has no limit. Nor
 //! can a foreign executor inside of a task, which polls again and again what says that it was woken:
-//! after [`REFUSALS_MAX`] refusals in one poll the limit is lifted.
+//! after `REFUSALS_MAX` refusals in one poll the limit is lifted.
 
 #![allow(unsafe_code, reason = "pins a field of a pinned future, which no thread shares")]
 
