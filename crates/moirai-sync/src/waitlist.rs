@@ -96,6 +96,29 @@ pub(crate) enum Claimed {
     No,
 }
 
+/// Who is to be CLAIMED, where others are only NOTIFIED.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Claims {
+    Nobody,
+    /// A blocked strand, which comes for what it is brought.
+    Blocked,
+    /// Also a future, which may go away instead.
+    Anybody,
+}
+
+/// A waiter that was taken out; the caller wakes it.
+#[must_use]
+pub(crate) struct Taken {
+    pub(crate) claimed: Claimed,
+    waker: Option<Waker>,
+}
+
+impl Taken {
+    pub(crate) fn wake(self) {
+        self.waker.into_iter().for_each(wake);
+    }
+}
+
 struct Queue {
     head: *const Node,
     tail: *const Node,
@@ -212,14 +235,14 @@ impl WaitList {
         self.promised.load(Ordering::Relaxed) != 0 && self.futures.load(Ordering::Relaxed) == 0
     }
 
-    /// Takes the oldest waiter out, notified, for a caller that wakes it once it has let go of its
-    /// own lock. What the waiter is told of is published under that lock, which the waiter takes
-    /// after it has registered.
-    pub(crate) fn take_oldest(&self) -> Option<Option<Waker>> {
+    /// Takes the oldest waiter out, claimed or notified, for a caller that wakes it once it has let
+    /// go of its own lock. What the waiter is told of is published under that lock, which the waiter
+    /// takes after it has registered.
+    pub(crate) fn take_oldest(&self, claims: Claims) -> Option<Taken> {
         if self.count.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        self.pop_other(&mut self.queue.lock(), Own::NONE, CLAIMED)
+        self.pop_other(&mut self.queue.lock(), Own::NONE, claims)
     }
 
     /// Wakes every waiter that is in the list now.
@@ -242,8 +265,8 @@ impl WaitList {
         // SeqCst fence: pairs with the one in `Group::open`.
         fence(Ordering::SeqCst);
         if self.count.load(Ordering::Relaxed) != 0 {
-            let waker = self.pop_other(&mut self.queue.lock(), own, NOTIFIED);
-            waker.flatten().into_iter().for_each(wake);
+            let taken = self.pop_other(&mut self.queue.lock(), own, Claims::Nobody);
+            taken.into_iter().for_each(Taken::wake);
         }
     }
 
@@ -279,33 +302,33 @@ impl WaitList {
 
     #[cold]
     fn notify_oldest(&self) {
-        let waker = self.pop(&mut self.queue.lock());
-        waker.flatten().into_iter().for_each(wake);
+        let taken = self.pop(&mut self.queue.lock());
+        taken.into_iter().for_each(Taken::wake);
     }
 
     /// All under one lock: a count taken before, or between two locks, would be wrong once somebody
     /// has joined at the head, and would leave the last one asleep.
     #[cold]
     fn notify_each(&self) {
-        let mut wakers = Vec::new();
+        let mut all = Vec::new();
         {
             let mut queue = self.queue.lock();
-            while let Some(waker) = self.pop(&mut queue) {
-                wakers.extend(waker);
+            while let Some(taken) = self.pop(&mut queue) {
+                all.push(taken);
             }
         }
-        wakers.into_iter().for_each(wake);
+        all.into_iter().for_each(Taken::wake);
     }
 
-    /// Takes the oldest waiter out, notified, and returns its waker; selects that are taken or busy
-    /// leave the queue as well and are told nothing. `queue` is this list's, locked.
-    fn pop(&self, queue: &mut Queue) -> Option<Option<Waker>> {
-        self.pop_other(queue, Own::NONE, NOTIFIED)
+    /// Takes the oldest waiter out, notified; selects that are taken or busy leave the queue as well
+    /// and are told nothing. `queue` is this list's, locked.
+    fn pop(&self, queue: &mut Queue) -> Option<Taken> {
+        self.pop_other(queue, Own::NONE, Claims::Nobody)
     }
 
-    /// As [`pop`](Self::pop), but leaves the places of the select `own` where they are, and sets the
-    /// state `notified` of who is told.
-    fn pop_other(&self, queue: &mut Queue, own: Own, notified: u32) -> Option<Option<Waker>> {
+    /// As [`pop`](Self::pop), but leaves the places of the select `own` where they are, and claims
+    /// who is to be claimed.
+    fn pop_other(&self, queue: &mut Queue, own: Own, claims: Claims) -> Option<Taken> {
         let mut next = queue.head;
         // SAFETY: a queued node is alive: its drop takes this lock to leave the queue.
         while let Some(node) = unsafe { next.as_ref() } {
@@ -320,8 +343,12 @@ impl WaitList {
             self.lower_count(node.kind);
             // SAFETY: `target` is reached under the lock only.
             let target = node.target.with_mut(|target| unsafe { (*target).take() });
-            // What a set is told of is for whoever asks: the set does not receive itself.
-            let notified = if let Target::Member(..) = target { NOTIFIED } else { notified };
+            let claimed = match (claims, &target) {
+                // What a set is told of is for whoever asks: the set does not receive itself.
+                (Claims::Nobody, _) | (_, Target::Member(..)) => Claimed::No,
+                (Claims::Blocked, _) if node.kind != Kind::Blocked => Claimed::No,
+                (Claims::Blocked | Claims::Anybody, _) => Claimed::Yes,
+            };
             let told = match target {
                 Target::Nobody => Some(None),
                 Target::Waker(waker) => Some(Some(waker)),
@@ -333,7 +360,11 @@ impl WaitList {
                 // SAFETY: the set takes this lock to get the node out before the word ends.
                 Target::Member(word, index) => Some(unsafe { (*word).tell(index) }),
             };
-            let state = if told.is_some() { notified } else { IDLE };
+            let state = match (&told, claimed) {
+                (None, _) => IDLE,
+                (Some(_), Claimed::No) => NOTIFIED,
+                (Some(_), Claimed::Yes) => CLAIMED,
+            };
             if state == CLAIMED {
                 self.claimed.fetch_add(1, Ordering::Relaxed);
             }
@@ -344,8 +375,8 @@ impl WaitList {
             // Release: pairs with the Acquire loads of the owner, which may free the node, and the
             // claim, without the lock as soon as it reads this. The last access to either.
             node.state.store(state, Ordering::Release);
-            if told.is_some() {
-                return told;
+            if let Some(waker) = told {
+                return Some(Taken { claimed, waker });
             }
         }
         None
@@ -527,6 +558,17 @@ impl<'a> Waiter<'a> {
             CLAIMED => Claimed::Yes,
             _ => Claimed::No,
         }
+    }
+
+    /// Leaves the list, for the time is up: an unused baton is passed on. Says whether somebody has
+    /// brought something for this waiter, which then is there.
+    pub(crate) fn give_up(self: Pin<&Self>) -> Claimed {
+        match self.leave() {
+            CLAIMED => return Claimed::Yes,
+            NOTIFIED => self.list.notify_one(),
+            _ => {}
+        }
+        Claimed::No
     }
 
     /// Returns once whoever took this waiter out of the list has done with it.

@@ -2,15 +2,19 @@
 //! other.
 //!
 //! ```text
-//!   a receiver is waiting:   send ─► `delivered` ─► the receiver that was taken out of its list
-//!   nobody is waiting:       send ─► `offers`    ─► the next receive; the sender may take it back
+//!   a blocked receiver waits:   send ─► `delivered` ─► the receiver that was taken out of its list
+//!   a future does, or nobody:   send ─► `offers`    ─► the next receive; the sender may take it back
 //! ```
 //!
-//! Both are under one lock, which also covers taking a receiver out of the list: so there are never
-//! more delivered messages than receivers that were taken. What was delivered is theirs. A receiver
-//! that goes away instead leaves the message to the next receive, and tells the next waiting receiver;
-//! so does a select that was taken for a message still being made, and has done something else when
-//! it comes.
+//! **A send that succeeded was received.** A blocked receiver that was taken out of its list comes for
+//! its message, also if its time is up meanwhile. A future may go away instead, so it is only told of
+//! the offer. A send that cannot wait (`try_send`, a permit, hence a select's) delivers to a future as
+//! well; where that goes away, the message is left to the next receive, as in a channel with places.
+//!
+//! Both queues are under one lock, which also covers taking a receiver out of the list: so there are
+//! never more delivered messages and permits than receivers that were claimed. Who is claimed and goes
+//! away tells the next waiting receiver; so does a select that was claimed for a message still being
+//! made, and has done something else when it comes.
 //!
 //! A sender that waits leaves its message here, with its waker: whoever comes takes it without
 //! waking the sender first. A select cannot do that, for its message is made only once the case is
@@ -21,7 +25,7 @@ use std::mem;
 use std::task::{Poll, Waker};
 
 use crate::prim::Mutex;
-use crate::waitlist::{Claimed, WaitList};
+use crate::waitlist::{Claimed, Claims, Taken, WaitList};
 use crate::wake::wake;
 
 use super::error::{TryRecvError, TrySendError};
@@ -35,6 +39,8 @@ pub(super) struct Rendezvous<T>(Mutex<Meeting<T>>);
 struct Meeting<T> {
     delivered: VecDeque<T>,
     offers: VecDeque<Offer<T>>,
+    /// Of receivers that were claimed for messages to come.
+    permits: usize,
     next_id: u64,
     closed: bool,
 }
@@ -64,7 +70,7 @@ pub(super) enum Offered<T> {
 impl<T> Rendezvous<T> {
     pub(super) fn new() -> Self {
         let (delivered, offers) = (VecDeque::new(), VecDeque::new());
-        Self(Mutex::new(Meeting { delivered, offers, next_id: 0, closed: false }))
+        Self(Mutex::new(Meeting { delivered, offers, permits: 0, next_id: 0, closed: false }))
     }
 
     /// Hands `message` to one of the waiting `receivers`.
@@ -73,48 +79,58 @@ impl<T> Rendezvous<T> {
         if meeting.closed {
             return Err(TrySendError::Disconnected(message));
         }
-        let Some(receiver) = receivers.take_oldest() else {
+        let Some(receiver) = receivers.take_oldest(Claims::Anybody) else {
             return Err(TrySendError::Full(message));
         };
         meeting.delivered.push_back(message);
         drop(meeting);
-        receiver.into_iter().for_each(wake);
+        receiver.wake();
         Ok(())
     }
 
     /// Takes one of the waiting `receivers` out, for whom [`deliver`](Self::deliver) will bring a
-    /// message; the caller wakes it.
-    pub(super) fn reserve(&self, receivers: &WaitList) -> Result<Option<Waker>, TrySendError<()>> {
-        let meeting = self.0.lock();
+    /// message, unless [`unreserve`](Self::unreserve) says that none comes; the caller wakes it then.
+    pub(super) fn reserve(&self, receivers: &WaitList) -> Result<Taken, TrySendError<()>> {
+        let mut meeting = self.0.lock();
         if meeting.closed {
             return Err(TrySendError::Disconnected(()));
         }
-        receivers.take_oldest().ok_or(TrySendError::Full(()))
+        let receiver = receivers.take_oldest(Claims::Anybody).ok_or(TrySendError::Full(()))?;
+        meeting.permits += 1;
+        Ok(receiver)
     }
 
     /// Leaves a message for a receiver that was taken out, or for the next one; the caller wakes.
     pub(super) fn deliver(&self, message: T) {
-        self.0.lock().delivered.push_back(message);
+        let mut meeting = self.0.lock();
+        meeting.permits -= 1;
+        meeting.delivered.push_back(message);
     }
 
-    /// Hands `message` to one of the waiting `receivers`, or leaves it here until one comes, who
-    /// wakes `sender`.
+    /// No message comes for a receiver that was taken out.
+    pub(super) fn unreserve(&self) {
+        self.0.lock().permits -= 1;
+    }
+
+    /// Hands `message` to one of the waiting `receivers` if that is sure to come for it, or leaves it
+    /// here until one comes, who wakes `sender`.
     pub(super) fn offer(&self, message: T, sender: &Waker, receivers: &WaitList) -> Offered<T> {
         let sender = sender.clone();
         let mut meeting = self.0.lock();
         if meeting.closed {
             return Offered::Closed(message);
         }
-        if let Some(receiver) = receivers.take_oldest() {
-            meeting.delivered.push_back(message);
-            drop(meeting);
-            receiver.into_iter().for_each(wake);
-            return Offered::Delivered;
-        }
-        let id = OfferId(meeting.next_id);
-        meeting.next_id += 1;
-        meeting.offers.push_back(Offer { id, message, sender });
-        Offered::Waiting(id)
+        let receiver = receivers.take_oldest(Claims::Blocked);
+        let offered = match receiver {
+            Some(Taken { claimed: Claimed::Yes, .. }) => {
+                meeting.delivered.push_back(message);
+                Offered::Delivered
+            }
+            Some(_) | None => Offered::Waiting(meeting.offer(message, sender)),
+        };
+        drop(meeting);
+        receiver.into_iter().for_each(Taken::wake);
+        offered
     }
 
     /// Whether somebody has taken the offer; if not, `sender` is woken when one does. The message
@@ -204,14 +220,22 @@ impl<T> Rendezvous<T> {
 }
 
 impl<T> Meeting<T> {
-    /// Whether more was delivered than there are receivers that have been told and will come.
+    fn offer(&mut self, message: T, sender: Waker) -> OfferId {
+        let id = OfferId(self.next_id);
+        self.next_id += 1;
+        self.offers.push_back(Offer { id, message, sender });
+        id
+    }
+
+    /// Whether more was delivered than there are receivers that have been claimed for it and will
+    /// come.
     fn has_orphan(&self, receivers: &WaitList) -> bool {
-        self.delivered.len() > receivers.claimed()
+        !self.delivered.is_empty() && self.delivered.len() + self.permits > receivers.claimed()
     }
 
     /// Whether nothing can follow: what was delivered may yet be left to another receiver.
     fn is_over(&self) -> bool {
-        self.closed && self.delivered.is_empty()
+        self.closed && self.delivered.is_empty() && self.permits == 0
     }
 
     /// Why nothing is received from a closed channel.

@@ -137,7 +137,7 @@ impl<T> Sender<T> {
     #[cold]
     #[inline(never)]
     fn send_later(&self, message: T, deadline: Option<Instant>) -> Result<(), SendTimeoutError<T>> {
-        match self.try_send(message) {
+        match self.shared.begin_send(message) {
             Ok(()) => Ok(()),
             Err(TrySendError::Disconnected(message)) => {
                 Err(SendTimeoutError::Disconnected(message))

@@ -2,13 +2,12 @@
 
 use std::fmt;
 use std::future::poll_fn;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::queue::PushError;
-use crate::spin::{Prospect, spin};
 use crate::strand;
-use crate::wake::wake;
+use crate::waitlist::Taken;
 
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::rendezvous::{OfferId, Offered, Rendezvous};
@@ -34,9 +33,7 @@ impl<'a, T> Sending<'a, T> {
         let (message, offer) = (&mut self.message, &mut self.offer);
         let sent = match &shared.flavour {
             Flavour::Rendezvous(rendezvous) => {
-                spin(Prospect::Open, deadline, || attempt(shared, message)).or_else(|| {
-                    strand::wait(deadline, |cx| poll_offer(shared, rendezvous, cx, message, offer))
-                })
+                strand::wait(deadline, |cx| poll_offer(shared, rendezvous, cx, message, offer))
             }
             _ => shared.wait(Side::Senders, deadline, |_| attempt(shared, message)),
         };
@@ -149,7 +146,7 @@ pub struct Permit<'a, T> {
 enum Kept {
     Place,
     /// A receiver that was taken out of its list and not woken yet.
-    Receiver(Option<Waker>),
+    Receiver(Taken),
     /// Used up.
     Nothing,
 }
@@ -181,21 +178,21 @@ impl<'a, T> Permit<'a, T> {
         match (std::mem::replace(&mut self.kept, Kept::Nothing), &self.shared.flavour) {
             (Kept::Receiver(receiver), Flavour::Rendezvous(rendezvous)) => {
                 rendezvous.deliver(message);
-                receiver.into_iter().for_each(wake);
+                receiver.wake();
                 // It may be gone, and another one may be waiting.
                 self.shared.receivers_waiting().notify_one();
             }
             _ => {
                 self.shared.queue.push_reserved(message);
                 self.shared.receivers_waiting().notify_one_fenced();
-                self.end();
             }
         }
+        self.end();
     }
 
-    /// Of a closed channel, tells the receivers that this message will not follow.
+    /// Of a closed channel, tells the receivers that no message will follow from here.
     fn end(&self) {
-        if self.shared.queue.is_closed() {
+        if self.shared.is_closed() {
             self.shared.receivers_waiting().notify_all();
         }
     }
@@ -204,15 +201,20 @@ impl<'a, T> Permit<'a, T> {
 impl<T> Drop for Permit<'_, T> {
     fn drop(&mut self) {
         match std::mem::replace(&mut self.kept, Kept::Nothing) {
-            Kept::Nothing => {}
+            Kept::Nothing => return,
             Kept::Place => {
                 self.shared.queue.unreserve();
                 self.shared.senders_waiting.notify_one_fenced();
-                self.end();
             }
             // It finds nothing and waits again, before all others.
-            Kept::Receiver(receiver) => receiver.into_iter().for_each(wake),
+            Kept::Receiver(receiver) => {
+                if let Flavour::Rendezvous(rendezvous) = &self.shared.flavour {
+                    rendezvous.unreserve();
+                }
+                receiver.wake();
+            }
         }
+        self.end();
     }
 }
 

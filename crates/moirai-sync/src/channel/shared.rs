@@ -107,6 +107,16 @@ impl<T> Shared<T> {
         self.send_now(message).or_else(|message| self.try_send_without_queue(message))
     }
 
+    /// [`try_send`](Self::try_send) for a send that may wait: a rendezvous does not deliver to who may
+    /// not come.
+    #[inline]
+    pub(super) fn begin_send(&self, message: T) -> Result<(), TrySendError<T>> {
+        match self.flavour {
+            Flavour::Rendezvous(_) => Err(TrySendError::Full(message)),
+            _ => self.try_send(message),
+        }
+    }
+
     #[inline]
     pub(super) fn try_send_sole(&self, key: &mut Key, message: T) -> Result<(), TrySendError<T>> {
         self.send_now_sole(key, message).or_else(|message| self.try_send_without_queue(message))
@@ -330,7 +340,18 @@ impl<T> Shared<T> {
             return spun;
         }
         let waiter = pin!(Waiter::blocked(self.waiting(side)));
-        strand::wait(deadline, |cx| self.poll(side, waiter.as_ref(), cx, &mut attempt))
+        let met = strand::wait(deadline, |cx| self.poll(side, waiter.as_ref(), cx, &mut attempt));
+        if met.is_some() || waiter.as_ref().give_up() == Claimed::No {
+            return met;
+        }
+        // In the last moment somebody has brought something, and counts on us.
+        match attempt(Claimed::Yes) {
+            Poll::Ready(result) => Some(result),
+            Poll::Pending => {
+                self.waiting(side).notify_one();
+                None
+            }
+        }
     }
 
     /// [`poll`](Self::poll) in a task, as one operation of its budget.

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 use loom::thread;
 
@@ -118,5 +119,32 @@ fn a_cancelled_rendezvous_leaves_its_message() {
         drop(cancelled);
         assert_eq!(receiver.recv(), Ok(7));
         assert!(sending.join().unwrap().is_ok());
+    });
+}
+
+/// A rendezvous with a receiver whose time is up: either both have met, or neither has.
+#[test]
+fn a_rendezvous_is_met_by_both_or_by_neither() {
+    loom::model(|| {
+        let (sender, receiver) = rendezvous();
+        let sending = thread::spawn(move || sender.send(7));
+        let received = receiver.recv_timeout(Duration::from_millis(1));
+        drop(receiver);
+        assert_eq!(sending.join().unwrap().is_ok(), received.is_ok());
+    });
+}
+
+/// The same with a future that is dropped, and the last receiver with it.
+#[test]
+fn a_send_to_a_future_that_goes_away_is_not_sent() {
+    loom::model(|| {
+        let (sender, receiver) = rendezvous();
+        let mut cancelled = Box::pin(receiver.recv_async());
+        assert!(cancelled.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let sending = thread::spawn(move || sender.send(7));
+        let got = cancelled.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        drop(cancelled);
+        drop(receiver);
+        assert_eq!(sending.join().unwrap().is_ok(), got);
     });
 }

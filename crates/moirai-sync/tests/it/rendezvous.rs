@@ -89,6 +89,61 @@ fn a_receiver_that_goes_away_leaves_its_message_to_the_next() {
 }
 
 #[test]
+fn a_send_waits_until_a_future_has_taken_its_message() {
+    let (sender, receiver) = channel::rendezvous();
+    let mut receive = pin!(receiver.recv_async());
+    assert!(poll(receive.as_mut()).is_pending());
+    let mut send = pin!(sender.send_async(1));
+    assert!(poll(send.as_mut()).is_pending());
+    assert_eq!(poll(receive.as_mut()), Poll::Ready(Ok(1)));
+    assert_eq!(poll(send.as_mut()), Poll::Ready(Ok(())));
+}
+
+#[test]
+fn a_send_to_a_future_that_goes_away_waits_for_another_receiver() {
+    let (sender, receiver) = channel::rendezvous();
+    let mut send = pin!(sender.send_async(1));
+    {
+        let mut dropped = pin!(receiver.recv_async());
+        assert!(poll(dropped.as_mut()).is_pending());
+        assert!(poll(send.as_mut()).is_pending());
+    }
+    assert!(poll(send.as_mut()).is_pending());
+    assert_eq!(receiver.try_recv(), Ok(1));
+    assert_eq!(poll(send.as_mut()), Poll::Ready(Ok(())));
+}
+
+#[test]
+fn a_closed_channel_ends_when_its_permits_do() {
+    for sends in [true, false] {
+        let (sender, receiver) = channel::rendezvous();
+        let mut receive = Box::pin(receiver.recv_async());
+        assert!(poll(receive.as_mut()).is_pending());
+        let permit = sender.try_reserve().unwrap();
+        sender.close();
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+        let woken = Arc::<Woken>::default();
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut next = pin!(receiver.recv_async());
+        assert!(next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        drop(receive);
+        assert!(next.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        let before = woken.0.load(Ordering::SeqCst);
+        if sends {
+            permit.send(1);
+        } else {
+            drop(permit);
+        }
+        assert!(woken.0.load(Ordering::SeqCst) > before);
+        match (sends, poll(next)) {
+            (true, Poll::Ready(Ok(1))) | (false, Poll::Ready(Err(_))) => {}
+            (_, other) => panic!("{other:?}"),
+        }
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
+    }
+}
+
+#[test]
 fn a_send_with_a_limit_gives_its_message_back() {
     let (sender, receiver) = channel::rendezvous();
     let result = sender.send_timeout(1, Duration::from_millis(1));
