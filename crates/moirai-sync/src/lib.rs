@@ -73,6 +73,7 @@
 #[macro_use]
 mod prim;
 
+mod alarm;
 mod backoff;
 mod cache_padded;
 mod cancel;

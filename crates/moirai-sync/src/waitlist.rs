@@ -28,7 +28,8 @@
 //! **One at a time.** A blocked thread that was notified tries again soon, and tells the next one of
 //! what is left: as long as it has not (`promised`), nobody else is woken, or each message of a
 //! burst would wake a thread. A future may never be polled again, so it promises nothing, and where
-//! one waits (`futures`) everybody is woken as if there were no promises.
+//! one waits (`futures`) everybody is woken as if there were no promises. So does a select, which may
+//! do something else.
 //!
 //! | access | ordering | pairs with |
 //! |---|---|---|
@@ -62,7 +63,7 @@ use std::pin::Pin;
 use std::ptr;
 use std::task::Waker;
 
-use crate::prim::atomic::{AtomicU32, Ordering, fence};
+use crate::prim::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use crate::prim::{Mutex, UnsafeCell, fence_after_rmw};
 use crate::wake::wake;
 
@@ -80,8 +81,10 @@ const CLAIMED: u32 = 3;
 pub(crate) struct WaitList {
     /// The length of `queue`: all that a notifier reads when nobody waits.
     count: AtomicU32,
-    /// How many of those are no blocked strands.
+    /// How many of those may not try again soon, once notified.
     futures: AtomicU32,
+    /// Whether there has been a future.
+    may_forget: AtomicBool,
     /// Batons of blocked threads that have not tried again yet.
     promised: AtomicU32,
     queue: Mutex<Queue>,
@@ -154,6 +157,8 @@ enum Kind {
     Future,
     /// A blocked strand: once it is notified, it tries again, and tells the next one of what is left.
     Blocked,
+    /// A blocked strand that waits in several lists, and may do something else.
+    BlockedSelect,
 }
 
 /// Whom a notification of a node is for.
@@ -205,6 +210,7 @@ impl WaitList {
             Self {
                 count: AtomicU32::new(0),
                 futures: AtomicU32::new(0),
+                may_forget: AtomicBool::new(false),
                 promised: AtomicU32::new(0),
                 queue: Mutex::new(Queue { head: ptr::null(), tail: ptr::null() }),
                 claimed: AtomicU32::new(0),
@@ -272,6 +278,22 @@ impl WaitList {
 
     /// Whether somebody could be notified who is not the select `own`.
     pub(crate) fn has_other(&self, own: Own) -> bool {
+        self.has(|_, target| target.is_open() && !target.is_of(own))
+    }
+
+    /// Whether a blocked strand could be notified, which tries again soon.
+    pub(crate) fn has_blocked(&self) -> bool {
+        self.has(|kind, target| kind != Kind::Future && target.is_open())
+    }
+
+    /// Whether futures may have been notified that are never polled again: any has waited here.
+    pub(crate) fn may_forget(&self) -> bool {
+        // Relaxed: set before the future in question is notified, under the lock.
+        self.may_forget.load(Ordering::Relaxed)
+    }
+
+    /// Whether one of those who wait is as `wanted`.
+    fn has(&self, wanted: impl Fn(Kind, &Target) -> bool) -> bool {
         if self.count.load(Ordering::Relaxed) == 0 {
             return false;
         }
@@ -280,7 +302,7 @@ impl WaitList {
         // SAFETY: as in `pop_other`: a queued node is alive, its fields are reached under the lock.
         while let Some(node) = unsafe { next.as_ref() } {
             // SAFETY: as above.
-            if node.target.with(|target| unsafe { (*target).is_open() && !(*target).is_of(own) }) {
+            if node.target.with(|target| wanted(node.kind, unsafe { &*target })) {
                 return true;
             }
             // SAFETY: as above.
@@ -407,8 +429,11 @@ impl WaitList {
             count.store(change(count.load(Ordering::Relaxed)), Ordering::Relaxed);
         };
         change(&self.count);
-        if kind == Kind::Future {
+        if kind != Kind::Blocked {
             change(&self.futures);
+        }
+        if kind == Kind::Future {
+            self.may_forget.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -486,6 +511,11 @@ impl<'a> Waiter<'a> {
     /// has one nobody else is woken. It passes on what it does not need, as all do.
     pub(crate) fn blocked(list: &'a WaitList) -> Self {
         Self::of(list, Kind::Blocked)
+    }
+
+    /// A waiter of a blocked strand that waits in other lists as well.
+    pub(crate) fn blocked_select(list: &'a WaitList) -> Self {
+        Self::of(list, Kind::BlockedSelect)
     }
 
     fn of(list: &'a WaitList, kind: Kind) -> Self {

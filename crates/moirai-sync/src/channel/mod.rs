@@ -30,11 +30,13 @@
 //!
 //! `shared` is where the queue and the two wait lists meet; `sender` and `receiver` are the handles,
 //! `sole` those that are alone on their side, with what they lend in `loan` and how they look for
-//! messages in `lull`; `sending` is a send that waits, and a permit.
+//! messages in `lull`; `sending` is a send that waits, and a permit; `nudge` is for
+//! futures that nobody polls.
 
 mod error;
 mod loan;
 mod lull;
+mod nudge;
 mod receiver;
 mod rendezvous;
 mod sender;

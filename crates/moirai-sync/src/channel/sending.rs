@@ -10,6 +10,7 @@ use crate::strand;
 use crate::waitlist::Taken;
 
 use super::error::{SendError, SendTimeoutError, TrySendError};
+use super::nudge::Nudge;
 use super::rendezvous::{OfferId, Offered, Rendezvous};
 use super::shared::{Flavour, Shared, Side};
 
@@ -31,10 +32,11 @@ impl<'a, T> Sending<'a, T> {
     pub(super) fn wait(mut self, deadline: Option<Instant>) -> Result<(), SendTimeoutError<T>> {
         let shared = self.shared;
         let (message, offer) = (&mut self.message, &mut self.offer);
+        let mut nudge = Nudge::default();
         let sent = match &shared.flavour {
-            Flavour::Rendezvous(rendezvous) => {
-                strand::wait(deadline, |cx| poll_offer(shared, rendezvous, cx, message, offer))
-            }
+            Flavour::Rendezvous(rendezvous) => strand::wait(deadline, |cx| {
+                poll_offer(shared, rendezvous, &mut nudge, cx, message, offer)
+            }),
             _ => shared.wait(Side::Senders, deadline, |_| attempt(shared, message)),
         };
         match sent {
@@ -51,9 +53,10 @@ impl<'a, T> Sending<'a, T> {
     pub(super) async fn suspend(mut self) -> Result<(), SendError<T>> {
         let shared = self.shared;
         let (message, offer) = (&mut self.message, &mut self.offer);
+        let mut nudge = Nudge::default();
         match &shared.flavour {
             Flavour::Rendezvous(rendezvous) => {
-                poll_fn(|cx| poll_offer(shared, rendezvous, cx, message, offer)).await
+                poll_fn(|cx| poll_offer(shared, rendezvous, &mut nudge, cx, message, offer)).await
             }
             _ => shared.suspend_later(Side::Senders, |_| attempt(shared, message)).await,
         }
@@ -98,6 +101,7 @@ pub(super) fn sent<T>(
 fn poll_offer<T>(
     shared: &Shared<T>,
     rendezvous: &Rendezvous<T>,
+    nudge: &mut Nudge,
     cx: &mut Context<'_>,
     message: &mut Option<T>,
     offer: &mut Option<OfferId>,
@@ -108,14 +112,16 @@ fn poll_offer<T>(
             Offered::Closed(message) => Poll::Ready(Err(SendError(message))),
             Offered::Waiting(id) => {
                 *offer = Some(id);
+                shared.nudge_other(Side::Senders, nudge, cx);
                 Poll::Pending
             }
         };
     }
     let Some(id) = *offer else { unreachable!("polled after the message was sent") };
     let result = rendezvous.poll_offer(id, cx.waker()).map_err(SendError);
-    if result.is_ready() {
-        *offer = None;
+    match result {
+        Poll::Ready(_) => *offer = None,
+        Poll::Pending => shared.nudge_other(Side::Senders, nudge, cx),
     }
     result
 }

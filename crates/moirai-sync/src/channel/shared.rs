@@ -22,6 +22,7 @@ use crate::strand;
 use crate::waitlist::{Claimed, Finished, Own, WaitList, Waiter};
 
 use super::error::{RecvError, TryRecvError, TrySendError};
+use super::nudge::Nudge;
 use super::rendezvous::Rendezvous;
 use super::timer::Timer;
 
@@ -53,6 +54,15 @@ pub(super) enum Flavour<T> {
 pub(super) enum Side {
     Senders,
     Receivers,
+}
+
+impl Side {
+    fn other(self) -> Self {
+        match self {
+            Self::Senders => Self::Receivers,
+            Self::Receivers => Self::Senders,
+        }
+    }
 }
 
 impl<T> Shared<T> {
@@ -190,15 +200,17 @@ impl<T> Shared<T> {
     }
 
     /// A select that waits to send has no message yet: it makes one when somebody begins to receive,
-    /// so whoever only looks has to wait for it a moment.
+    /// so whoever only looks has to wait for it a moment. Not for one in a future, which may need
+    /// this very thread.
     fn try_meet(&self, rendezvous: &Rendezvous<T>) -> Result<T, TryRecvError> {
-        if self.senders_waiting.len() == 0 {
+        if !self.senders_waiting.has_blocked() {
             return Err(TryRecvError::Empty);
         }
+        let mut nudge = Nudge::default();
         let waiter = pin!(Waiter::new(&self.receivers_waiting));
         let deadline = Instant::now() + MEET_MAX;
         let met = strand::wait(Some(deadline), |cx| {
-            self.poll(Side::Receivers, waiter.as_ref(), cx, |claimed| {
+            self.poll(Side::Receivers, waiter.as_ref(), &mut nudge, cx, |claimed| {
                 received(rendezvous.try_recv(claimed, &self.receivers_waiting))
             })
         });
@@ -302,6 +314,7 @@ impl<T> Shared<T> {
         &self,
         side: Side,
         waiter: Pin<&Waiter<'_>>,
+        nudge: &mut Nudge,
         cx: &mut Context<'_>,
         mut attempt: impl FnMut(Claimed) -> Poll<R>,
     ) -> Poll<R> {
@@ -309,8 +322,11 @@ impl<T> Shared<T> {
         if result.is_pending() {
             waiter.register(cx.waker());
             result = attempt(waiter.claimed());
-            if result.is_pending() && side == Side::Receivers {
-                self.before_receiver_sleeps(Own::NONE);
+            if result.is_pending() {
+                if side == Side::Receivers {
+                    self.before_receiver_sleeps(Own::NONE);
+                }
+                self.nudge_other(side, nudge, cx);
             }
         }
         if result.is_ready() && waiter.finish() == Finished::Waited && self.has_more(side) {
@@ -340,7 +356,10 @@ impl<T> Shared<T> {
             return spun;
         }
         let waiter = pin!(Waiter::blocked(self.waiting(side)));
-        let met = strand::wait(deadline, |cx| self.poll(side, waiter.as_ref(), cx, &mut attempt));
+        let mut nudge = Nudge::default();
+        let met = strand::wait(deadline, |cx| {
+            self.poll(side, waiter.as_ref(), &mut nudge, cx, &mut attempt)
+        });
         if met.is_some() || waiter.as_ref().give_up() == Claimed::No {
             return met;
         }
@@ -361,10 +380,10 @@ impl<T> Shared<T> {
         mut attempt: impl FnMut(Claimed) -> Poll<R>,
     ) -> R {
         coop::consume_budget().await;
-        if let Poll::Ready(result) = attempt(Claimed::No) {
-            return result;
+        match attempt(Claimed::No) {
+            Poll::Ready(result) => result,
+            Poll::Pending => self.suspend_later(side, attempt).await,
         }
-        self.suspend_later(side, attempt).await
     }
 
     /// [`suspend`](Self::suspend) after an attempt that was in vain.
@@ -374,7 +393,15 @@ impl<T> Shared<T> {
         mut attempt: impl FnMut(Claimed) -> Poll<R>,
     ) -> R {
         let waiter = pin!(Waiter::new(self.waiting(side)));
-        poll_fn(|cx| self.poll(side, waiter.as_ref(), cx, &mut attempt)).await
+        let mut nudge = Nudge::default();
+        poll_fn(|cx| self.poll(side, waiter.as_ref(), &mut nudge, cx, &mut attempt)).await
+    }
+
+    /// Somebody of `side` is about to sleep. If the other side could go on, those who were told so
+    /// may be futures that are never polled again, and others wait behind them.
+    pub(super) fn nudge_other(&self, side: Side, nudge: &mut Nudge, cx: &Context<'_>) {
+        let other = self.waiting(side.other());
+        nudge.before_sleep(other, || self.has_more(side.other()), cx);
     }
 
     fn waiting(&self, side: Side) -> &WaitList {

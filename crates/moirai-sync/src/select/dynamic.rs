@@ -482,5 +482,10 @@ impl Order for Listed<'_> {
 }
 
 fn places<'a>(handles: &[Option<&'a (dyn Handle + 'a)>]) -> Group<'a, Box<[Option<Waiter<'a>>]>> {
-    Group::new(handles.iter().map(|handle| handle.map(|it| Waiter::new(it.waiting()))).collect())
+    Group::new(
+        handles
+            .iter()
+            .map(|handle| handle.map(|it| Waiter::blocked_select(it.waiting())))
+            .collect(),
+    )
 }

@@ -2,13 +2,14 @@
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::alarm::{Alarm, Set};
 use crate::backoff::Backoff;
 use crate::coop;
-use crate::strand::{self, Timer};
-use crate::waitlist::{Finished, Group, Waiter};
+use crate::strand;
+use crate::waitlist::{Finished, Group, WaitList, Waiter};
 
 use super::arms::{Arms, Oneself};
 use super::order::Order;
@@ -21,7 +22,7 @@ use super::order::Order;
 pub fn block<const N: usize, A: Arms>(arms: &A, order: &mut impl Order) -> A::Output {
     match attempt(arms, order) {
         Some(output) => output,
-        None => block_in(arms, order, places::<N, A>(arms)),
+        None => block_in(arms, order, places::<N, A>(arms, Waiter::blocked_select)),
     }
 }
 
@@ -45,7 +46,10 @@ pub fn block_for<const N: usize, A: Arms>(
 ) -> Option<A::Output> {
     match attempt(arms, order) {
         Some(output) => Some(output),
-        None => block_in_until(arms, order, places::<N, A>(arms), deadline(timeout)),
+        None => {
+            let group = places::<N, A>(arms, Waiter::blocked_select);
+            block_in_until(arms, order, group, deadline(timeout))
+        }
     }
 }
 
@@ -61,7 +65,7 @@ pub async fn wait<const N: usize, A: Arms>(arms: &A, order: &mut impl Order) -> 
         None => {
             require_an_arm(arms);
             // Not `as_ref`: a shared borrow of what is not `Sync` would keep the future off a runtime.
-            let mut group = pin!(places::<N, A>(arms));
+            let mut group = pin!(places::<N, A>(arms, Waiter::new));
             poll_fn(|cx| poll(arms, order, group.as_mut().into_ref(), cx)).await
         }
     }
@@ -78,7 +82,7 @@ pub async fn wait_for<const N: usize, A: Arms>(
     if let Some(output) = attempt(arms, order) {
         return Some(output);
     }
-    let mut group = pin!(places::<N, A>(arms));
+    let mut group = pin!(places::<N, A>(arms, Waiter::new));
     let mut alarm = Alarm::default();
     poll_fn(|cx| match poll(arms, order, group.as_mut().into_ref(), cx) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
@@ -125,8 +129,11 @@ fn require_an_arm<A: Arms>(arms: &A) {
     assert!(arms.is_enabled(), "a select without an arm that is enabled would wait for ever");
 }
 
-fn places<const N: usize, A: Arms>(arms: &A) -> Group<'_, [Option<Waiter<'_>>; N]> {
-    Group::new(std::array::from_fn(|case| arms.place(case).0.map(Waiter::new)))
+fn places<'a, const N: usize, A: Arms>(
+    arms: &'a A,
+    waiter: fn(&'a WaitList) -> Waiter<'a>,
+) -> Group<'a, [Option<Waiter<'a>>; N]> {
+    Group::new(std::array::from_fn(|case| arms.place(case).0.map(waiter)))
 }
 
 /// One poll of any select; see `waitlist/group.rs` for why no wake-up is lost.
@@ -158,38 +165,5 @@ fn poll<'a, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
             return Poll::Pending;
         }
         backoff.snooze();
-    }
-}
-
-/// The timer of a select in a future.
-#[derive(Debug, Default)]
-struct Alarm(Option<(Instant, Waker, Timer)>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-enum Set {
-    /// The future will be woken.
-    Ahead,
-    /// The time is up.
-    Passed,
-}
-
-impl Alarm {
-    /// Sets the alarm to `at`, unless that is where it stands.
-    fn set(&mut self, at: Option<Instant>, cx: &Context<'_>) -> Set {
-        let Some(at) = at else {
-            self.0 = None;
-            return Set::Ahead;
-        };
-        if strand::now() >= at {
-            return Set::Passed;
-        }
-        let stands =
-            matches!(&self.0, Some((old, waker, _)) if *old == at && waker.will_wake(cx.waker()));
-        if !stands {
-            self.0 = None;
-            self.0 = Some((at, cx.waker().clone(), strand::timer(at, cx.waker())));
-        }
-        Set::Ahead
     }
 }

@@ -143,6 +143,26 @@ fn a_closed_channel_ends_when_its_permits_do() {
     }
 }
 
+/// It may be of the same thread, which cannot poll it while it waits for it.
+#[test]
+fn a_try_asks_no_select_in_a_future_for_its_message() {
+    let (sender, receiver) = channel::rendezvous::<u8>();
+    let woken = Arc::<Woken>::default();
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut selecting = pin!(async {
+        moirai_sync::select!(async { send(sender, 1) -> _ => {} }).await;
+    });
+    assert!(selecting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    assert_eq!(woken.0.load(Ordering::SeqCst), 0);
+    // Who waits gets it.
+    let mut receive = pin!(receiver.recv_async());
+    assert!(poll(receive.as_mut()).is_pending());
+    assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+    assert!(selecting.as_mut().poll(&mut Context::from_waker(&waker)).is_ready());
+    assert_eq!(poll(receive), Poll::Ready(Ok(1)));
+}
+
 #[test]
 fn a_send_with_a_limit_gives_its_message_back() {
     let (sender, receiver) = channel::rendezvous();

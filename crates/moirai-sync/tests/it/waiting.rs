@@ -1,8 +1,10 @@
 //! Waiting with limits, and where there is no runtime.
 
-use std::sync::Arc;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use moirai_sync::channel::{self, RecvTimeoutError, SendTimeoutError};
@@ -31,7 +33,7 @@ fn a_limit_is_kept_while_notifications_keep_coming() {
 #[test]
 fn the_longest_timeout_is_no_limit() {
     let (sender, receiver) = channel::bounded(1);
-    let thread = std::thread::spawn(move || receiver.recv_timeout(Duration::MAX));
+    let thread = thread::spawn(move || receiver.recv_timeout(Duration::MAX));
     sender.send_timeout(1, Duration::MAX).unwrap();
     assert_eq!(thread.join().unwrap(), Ok(1));
 }
@@ -56,7 +58,7 @@ fn blocking_works_where_thread_locals_are_gone() {
     impl Drop for AtExit {
         fn drop(&mut self) {
             let sender = self.0.clone();
-            let thread = std::thread::spawn(move || sender.send(7).unwrap());
+            let thread = thread::spawn(move || sender.send(7).unwrap());
             self.2.store(self.1.recv() == Ok(7), Ordering::SeqCst);
             thread.join().unwrap();
         }
@@ -65,7 +67,7 @@ fn blocking_works_where_thread_locals_are_gone() {
     let ok = Arc::new(AtomicBool::new(false));
     let (sender, receiver) = channel::bounded(1);
     let in_thread = Arc::clone(&ok);
-    std::thread::spawn(move || {
+    thread::spawn(move || {
         AT_EXIT.with(|slot| *slot.borrow_mut() = Some(AtExit(sender, receiver, in_thread)));
         // Used once before the exit, so that its slot is destroyed by then as well.
         strand::wait(Some(Instant::now()), |_| Poll::<()>::Pending);
@@ -88,3 +90,81 @@ fn public_types_cross_threads_as_their_contents_allow() {
     send(receiver.recv_async());
     let _ = Waker::noop();
 }
+
+/// Hands on that it was woken.
+struct Tell(mpsc::Sender<()>);
+
+impl Wake for Tell {
+    fn wake(self: Arc<Self>) {
+        // Nobody listens once the test is over.
+        let _: Result<(), _> = self.0.send(());
+    }
+}
+
+/// Polls `future` once, which waits then, and goes on with it on a thread as soon as it is woken.
+fn go_on_when_woken<F>(future: F) -> thread::JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let mut future = Box::pin(future);
+    let (woken, told) = mpsc::channel();
+    let waker = Waker::from(Arc::new(Tell(woken)));
+    let waits = future.as_mut().poll(&mut Context::from_waker(&waker)).is_pending();
+    assert!(waits);
+    thread::spawn(move || {
+        told.recv_timeout(WATCHDOG).expect("woken");
+        strand::block_on(future)
+    })
+}
+
+/// Futures that wait and are never polled again.
+fn forgotten<F: Future>(n: usize, future: impl Fn() -> F) -> Vec<Pin<Box<F>>> {
+    let mut futures: Vec<_> = (0..n).map(|_| Box::pin(future())).collect();
+    for future in &mut futures {
+        assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    futures
+}
+
+#[test]
+fn more_forgotten_sends_than_places_stop_no_other_sender() {
+    for places in [1, 2] {
+        let (sender, receiver) = channel::bounded(places);
+        (0..places).for_each(|_| sender.send(0).unwrap());
+        let kept = forgotten(places + 3, || sender.send_async(1));
+        let other = sender.clone();
+        let live = go_on_when_woken(async move { other.send_async(2).await });
+        (0..places).for_each(|_| assert_eq!(receiver.recv(), Ok(0)));
+        assert_eq!(receiver.recv_timeout(WATCHDOG), Ok(2));
+        assert_eq!(live.join().unwrap(), Ok(()));
+        drop(kept);
+    }
+}
+
+#[test]
+fn more_forgotten_receives_than_messages_stop_no_other_receiver() {
+    for places in [1, 2] {
+        let (sender, receiver) = channel::bounded(places);
+        let kept = forgotten(places + 3, || receiver.recv_async());
+        let other = receiver.clone();
+        let live = go_on_when_woken(async move { other.recv_async().await });
+        (0..places).for_each(|_| sender.send(0).unwrap());
+        assert_eq!(strand::block_on(sender.send_async(1)), Ok(()));
+        assert_eq!(live.join().unwrap(), Ok(0));
+        drop(kept);
+    }
+}
+
+#[test]
+fn forgotten_receives_at_a_rendezvous_stop_no_other_receiver() {
+    let (sender, receiver) = channel::rendezvous();
+    let kept = forgotten(3, || receiver.recv_async());
+    let other = receiver.clone();
+    let live = go_on_when_woken(async move { other.recv_async().await });
+    assert_eq!(sender.send_timeout(1, WATCHDOG), Ok(()));
+    assert_eq!(live.join().unwrap(), Ok(1));
+    drop(kept);
+}
+
+/// Longer than any test takes.
+const WATCHDOG: Duration = Duration::from_secs(30);

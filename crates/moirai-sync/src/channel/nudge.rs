@@ -1,0 +1,66 @@
+//! What keeps futures that nobody polls from stopping a channel.
+//!
+//! A message is told to one waiting receiver, and a place to one waiting sender. Where that is a
+//! future which was forgotten, or is not polled for long, others behind it would sleep on: with as many
+//! such futures as a channel has places, nobody tells anybody of anything any more. So a side that goes
+//! to sleep while the other one could go on, and has somebody who waits, looks again after a
+//! millisecond, and tells the next one then.
+//!
+//! ```text
+//!   sleep ─► the other side could go on, and waits? ── no ──► no alarm
+//!              ▲      │ yes
+//!              │      ▼
+//!              └─ an alarm in 1 ms ─► tell the next one of the other side
+//! ```
+//!
+//! Each nudge takes a waiter out of its list, and that goes on or is one that was forgotten; so they
+//! end. Where only threads wait there is none: a thread tries again soon.
+
+use std::task::Context;
+use std::time::{Duration, Instant};
+
+use crate::alarm::{Alarm, Set};
+use crate::prim;
+use crate::strand;
+use crate::waitlist::WaitList;
+
+/// Of one wait.
+#[derive(Debug, Default)]
+pub(super) struct Nudge {
+    alarm: Alarm,
+    at: Option<Instant>,
+}
+
+impl Nudge {
+    /// The strand of `cx` is about to sleep, until somebody of the `other` side does something.
+    #[inline]
+    pub(super) fn before_sleep(
+        &mut self,
+        other: &WaitList,
+        could_go_on: impl Fn() -> bool,
+        cx: &Context<'_>,
+    ) {
+        if other.len() != 0 || self.at.is_some() {
+            self.look(other, could_go_on, cx);
+        }
+    }
+
+    #[cold]
+    fn look(&mut self, other: &WaitList, could_go_on: impl Fn() -> bool, cx: &Context<'_>) {
+        // A model, without a clock, would nudge all the time.
+        while prim::HAS_CLOCK && other.len() != 0 && other.may_forget() && could_go_on() {
+            let at = *self.at.get_or_insert_with(|| strand::now() + EVERY);
+            match self.alarm.set(Some(at), cx) {
+                Set::Ahead => return,
+                Set::Passed => {
+                    self.at = None;
+                    other.notify_one();
+                }
+            }
+        }
+        *self = Self::default();
+    }
+}
+
+/// For how long those who were told have time to come before the next one is told.
+const EVERY: Duration = Duration::from_millis(1);
