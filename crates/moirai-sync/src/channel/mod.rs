@@ -8,7 +8,7 @@
 //! | receive | [`try_recv`](Receiver::try_recv) | [`recv`](Receiver::recv), [`iter`](Receiver::iter) | [`recv_timeout`](Receiver::recv_timeout), [`recv_deadline`](Receiver::recv_deadline) | [`recv_async`](Receiver::recv_async) |
 //! | send many | [`try_send_batch`](Sender::try_send_batch) | [`send_batch`](Sender::send_batch) | | [`send_batch_async`](Sender::send_batch_async) |
 //! | receive many | [`try_recv_batch`](Receiver::try_recv_batch) | [`recv_batch`](Receiver::recv_batch) | [`recv_batch_timeout`](Receiver::recv_batch_timeout) | [`recv_batch_async`](Receiver::recv_batch_async) |
-//! | keep a place | [`try_reserve`](Sender::try_reserve) | [`reserve`](Sender::reserve) | | [`reserve_async`](Sender::reserve_async) |
+//! | keep a place | [`try_reserve`](Sender::try_reserve) | [`reserve`](Sender::reserve) | [`reserve_timeout`](Sender::reserve_timeout), [`reserve_deadline`](Sender::reserve_deadline) | [`reserve_async`](Sender::reserve_async) |
 //!
 //! - **Order.** Messages of one sender arrive in the order of its sends.
 //! - **Fairness.** Waiters are woken first come, first served; somebody who does not wait may take
@@ -28,12 +28,14 @@
 //! A rendezvous channel holds no message: a receiver that was told of one and goes away leaves it to
 //! the next receive.
 //!
-//! `shared` is where the queue and the two wait lists meet; `sender` and `receiver` are the handles,
+//! `shared` is where the queue and the two wait lists meet; `sender` and `receiver` are the handles
+//! (what all have is in `handle`),
 //! `sole` those that are alone on their side, with what they lend in `loan` and how they look for
 //! messages in `lull`; `sending` is a send that waits, and a permit; `nudge` is for
 //! futures that nobody polls.
 
 mod error;
+mod handle;
 mod loan;
 mod lull;
 mod nudge;

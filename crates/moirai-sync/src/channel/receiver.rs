@@ -1,9 +1,7 @@
 //! The receiving handle.
 
 use crate::prim::Arc;
-use std::fmt;
 use std::iter::FusedIterator;
-use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -12,6 +10,7 @@ use crate::prim::atomic::Ordering;
 use crate::waitlist::{Claimed, Own, WaitList};
 
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
+use super::handle::tells_of_its_channel;
 use super::shared::{LastHandle, Shared, Side, apart, received};
 
 /// The receiving side of a channel; clones share the messages, each goes to one of them.
@@ -52,6 +51,9 @@ impl<T> Receiver<T> {
     }
 
     /// Takes the oldest message if there is one now.
+    ///
+    /// In a rendezvous channel, a thread whose select waits to send has no message yet; it is woken
+    /// to make it, and given 50 ms for that.
     ///
     /// # Errors
     ///
@@ -241,37 +243,6 @@ impl<T> Receiver<T> {
         TryIter { receiver: self }
     }
 
-    /// Closes the channel for everybody: no later send succeeds; what is queued can be received.
-    /// Says whether this call closed it.
-    pub fn close(&self) -> bool {
-        self.shared.close().into()
-    }
-
-    /// Whether the channel is closed.
-    pub fn is_closed(&self) -> bool {
-        self.shared.is_closed()
-    }
-
-    /// How many messages are queued.
-    pub fn len(&self) -> usize {
-        self.shared.len()
-    }
-
-    /// Whether no message is queued; always so in a rendezvous channel.
-    pub fn is_empty(&self) -> bool {
-        self.shared.is_empty()
-    }
-
-    /// Whether the channel holds as many messages as it may; always so in a rendezvous channel.
-    pub fn is_full(&self) -> bool {
-        self.shared.is_full()
-    }
-
-    /// How many messages the channel holds at most; `None` if it has no bound.
-    pub fn capacity(&self) -> Option<usize> {
-        self.shared.capacity()
-    }
-
     /// Whether both handles belong to one channel.
     pub fn same_channel(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
@@ -325,9 +296,7 @@ impl<T> Receiver<T> {
     }
 }
 
-// A panic elsewhere leaves no channel half changed.
-impl<T> UnwindSafe for Receiver<T> {}
-impl<T> RefUnwindSafe for Receiver<T> {}
+tells_of_its_channel!(Receiver);
 
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Self {
@@ -341,16 +310,6 @@ impl<T> Drop for Receiver<T> {
         if Shared::<T>::remove_handle(&self.shared.receivers) == LastHandle::Yes {
             self.shared.receivers_gone();
         }
-    }
-}
-
-impl<T> fmt::Debug for Receiver<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receiver")
-            .field("len", &self.len())
-            .field("capacity", &self.capacity())
-            .field("closed", &self.is_closed())
-            .finish()
     }
 }
 

@@ -12,6 +12,7 @@ use crate::queue::front::Front;
 use crate::waitlist::{Own, WaitList};
 
 use super::error::{SendError, SendTimeoutError, TrySendError};
+use super::handle::tells_of_its_channel;
 use super::sending::{Permit, Sending};
 use super::shared::{LastHandle, Revived, Shared, Side, apart};
 
@@ -169,6 +170,52 @@ impl<T> Sender<T> {
         }
     }
 
+    /// Keeps a place for one message, waiting at most `timeout` while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`SendTimeoutError`] if there was none in time, or the channel is closed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use moirai_sync::channel::{self, SendTimeoutError};
+    ///
+    /// let (sender, _receiver) = channel::bounded(1);
+    /// let permit = sender.reserve_timeout(Duration::ZERO).unwrap();
+    /// let second = sender.reserve_timeout(Duration::from_millis(1));
+    /// assert_eq!(second.unwrap_err(), SendTimeoutError::Timeout(()));
+    /// permit.send(1);
+    /// ```
+    pub fn reserve_timeout(
+        &self,
+        timeout: Duration,
+    ) -> Result<Permit<'_, T>, SendTimeoutError<()>> {
+        // A deadline beyond what an Instant can hold is none.
+        self.reserve_until(Instant::now().checked_add(timeout))
+    }
+
+    /// Keeps a place for one message, waiting until `deadline` while there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`SendTimeoutError`] if there was none in time, or the channel is closed.
+    pub fn reserve_deadline(
+        &self,
+        deadline: Instant,
+    ) -> Result<Permit<'_, T>, SendTimeoutError<()>> {
+        self.reserve_until(Some(deadline))
+    }
+
+    fn reserve_until(
+        &self,
+        deadline: Option<Instant>,
+    ) -> Result<Permit<'_, T>, SendTimeoutError<()>> {
+        let reserved = self.shared.wait(Side::Senders, deadline, |_| self.attempt_reserve());
+        Ok(reserved.ok_or(SendTimeoutError::Timeout(()))??)
+    }
+
     /// Keeps a place for one message if there is one now.
     ///
     /// # Errors
@@ -286,47 +333,6 @@ impl<T> Sender<T> {
         sent_all(messages, |messages| self.shared.try_send_batch(messages))
     }
 
-    /// Closes the channel for everybody: no later send succeeds; what is queued can be received.
-    /// Says whether this call closed it.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let (sender, receiver) = moirai_sync::channel::bounded(2);
-    /// sender.send(1).unwrap();
-    /// sender.close();
-    /// assert!(sender.send(2).is_err());
-    /// assert_eq!(receiver.iter().collect::<Vec<_>>(), [1]);
-    /// ```
-    pub fn close(&self) -> bool {
-        self.shared.close().into()
-    }
-
-    /// Whether the channel is closed.
-    pub fn is_closed(&self) -> bool {
-        self.shared.is_closed()
-    }
-
-    /// How many messages are queued.
-    pub fn len(&self) -> usize {
-        self.shared.len()
-    }
-
-    /// Whether no message is queued; always so in a rendezvous channel.
-    pub fn is_empty(&self) -> bool {
-        self.shared.is_empty()
-    }
-
-    /// Whether the channel holds as many messages as it may; always so in a rendezvous channel.
-    pub fn is_full(&self) -> bool {
-        self.shared.is_full()
-    }
-
-    /// How many messages the channel holds at most; `None` if it has no bound.
-    pub fn capacity(&self) -> Option<usize> {
-        self.shared.capacity()
-    }
-
     /// Whether both handles belong to one channel.
     pub fn same_channel(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
@@ -427,9 +433,9 @@ pub(super) fn sent_all<T>(
     Poll::Ready(Ok(()))
 }
 
+tells_of_its_channel!(Sender);
+
 // A panic elsewhere leaves no channel half changed.
-impl<T> UnwindSafe for Sender<T> {}
-impl<T> RefUnwindSafe for Sender<T> {}
 impl<T> UnwindSafe for WeakSender<T> {}
 impl<T> RefUnwindSafe for WeakSender<T> {}
 
@@ -445,15 +451,5 @@ impl<T> Drop for Sender<T> {
         if Shared::<T>::remove_handle(&self.shared.senders) == LastHandle::Yes {
             self.shared.senders_gone();
         }
-    }
-}
-
-impl<T> fmt::Debug for Sender<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender")
-            .field("len", &self.len())
-            .field("capacity", &self.capacity())
-            .field("closed", &self.is_closed())
-            .finish()
     }
 }

@@ -1,8 +1,6 @@
 //! Handles that are alone on their side: not cloneable, their methods take `&mut self`, and the queue
 //! needs no compare-exchange where one thread at a time moves an index.
 
-use std::fmt;
-use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -14,6 +12,7 @@ use crate::queue::{Key, PopError, PushError};
 use super::error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
+use super::handle::tells_of_its_channel;
 use super::loan::{Loan, RecvRef};
 use super::lull::Lull;
 use super::sender::{sent_all, sent_some};
@@ -220,14 +219,62 @@ impl<T> Sender<T> {
     /// sender.loan().unwrap().fill(|i| i as u64).unwrap(); // never on the stack
     /// assert_eq!(receiver.recv_ref().unwrap()[511], 511); // read in its place
     /// ```
+    #[doc(alias = "reserve")]
     pub fn loan(&mut self) -> Result<Loan<'_, T>, SendError<()>> {
+        self.loan_until(None).map_err(|_| SendError(()))
+    }
+
+    /// [`loan`](Self::loan), waiting at most `timeout` while the channel is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendTimeoutError`] if the channel stayed full or is closed.
+    ///
+    /// # Panics
+    ///
+    /// If this is not a bounded `spsc` channel: no other lends its places.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use moirai_sync::channel::{SendTimeoutError, spsc};
+    ///
+    /// let (mut sender, _receiver) = spsc::bounded(1);
+    /// sender.loan_timeout(Duration::ZERO).unwrap().send(1).unwrap();
+    /// let second = sender.loan_timeout(Duration::from_millis(1));
+    /// assert_eq!(second.unwrap_err(), SendTimeoutError::Timeout(()));
+    /// ```
+    #[doc(alias = "reserve_timeout")]
+    pub fn loan_timeout(&mut self, timeout: Duration) -> Result<Loan<'_, T>, SendTimeoutError<()>> {
+        self.loan_until(Instant::now().checked_add(timeout))
+    }
+
+    /// [`loan`](Self::loan), waiting until `deadline` while the channel is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendTimeoutError`] if the channel stayed full or is closed.
+    ///
+    /// # Panics
+    ///
+    /// If this is not a bounded `spsc` channel: no other lends its places.
+    #[doc(alias = "reserve_deadline")]
+    pub fn loan_deadline(
+        &mut self,
+        deadline: Instant,
+    ) -> Result<Loan<'_, T>, SendTimeoutError<()>> {
+        self.loan_until(Some(deadline))
+    }
+
+    fn loan_until(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Result<Loan<'_, T>, SendTimeoutError<()>> {
         let Self { shared, key } = self;
-        let room = shared.wait(Side::Senders, None, |_| attempt_room(shared, key));
-        match room {
-            Some(Ok(())) => self.try_loan().map_err(|_| SendError(())),
-            Some(Err(error)) => Err(error),
-            None => unreachable!("a wait without a deadline ended without a result"),
-        }
+        let room = shared.wait(Side::Senders, deadline, |_| attempt_room(shared, key));
+        room.ok_or(SendTimeoutError::Timeout(()))??;
+        self.try_loan().map_err(|_| SendTimeoutError::Disconnected(()))
     }
 
     /// Borrows the place of the next message if there is one now.
@@ -239,6 +286,7 @@ impl<T> Sender<T> {
     /// # Panics
     ///
     /// If this is not a bounded `spsc` channel: no other lends its places.
+    #[doc(alias = "try_reserve")]
     pub fn try_loan(&mut self) -> Result<Loan<'_, T>, TrySendError<()>> {
         match self.shared.queue.lend(&mut self.key) {
             Ok(slot) => Ok(Loan::new(&self.shared, slot)),
@@ -260,40 +308,11 @@ impl<T> Sender<T> {
     /// # Cancel safety
     ///
     /// Nothing is lost: there is no message yet.
+    #[doc(alias = "reserve_async")]
     pub async fn loan_async(&mut self) -> Result<Loan<'_, T>, SendError<()>> {
         let Self { shared, key } = self;
         shared.suspend(Side::Senders, |_| attempt_room(shared, key)).await?;
         self.try_loan().map_err(|_| SendError(()))
-    }
-
-    /// Closes the channel; what is queued can be received. Says whether this call closed it.
-    pub fn close(&self) -> bool {
-        self.shared.close().into()
-    }
-
-    /// Whether the channel is closed.
-    pub fn is_closed(&self) -> bool {
-        self.shared.is_closed()
-    }
-
-    /// How many messages are queued.
-    pub fn len(&self) -> usize {
-        self.shared.len()
-    }
-
-    /// Whether no message is queued.
-    pub fn is_empty(&self) -> bool {
-        self.shared.is_empty()
-    }
-
-    /// Whether the channel holds as many messages as it may.
-    pub fn is_full(&self) -> bool {
-        self.shared.is_full()
-    }
-
-    /// How many messages the channel holds at most; `None` if it has no bound.
-    pub fn capacity(&self) -> Option<usize> {
-        self.shared.capacity()
     }
 }
 
@@ -534,37 +553,6 @@ impl<T> Receiver<T> {
     pub fn try_iter(&mut self) -> impl Iterator<Item = T> + '_ {
         std::iter::from_fn(|| self.try_recv().ok())
     }
-
-    /// Closes the channel: no later send succeeds; what is queued can be received. Says whether this
-    /// call closed it.
-    pub fn close(&self) -> bool {
-        self.shared.close().into()
-    }
-
-    /// Whether the channel is closed.
-    pub fn is_closed(&self) -> bool {
-        self.shared.is_closed()
-    }
-
-    /// How many messages are queued.
-    pub fn len(&self) -> usize {
-        self.shared.len()
-    }
-
-    /// Whether no message is queued.
-    pub fn is_empty(&self) -> bool {
-        self.shared.is_empty()
-    }
-
-    /// Whether the channel holds as many messages as it may.
-    pub fn is_full(&self) -> bool {
-        self.shared.is_full()
-    }
-
-    /// How many messages the channel holds at most; `None` if it has no bound.
-    pub fn capacity(&self) -> Option<usize> {
-        self.shared.capacity()
-    }
 }
 
 /// Sends what is in `message`; takes it out unless the result is pending.
@@ -613,11 +601,8 @@ fn attempt_message<T>(shared: &Shared<T>, key: &mut Key) -> Poll<Result<(), Recv
     }
 }
 
-// A panic elsewhere leaves no channel half changed.
-impl<T> UnwindSafe for Sender<T> {}
-impl<T> RefUnwindSafe for Sender<T> {}
-impl<T> UnwindSafe for Receiver<T> {}
-impl<T> RefUnwindSafe for Receiver<T> {}
+tells_of_its_channel!(Sender);
+tells_of_its_channel!(Receiver);
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
@@ -656,25 +641,5 @@ impl<T> Iterator for IntoIter<T> {
 
     fn next(&mut self) -> Option<T> {
         self.receiver.recv().ok()
-    }
-}
-
-impl<T> fmt::Debug for Sender<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sender")
-            .field("len", &self.len())
-            .field("capacity", &self.capacity())
-            .field("closed", &self.is_closed())
-            .finish()
-    }
-}
-
-impl<T> fmt::Debug for Receiver<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receiver")
-            .field("len", &self.len())
-            .field("capacity", &self.capacity())
-            .field("closed", &self.is_closed())
-            .finish()
     }
 }
