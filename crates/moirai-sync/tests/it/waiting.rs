@@ -149,7 +149,8 @@ fn more_forgotten_receives_than_messages_stop_no_other_receiver() {
         let other = receiver.clone();
         let live = go_on_when_woken(async move { other.recv_async().await });
         (0..places).for_each(|_| sender.send(0).unwrap());
-        assert_eq!(strand::block_on(sender.send_async(1)), Ok(()));
+        let other = sender.clone();
+        assert_eq!(watched(async move { other.send_async(1).await }), Ok(()));
         assert_eq!(live.join().unwrap(), Ok(0));
         drop(kept);
     }
@@ -164,6 +165,16 @@ fn forgotten_receives_at_a_rendezvous_stop_no_other_receiver() {
     assert_eq!(sender.send_timeout(1, WATCHDOG), Ok(()));
     assert_eq!(live.join().unwrap(), Ok(1));
     drop(kept);
+}
+
+/// What `future` comes to, or a panic.
+fn watched<F>(future: F) -> F::Output
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let (done, result) = mpsc::channel();
+    thread::spawn(move || done.send(strand::block_on(future)));
+    result.recv_timeout(WATCHDOG).expect("in time")
 }
 
 /// Longer than any test takes.
