@@ -56,6 +56,7 @@ pub use error::{
 pub use receiver::{IntoIter, Iter, Receiver, TryIter};
 pub use sender::{Sender, WeakSender};
 pub use sending::Permit;
+pub(crate) use sole::Attending;
 #[cfg(feature = "futures")]
 pub use stream::{RecvStream, SendSink};
 pub use timer::{after, at, never, tick};

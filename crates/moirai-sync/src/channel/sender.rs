@@ -149,7 +149,9 @@ impl<T> Sender<T> {
 
     /// Keeps a place for one message, waiting while there is none.
     ///
-    /// What is expensive to make, or must not be lost, is made once there is a place for it.
+    /// What is expensive to make, or must not be lost, is made once there is a place for it. A bounded
+    /// channel keeps 65,535 places at once at most (255 where a pointer has 32 bits): for one more it
+    /// counts as full, whatever its capacity.
     ///
     /// # Errors
     ///

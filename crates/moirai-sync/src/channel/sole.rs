@@ -5,9 +5,11 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::coop;
-use crate::prim::Arc;
+use crate::prim::{Arc, Mutex};
 use crate::queue::front::Front;
 use crate::queue::{Key, PopError, PushError};
+
+use crate::waitlist::WaitList;
 
 use super::error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
@@ -544,6 +546,12 @@ impl<T> Receiver<T> {
         self.try_recv_ref().map_err(|_| RecvError)
     }
 
+    /// The receiver while it takes part in a select.
+    #[inline]
+    pub(crate) fn attend(&mut self) -> Attending<'_, T> {
+        Attending { shared: &self.shared, key: Mutex::new(&mut self.key) }
+    }
+
     /// An iterator that waits for messages and ends when the channel is empty and closed.
     pub fn iter(&mut self) -> impl Iterator<Item = T> + '_ {
         std::iter::from_fn(|| self.recv().ok())
@@ -552,6 +560,29 @@ impl<T> Receiver<T> {
     /// An iterator over the messages that are there, without waiting.
     pub fn try_iter(&mut self) -> impl Iterator<Item = T> + '_ {
         std::iter::from_fn(|| self.try_recv().ok())
+    }
+}
+
+/// A receiver while it takes part in a select, whose arms are shared between its polls: so the key is
+/// under a lock, which nobody else ever holds.
+#[derive(Debug)]
+pub(crate) struct Attending<'a, T> {
+    shared: &'a Shared<T>,
+    key: Mutex<&'a mut Key>,
+}
+
+impl<T> Attending<'_, T> {
+    pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
+        self.shared.try_recv_sole(&mut self.key.lock())
+    }
+
+    /// Whether a receive would not wait.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.shared.has_message_or_end()
+    }
+
+    pub(crate) fn waiting(&self) -> &WaitList {
+        self.shared.receivers_waiting()
     }
 }
 

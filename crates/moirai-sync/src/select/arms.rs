@@ -13,7 +13,8 @@
 use std::sync::Arc;
 
 use crate::channel::{
-    Permit, Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError, watch,
+    Attending, Permit, Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError, spsc,
+    watch,
 };
 use crate::waitlist::{Claimed, Own, WaitList};
 
@@ -246,6 +247,41 @@ impl<T> Arm for RecvArm<'_, T> {
         let receiver = self.0.filter(|receiver| receiver.is_rendezvous())?;
         received(receiver.try_take(Claimed::Yes))
     }
+}
+
+/// A receive by the only receiver of a channel; `None` where its guard says no.
+#[derive(Debug)]
+pub struct SoleRecvArm<'a, T>(Option<Attending<'a, T>>);
+
+impl<T> spsc::Receiver<T> {
+    /// An arm that receives. A method, so that whatever dereferences to a receiver has it.
+    #[doc(hidden)]
+    #[inline]
+    pub fn __recv_arm(&mut self, enabled: bool) -> SoleRecvArm<'_, T> {
+        SoleRecvArm(enabled.then(|| self.attend()))
+    }
+}
+
+impl<T> Arm for SoleRecvArm<'_, T> {
+    type Output = Result<T, RecvError>;
+
+    fn attempt(&self) -> Option<Self::Output> {
+        received(self.0.as_ref()?.try_recv())
+    }
+
+    fn is_ready(&self, _: Oneself) -> bool {
+        self.0.as_ref().is_some_and(Attending::is_ready)
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place(self.0.as_ref().map(Attending::waiting))
+    }
+
+    fn is_enabled(&self) -> bool {
+        self.0.is_some()
+    }
+
+    fn before_sleep(&self, _: Oneself) {}
 }
 
 /// A send; `None` where its guard says no.

@@ -35,8 +35,9 @@
 /// | `pattern = receiver.recv() => body`, `pattern = sender.send(message) => body` | the same |
 /// | `default => body`, `default(timeout) => body` | taken if no other is ready, at once or in time |
 ///
-/// A `receiver` may also be that of a [`watch`](crate::channel::watch) channel (its arm gets the newer
-/// value), [`after`](crate::channel::after), [`tick`](crate::channel::tick) or
+/// A `receiver` may also be that of an [`spsc`](crate::channel::spsc) or
+/// [`mpsc`](crate::channel::mpsc) channel, or of a [`watch`](crate::channel::watch) channel (its arm gets
+/// the newer value), [`after`](crate::channel::after), [`tick`](crate::channel::tick) or
 /// [`never`](crate::channel::never). Handles are evaluated once, in order, and live as long as the
 /// select; a `message` is evaluated when its place is reserved, hence only if it is sent. A body may
 /// use `break`, `return` and `?`, and may move, replace or drop the handles. The same channel may stand

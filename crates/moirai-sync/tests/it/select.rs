@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
+use std::thread;
 use std::time::Duration;
 
 use moirai_sync::channel::{self, RecvError, SendError, TryRecvError};
@@ -191,7 +192,7 @@ fn selects_meet_each_other_but_not_themselves() {
     let threads: Vec<_> = (1..=MEETINGS)
         .map(|me| {
             let (sender, receiver) = (sender.clone(), receiver.clone());
-            std::thread::spawn(move || {
+            thread::spawn(move || {
                 select! {
                     send(sender, me) -> result => { result.unwrap(); 0 }
                     recv(receiver) -> other => { assert_ne!(other, Ok(me)); other.unwrap() }
@@ -311,7 +312,7 @@ fn stress_a_set_loses_nothing() {
         (0..8).map(|n| if n == 0 { channel::unbounded() } else { channel::bounded(n - 1) }).unzip();
     let threads = senders
         .into_iter()
-        .map(|sender| std::thread::spawn(move || (0..EACH).for_each(|n| sender.send(n).unwrap())));
+        .map(|sender| thread::spawn(move || (0..EACH).for_each(|n| sender.send(n).unwrap())));
     let threads: Vec<_> = threads.collect();
     let mut set = SelectSet::new();
     receivers.iter().for_each(|receiver| assert!(set.recv(receiver) < 8));
@@ -346,7 +347,7 @@ fn selects_that_are_not_polled_stop_nobody() {
         assert!(future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     }
     let other = a.clone();
-    let thread = std::thread::spawn(move || other.iter().count());
+    let thread = thread::spawn(move || other.iter().count());
     (0..100).for_each(|n| sender.send(n).unwrap());
     drop(sender);
     let got = thread.join().unwrap();
@@ -362,13 +363,13 @@ fn stress_sent_equals_received_with_selects_that_give_up() {
     let received = Arc::new(AtomicUsize::new(0));
     let mut threads = Vec::new();
     for sender in [first.clone(), second.clone()] {
-        threads.push(std::thread::spawn(move || {
+        threads.push(thread::spawn(move || {
             (0..EACH).for_each(|n| sender.send(n).unwrap());
         }));
     }
     for give_up in [true, false] {
         let (a, b, received) = (a.clone(), b.clone(), Arc::clone(&received));
-        threads.push(std::thread::spawn(move || {
+        threads.push(thread::spawn(move || {
             while received.load(Ordering::SeqCst) < 2 * EACH {
                 let got = if give_up {
                     let mut select = Box::pin(async {
@@ -418,4 +419,58 @@ fn selects_in_futures_may_move_between_threads() {
         })
         .await;
     });
+}
+
+#[test]
+fn the_only_receiver_of_a_channel_takes_part_in_a_select() {
+    let (mut one, mut from_one) = channel::spsc::bounded(2);
+    let (many, mut from_many) = channel::mpsc::unbounded();
+    let (other, from_other) = channel::bounded::<u64>(1);
+    let threads = [
+        thread::spawn(move || (0..100_u64).for_each(|n| one.send(n).unwrap())),
+        thread::spawn(move || (0..100).for_each(|n| many.send(n).unwrap())),
+        thread::spawn(move || (0..100).for_each(|n| other.send(n).unwrap())),
+    ];
+    let (mut sum, mut ends) = (0, [false; 3]);
+    while ends != [true; 3] {
+        let (end, message) = select! {
+            recv(from_one) -> message, if !ends[0] => (0, message),
+            message = from_many.recv(), if !ends[1] => (1, message),
+            recv(from_other) -> message, if !ends[2] => (2, message),
+        };
+        match message {
+            Ok(message) => sum += message,
+            Err(_) => ends[end] = true,
+        }
+    }
+    assert_eq!(sum, 3 * 4950);
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    // After a select, the receiver is as before.
+    assert!(from_one.try_recv().is_err());
+}
+
+#[test]
+fn the_only_receiver_of_a_channel_is_woken_out_of_a_select_in_a_future() {
+    let (mut one, mut from_one) = channel::spsc::bounded(1);
+    let (_many, mut from_many) = channel::mpsc::bounded::<u8>(1);
+    let sending = thread::spawn(move || (0..100_u64).for_each(|n| one.send(n).unwrap()));
+    let selecting = async move {
+        let mut sum = 0;
+        loop {
+            select!(async {
+                recv(from_one) -> n => match n {
+                    Ok(n) => sum += n,
+                    Err(_) => break sum,
+                },
+                recv(from_many) -> _ => panic!("nothing was sent"),
+            })
+            .await;
+        }
+    };
+    // It may be a task of any runtime.
+    fn any_thread<F: Future + Send>(future: F) -> F {
+        future
+    }
+    assert_eq!(strand::block_on(any_thread(selecting)), 4950);
+    sending.join().unwrap();
 }
