@@ -30,10 +30,22 @@ impl Backoff {
         self.spin();
     }
 
+    /// [`snooze`](Self::snooze) where others use the line as fast as they can, as in
+    /// [`contended`](Self::contended): the other side is then rather at work than without a core, so
+    /// it is given longer before ours is given away.
+    pub(crate) fn stand_back(&mut self) {
+        self.step = self.step.max(CONTENDED_STEP);
+        self.snooze_up_to(STAND_BACK_STEP_MAX);
+    }
+
     /// While the other side must finish before we can go on: after a few spins the core is given
     /// away, for its thread may be the one that waits for it.
     pub(crate) fn snooze(&mut self) {
-        if self.step <= SPIN_STEP_MAX {
+        self.snooze_up_to(SPIN_STEP_MAX);
+    }
+
+    fn snooze_up_to(&mut self, step_max: u32) {
+        if self.step <= step_max {
             for _ in 0..1_u32 << self.step {
                 spin_loop();
             }
@@ -46,6 +58,9 @@ impl Backoff {
 
 /// The first spin of who has lost: 2^4 pauses, about half a microsecond.
 const CONTENDED_STEP: u32 = if cfg!(any(moirai_loom, moirai_shuttle)) { 0 } else { 4 };
+
+/// The last spin of who has stood back before it gives its core away: 2^8 pauses, about 8 µs.
+const STAND_BACK_STEP_MAX: u32 = if cfg!(any(moirai_loom, moirai_shuttle)) { 0 } else { 8 };
 
 /// The longest spin is 2^6 pauses, about 2 µs.
 const SPIN_STEP_MAX: u32 = if cfg!(any(moirai_loom, moirai_shuttle)) { 0 } else { 6 };

@@ -18,7 +18,8 @@
 //! no push can follow a close, and none can take a place that somebody has reserved. While a place
 //! is reserved, a push also looks at `head`, and a closed ring is not at its end yet.
 //! A sender that stops between its two steps (position taken, stamp not yet written) makes
-//! receivers of that slot wait for it: they spin, then yield.
+//! receivers of that slot wait for it: they spin, then yield. Whoever loses stands back for half a
+//! microsecond, so that the winner does many more operations while it has the lines to itself.
 //!
 //! | access | ordering | pairs with |
 //! |---|---|---|
@@ -224,7 +225,7 @@ impl<T> Ring<T> {
                     }
                     Err(current) => {
                         tail = current;
-                        backoff.spin();
+                        backoff.contended();
                     }
                 }
                 continue;
@@ -237,7 +238,7 @@ impl<T> Ring<T> {
                     return Err(PushError::Full(value));
                 }
             }
-            backoff.snooze();
+            backoff.stand_back();
             tail = self.tail.load(Ordering::Relaxed);
         }
     }
@@ -418,7 +419,7 @@ impl<T> Ring<T> {
                     }
                     Err(current) => {
                         head = current;
-                        backoff.spin();
+                        backoff.contended();
                     }
                 }
                 continue;
@@ -428,7 +429,7 @@ impl<T> Ring<T> {
                 self.nothing_at(head)?;
             }
             // A sender has taken this position and not written its value yet.
-            backoff.snooze();
+            backoff.stand_back();
             head = self.head.load(Ordering::Relaxed);
         }
     }
