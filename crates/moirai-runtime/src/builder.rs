@@ -12,7 +12,7 @@ use crate::hooks::{Hook, ThreadHooks};
 use crate::sched::driver::TimeDriver;
 use crate::sched::offers::Interrupts;
 use crate::sched::permits::PERMITS_MAX;
-use crate::sched::pool::{Config, Pool, Sharing, Watching};
+use crate::sched::pool::{Config, Pool, Sharing, Watching, Workers};
 use crate::sched::strategy::StealStrategy;
 use crate::sched::work::Header;
 use crate::sched::{watcher, worker};
@@ -41,6 +41,7 @@ pub struct Builder {
     worker_threads: Option<usize>,
     topology: Option<Topology>,
     affinity: Affinity,
+    workers: Workers,
     spare_threads: usize,
     blocking_threads: usize,
     blocking_queue_depth: usize,
@@ -66,6 +67,7 @@ impl Builder {
             worker_threads: None,
             topology: None,
             affinity: Affinity::None,
+            workers: Workers::Started,
             spare_threads: SPARE_THREADS_DEFAULT,
             blocking_threads: BLOCKING_THREADS_DEFAULT,
             blocking_queue_depth: BLOCKING_QUEUE_DEPTH_DEFAULT,
@@ -149,6 +151,25 @@ impl Builder {
     /// ```
     pub fn affinity(mut self, affinity: Affinity) -> Self {
         self.affinity = affinity;
+        self
+    }
+
+    /// Starts no worker: whoever calls [`block_on`](crate::Handle::block_on) is the only one, for as
+    /// long as that takes. What concerns the threads of workers has no effect then (their number,
+    /// stacks and places, spares, stalls): there is nobody who could stand in for a task that blocks.
+    /// See [`Runtime::current_thread`](crate::Runtime::current_thread).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let runtime = moirai_runtime::Runtime::builder().current_thread().name("small").build()?;
+    /// let here = std::thread::current().id();
+    /// let task = runtime.spawn(async { std::thread::current().id() });
+    /// assert_eq!(runtime.block_on(task).unwrap(), here);
+    /// # Ok::<(), moirai_runtime::BuildError>(())
+    /// ```
+    pub fn current_thread(mut self) -> Self {
+        self.workers = Workers::Blocked;
         self
     }
 
@@ -394,6 +415,7 @@ impl Builder {
             worker_threads,
             topology,
             affinity,
+            workers,
             spare_threads,
             blocking_threads,
             blocking_queue_depth,
@@ -412,6 +434,12 @@ impl Builder {
             work_ends,
             name,
         } = self;
+        let watching = Watching { start: watcher::start, stall_after, on_stall };
+        let (worker_threads, spare_threads, watching) = match workers {
+            Workers::Started => (worker_threads, spare_threads, Some(watching)),
+            // Nothing that it sees could be helped.
+            Workers::Blocked => (Some(1), 0, None),
+        };
         let cpus = topology.as_ref().map_or(CPUS_MAX, Topology::cpus);
         check("topology", cpus, 1, CPUS_MAX)?;
         let worker_threads =
@@ -427,6 +455,8 @@ impl Builder {
             bytes.map_or(Ok(()), |bytes| check(option, bytes, STACK_BYTES_MIN, STACK_BYTES_MAX))?;
         }
         let placement = match &topology {
+            // Its worker is anybody's thread.
+            _ if workers == Workers::Blocked => Placement::flat(1),
             Some(topology) => Placement::new(topology, worker_threads, affinity),
             None => Placement::here(worker_threads, affinity),
         };
@@ -443,6 +473,7 @@ impl Builder {
         let config = Config {
             worker_threads,
             placement,
+            workers,
             spare_threads,
             name,
             stack_bytes: thread_stack_bytes,
@@ -455,7 +486,7 @@ impl Builder {
             work_begins,
             work_ends,
             start: worker::start,
-            watching: Some(Watching { start: watcher::start, stall_after, on_stall }),
+            watching,
         };
         Ok(Pool::new(config, TimeDriver::new(worker_threads), blocking))
     }

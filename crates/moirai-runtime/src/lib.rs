@@ -37,6 +37,7 @@ mod group;
 mod hooks;
 mod join;
 mod local;
+mod local_set;
 mod metrics;
 pub mod par;
 mod runtime;
@@ -67,6 +68,7 @@ pub use join::{
     parallel_uninterruptible, scope,
 };
 pub use local::{AccessError, LocalKey, LocalScope};
+pub use local_set::{LocalHandle, LocalSet, spawn_local};
 pub use metrics::RuntimeMetrics;
 pub use moirai_sync::{
     Panicked, Priority, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult,

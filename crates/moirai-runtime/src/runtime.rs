@@ -10,15 +10,17 @@ use std::time::Duration;
 use moirai_sync::__prim::thread;
 use moirai_sync::TaskError;
 use moirai_sync::channel::SendError;
-use moirai_sync::strand::{self, Clock, Hooks};
+use moirai_sync::strand::{self, Clock, Hooks, Polled};
 
 use crate::builder::Builder;
 use crate::error::{BuildError, ShutdownTimeout};
 use crate::global;
 use crate::metrics::{self, RuntimeMetrics};
 use crate::sched::current;
+use crate::sched::lone::Lone;
 use crate::sched::offers::Tree;
 use crate::sched::pool::Pool;
+use crate::sched::worker;
 use crate::slab::TaskPool;
 use crate::task::{self, TaskBuilder, TaskHandle};
 use crate::time::Sleep;
@@ -71,6 +73,47 @@ impl Runtime {
     /// [`BuildError`] if the system refuses a thread.
     pub fn new() -> Result<Self, BuildError> {
         Self::builder().build()
+    }
+
+    /// A runtime without workers: the thread that calls [`block_on`](Self::block_on) runs the tasks
+    /// while it waits for its future. See [`Builder::current_thread`].
+    ///
+    /// For programs that have little to do at a time, and for tests: no task runs beside another, and
+    /// none where nobody waits. Between two calls of `block_on` the tasks rest, and timers that have
+    /// passed meanwhile fire in the next one; [`spawn_blocking`](Self::spawn_blocking) has threads all
+    /// the same. If several threads call `block_on` at once, each polls its own future and one of them
+    /// runs the tasks; when it leaves, another takes its place.
+    ///
+    /// A task that blocks its thread (a [`join`](TaskHandle::join) of a task that has begun, a
+    /// `recv`, a `block_on` inside of the runtime itself) stops all others: it waits for ever if it
+    /// waits for one of them. Dropping the runtime drops what rests on the thread that drops it; what
+    /// runs at that moment on another thread is waited for.
+    ///
+    /// # Errors
+    ///
+    /// None at present: no thread is started.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use moirai_runtime::{Runtime, sleep, spawn};
+    ///
+    /// let runtime = Runtime::current_thread()?;
+    /// let rests = runtime.spawn(async { 7 });
+    /// assert!(!rests.is_finished());
+    /// let sum = runtime.block_on(async {
+    ///     let other = spawn(async {
+    ///         sleep(Duration::from_millis(1)).await;
+    ///         35
+    ///     });
+    ///     rests.await.unwrap() + other.await.unwrap()
+    /// });
+    /// assert_eq!(sum, 42);
+    /// # Ok::<(), moirai_runtime::BuildError>(())
+    /// ```
+    pub fn current_thread() -> Result<Self, BuildError> {
+        Self::builder().current_thread().build()
     }
 
     /// The options of a new runtime.
@@ -241,6 +284,11 @@ impl Drop for Runtime {
 }
 
 impl Handle {
+    #[cfg(all(test, moirai_shuttle))]
+    pub(crate) fn of(pool: Arc<Pool>) -> Self {
+        Self { pool }
+    }
+
     /// The runtime that the calling code runs on; elsewhere the global one, which the first such
     /// call starts.
     ///
@@ -294,22 +342,52 @@ impl Handle {
         if let Some(output) = here.flatten() {
             return output;
         }
+        let mut output = None;
+        let mut poll = |cx: &mut std::task::Context<'_>| {
+            future.as_mut().poll(cx).map(|value| output = Some(value))
+        };
+        match &self.pool.lone {
+            None => self.wait(&mut poll),
+            Some(lone) => self.drive(lone, &mut poll),
+        }
+        match output {
+            Some(output) => output,
+            None => unreachable!("a wait without a deadline ended without a result"),
+        }
+    }
+
+    /// Calls `poll` until it is ready, while the workers run the tasks.
+    fn wait(&self, poll: &mut impl FnMut(&mut std::task::Context<'_>) -> Poll<()>) {
         strand::hooks(|outer| {
             let guest = Guest { pool: &self.pool, outer };
-            let mut output = None;
-            let mut poll = |cx: &mut std::task::Context<'_>| {
-                future.as_mut().poll(cx).map(|value| output = Some(value))
-            };
             // Pending never: there is no deadline.
             let _: Poll<()> = current::enter_pool(&self.pool, || {
                 let (begin, end) = (|| guest.blocking_begin(), || guest.blocking_end());
-                strand::with_hooks(&guest, || strand::wait_parked(None, &mut poll, begin, end))
+                strand::with_hooks(&guest, || strand::wait_parked(None, poll, begin, end))
             });
-            match output {
-                Some(output) => output,
-                None => unreachable!("a wait without a deadline ended without a result"),
-            }
-        })
+        });
+    }
+
+    /// Calls `poll` until it is ready, and runs the tasks, unless another thread does.
+    fn drive(&self, lone: &Lone, mut poll: Polled<'_>) {
+        let seat = lone.try_sit().or_else(|| {
+            let (mut seat, mut empty) = (None, pin!(lone.sit()));
+            self.wait(&mut |cx| match poll(cx) {
+                Poll::Ready(()) => Poll::Ready(()),
+                Poll::Pending => empty.as_mut().poll(cx).map(|local| seat = Some(local)),
+            });
+            seat
+        });
+        let Some(local) = seat else { return };
+        let driven = {
+            // On a worker of another runtime, this is blocking.
+            let _blocking = strand::blocking();
+            worker::drive(&self.pool, lone, local, poll)
+        };
+        if driven.is_pending() {
+            // The runtime has ended, and perhaps the future will.
+            self.wait(&mut poll);
+        }
     }
 
     /// A task with options: a name, a priority.

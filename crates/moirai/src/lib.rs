@@ -30,6 +30,7 @@
 //! |---|---|
 //! | run a future beside others | [`spawn`] |
 //! | keep tasks and their data on one worker | [`spawn_on`], [`Builder::thread_per_core`] |
+//! | run a future that is not `Send` | [`LocalSet`], [`spawn_local`] |
 //! | use the processor for a while | [`spawn_parallel`] |
 //! | wait for a moment, or give up after a while | [`time`] |
 //! | call something that blocks | [`spawn_blocking`] |
@@ -43,7 +44,7 @@
 //! | give a task values of its own | [`task_local!`] |
 //! | let the other tasks have their turn, or not | [`yield_now`], [`coop`] |
 //! | chain stages with bounded memory between them | [`mod@pipeline`] |
-//! | choose how many threads there are, and where they run | [`Runtime::builder`], [`Topology`], [`Affinity`] |
+//! | choose how many threads there are, and where they run | [`Runtime::builder`], [`Runtime::current_thread`], [`Topology`], [`Affinity`] |
 //! | do two things at once, or many, that borrow | [`join()`], [`scope()`] |
 //! | use all cores for one loop | [`par`] |
 //! | build an executor of your own | [`deque`] |
@@ -57,13 +58,14 @@ pub use moirai_pipeline as pipeline;
 pub use moirai_pipeline::pipeline;
 pub use moirai_runtime::{
     AccessError, Activity, Affinity, BlockingMetrics, BroadcastContext, BuildError, Builder,
-    CancelOnDrop, Child, Failure, FnContext, Handle, JoinSet, LocalKey, LocalScope, Metering, Node,
-    Nursery, NurseryBuilder, NurseryError, Race, Relief, Runtime, RuntimeMetrics, Scope,
-    ShutdownTimeout, Stall, Supervision, Supervisor, TaskBuilder, TaskContext, TaskHandle, TaskId,
-    TaskMetrics, TaskPool, TaskTracker, Topology, TopologyError, Tracked, WorkerMetrics, YieldNow,
-    block_in_place, block_on, broadcast, current_num_workers, deque, join, join_context, nursery,
-    par, parallel_uninterruptible, race, scope, sleep, spawn, spawn_async, spawn_blocking,
-    spawn_on, spawn_parallel, supervise, task, task_local, time, yield_now,
+    CancelOnDrop, Child, Failure, FnContext, Handle, JoinSet, LocalHandle, LocalKey, LocalScope,
+    LocalSet, Metering, Node, Nursery, NurseryBuilder, NurseryError, Race, Relief, Runtime,
+    RuntimeMetrics, Scope, ShutdownTimeout, Stall, Supervision, Supervisor, TaskBuilder,
+    TaskContext, TaskHandle, TaskId, TaskMetrics, TaskPool, TaskTracker, Topology, TopologyError,
+    Tracked, WorkerMetrics, YieldNow, block_in_place, block_on, broadcast, current_num_workers,
+    deque, join, join_context, nursery, par, parallel_uninterruptible, race, scope, sleep, spawn,
+    spawn_async, spawn_blocking, spawn_local, spawn_on, spawn_parallel, supervise, task,
+    task_local, time, yield_now,
 };
 pub use moirai_sync::{
     CancelReason, CancelToken, DropGuard, Panicked, Priority, ReadyTimeoutError, ResultReceiver,
@@ -140,6 +142,10 @@ pub use moirai_macros::test;
 pub mod _guide {
     #[doc = include_str!("../../../docs/guide/channels.md")]
     pub mod channels {}
+    #[doc = include_str!("../../../docs/guide/from_rayon.md")]
+    pub mod from_rayon {}
+    #[doc = include_str!("../../../docs/guide/from_tokio.md")]
+    pub mod from_tokio {}
     #[doc = include_str!("../../../docs/guide/parallel.md")]
     pub mod parallel {}
     #[doc = include_str!("../../../docs/guide/pipelines.md")]

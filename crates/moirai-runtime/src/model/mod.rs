@@ -21,7 +21,7 @@ use crate::blocking::{self as jobs, BlockingPool};
 use crate::hooks::{Hook, ThreadHooks};
 use crate::sched::driver::TimeDriver;
 use crate::sched::offers::Interrupts;
-use crate::sched::pool::{Config, Pool, Sharing, Start};
+use crate::sched::pool::{Config, Pool, Sharing, Start, Workers};
 use crate::sched::strategy::StealStrategy;
 use crate::sched::worker;
 use crate::topology::{Domain, Placement, Unbind};
@@ -42,6 +42,7 @@ fn pool(start: Start) -> Arc<Pool> {
     let config = Config {
         worker_threads: 1,
         placement: Placement::flat(1),
+        workers: Workers::Started,
         spare_threads: 256,
         name: String::new(),
         stack_bytes: None,

@@ -26,12 +26,14 @@
 //! | the look at the next-task slot (`Watcher::look_at`) | `what_a_stuck_worker_keeps_runs` |
 //! | the look whether the permit was taken (`Worker::sleep`) | `permits_that_are_taken_come_back` |
 //! | passing on what was taken (`Watcher::relieve`) | the same |
+//! | the look at the call before the driver (`Worker::wait_in_driver`) | `a_lone_worker_misses_neither_a_call_nor_a_task` |
 //! | a thread for a second job (`BlockingPool::spawn`) | `blocking_jobs_that_wait_for_each_other_have_a_thread_each` |
 
 mod blocking;
 mod close;
 mod driver;
 mod join;
+mod lone;
 mod park;
 mod stall;
 
@@ -48,7 +50,7 @@ use crate::blocking::{self as jobs, BlockingPool};
 use crate::hooks::{Hook, ThreadHooks};
 use crate::sched::driver::{Driver, TimeDriver};
 use crate::sched::offers::Interrupts;
-use crate::sched::pool::{self, Pool, Sharing, Watching};
+use crate::sched::pool::{self, Pool, Sharing, Watching, Workers};
 use crate::sched::strategy::StealStrategy;
 use crate::sched::worker;
 use crate::task;
@@ -91,6 +93,21 @@ fn pool_of(
     watching: Option<Watching>,
     sharing: Sharing,
 ) -> Arc<Pool> {
+    pool_with_workers(driver, worker_threads, Workers::Started, watching, sharing)
+}
+
+/// A pool whose worker is whoever blocks on a future.
+fn lone_pool() -> Arc<Pool> {
+    pool_with_workers(TimeDriver::new(1), 1, Workers::Blocked, None, Sharing::All)
+}
+
+fn pool_with_workers(
+    driver: Arc<dyn Driver>,
+    worker_threads: usize,
+    workers: Workers,
+    watching: Option<Watching>,
+    sharing: Sharing,
+) -> Arc<Pool> {
     let blocking = BlockingPool::new(jobs::Config {
         name: String::new(),
         threads_max: 2,
@@ -105,7 +122,8 @@ fn pool_of(
     let config = pool::Config {
         worker_threads,
         placement: Placement::flat(worker_threads),
-        spare_threads: 256,
+        workers,
+        spare_threads: if workers == Workers::Started { 256 } else { 0 },
         name: String::new(),
         stack_bytes: None,
         task_chunks_kept: 1,

@@ -134,9 +134,20 @@ impl<'a> Context<'a> {
     /// The context of a worker's thread.
     pub(crate) fn of_worker(pool: &'a Pool, local: LocalQueue, remote: &'a Remote) -> Self {
         Self {
-            remote: Some(remote),
-            forks: Forks::new(Some(&remote.post)),
+            // The permit that it is given first decides where it runs.
+            last: Cell::new(None),
             stack_floor: stack::floor(),
+            ..Self::of_lone_worker(pool, local, remote)
+        }
+    }
+
+    /// The context of a thread that is a worker for a while; what is left of its stack is not asked,
+    /// which takes longer than some that it runs.
+    pub(crate) fn of_lone_worker(pool: &'a Pool, local: LocalQueue, remote: &'a Remote) -> Self {
+        Self {
+            remote: Some(remote),
+            last: Cell::new(Some(PermitId::FIRST)),
+            forks: Forks::new(Some(&remote.post)),
             ..Self::new(pool, Some(local))
         }
     }

@@ -52,6 +52,7 @@
 //! | `edge` | what it does then: feeds the hungry, polls tasks |
 //! | `guests` | threads that fork and are no workers |
 //! | `mailbox` | work for one worker alone |
+//! | `lone` | the one worker of a pool without threads, while nobody is it |
 //! | `pool` | what the workers share; starts threads through a function it is given |
 //! | `current` | which pool and ring the calling thread belongs to; `schedule` |
 //! | `worker` | the loop: find, run, sleep |
@@ -74,6 +75,7 @@ pub(crate) mod idle;
 pub(crate) mod injector;
 pub(crate) mod lanes;
 pub(crate) mod local;
+pub(crate) mod lone;
 pub(crate) mod mailbox;
 pub(crate) mod offers;
 pub(crate) mod permit;

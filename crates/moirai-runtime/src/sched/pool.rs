@@ -40,6 +40,7 @@ use super::idle::{Acquired, Bed, Grant, Idle};
 use super::injector::Injector;
 use super::lanes::{Lane, Lanes};
 use super::local::LocalQueue;
+use super::lone::Lone;
 use super::offers::Interrupts;
 use super::permit::LentPermits;
 use super::permits::PermitId;
@@ -85,6 +86,8 @@ pub(crate) struct Pool {
     /// What came after the injector was closed, for the closing thread; none once that is done.
     late: Mutex<Option<Chain>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Of a pool whose worker is whoever blocks on a future.
+    pub(crate) lone: Option<Lone>,
     /// As many as when the threads were started.
     forks: u64,
     /// What a model has for a clock.
@@ -96,6 +99,7 @@ pub(crate) struct Config {
     pub(crate) worker_threads: usize,
     /// Where they belong.
     pub(crate) placement: Placement,
+    pub(crate) workers: Workers,
     /// Threads beyond those, started when workers block.
     pub(crate) spare_threads: usize,
     pub(crate) name: String,
@@ -125,6 +129,15 @@ pub(crate) enum Sharing {
     All,
     /// Every task has a home.
     Nothing,
+}
+
+/// Which threads are the workers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Workers {
+    /// Threads of the pool.
+    Started,
+    /// There is one, and whoever blocks on a future is it.
+    Blocked,
 }
 
 /// How the workers are watched.
@@ -158,6 +171,7 @@ impl Pool {
         let (workers, spares) = (config.worker_threads, config.spare_threads);
         let task_chunks_kept = config.task_chunks_kept;
         let began = driver.now();
+        let lone = (config.workers == Workers::Blocked).then(|| Lone::new(&driver));
         fork::watch();
         Arc::new_cyclic(|me| Self {
             injectors: (0..config.placement.domains()).map(|_| Injector::new()).collect(),
@@ -185,6 +199,7 @@ impl Pool {
             closed: AtomicBool::new(false),
             late: Mutex::new(Some(Chain::new())),
             threads: Mutex::new(Vec::new()),
+            lone,
             forks: fork::count(),
             looks: prim::Counter::new(0),
             me: Weak::clone(me),
@@ -202,6 +217,11 @@ impl Pool {
     /// Starts the workers, each with a permit, and the watcher.
     pub(crate) fn start(&self) -> Result<(), (usize, io::Error)> {
         let workers = self.config.worker_threads;
+        if let Some(lone) = &self.lone {
+            lone.stand_up(self.make_place(0, PermitId::FIRST));
+            self.remotes().for_each(|remote| remote.own.permit.hold(PermitId::FIRST));
+            return Ok(());
+        }
         for id in 0..workers {
             self.start_thread(id, Begin::Running(PermitId::new(id)))
                 .map_err(|error| (id, error))?;
@@ -213,14 +233,20 @@ impl Pool {
         Ok(())
     }
 
-    fn start_thread(&self, id: usize, begin: Begin) -> io::Result<()> {
+    /// Makes the shared half of the worker `id`; the other half is returned.
+    fn make_place(&self, id: usize, permit: PermitId) -> LocalQueue {
         let local = LocalQueue::new();
-        let (Begin::Running(permit) | Begin::Searching(permit)) = begin;
         let remote = Remote::new(local.shared(), id, self.placement().domain(permit.index()));
         // Ids are given out once, so the place is empty.
         let _: Result<(), Remote> = self.remotes[id].set(remote);
         // Relaxed: the OnceLock publishes the remote; the count only bounds the search.
         self.started.fetch_max(id + 1, Ordering::Relaxed);
+        local
+    }
+
+    fn start_thread(&self, id: usize, begin: Begin) -> io::Result<()> {
+        let (Begin::Running(permit) | Begin::Searching(permit)) = begin;
+        let local = self.make_place(id, permit);
         let thread = (self.config.start)(&self.arc(), id, local, begin)?;
         self.threads.lock().push(thread);
         Ok(())
@@ -678,6 +704,9 @@ impl Pool {
 
     /// Waits for all threads but `me`, and ends what is left then.
     fn outlive_threads(&self, me: Option<ThreadId>) {
+        if let Some(local) = self.lone.as_ref().and_then(|lone| lone.close(me)) {
+            self.end(|| self.empty(&local));
+        }
         // One by one: a thread may start another before it ends.
         loop {
             let Some(thread) = self.threads.lock().pop() else { break };
@@ -691,6 +720,17 @@ impl Pool {
         late.into_iter().for_each(shut_down);
         slab::leave(self);
         self.slab.close();
+    }
+
+    /// The worker of a pool without threads ends, or is nobody: shuts down what it would have run.
+    pub(crate) fn empty(&self, local: &LocalQueue) {
+        let mut mail = self.remote(0).map(|remote| remote.mailbox.close());
+        while let Some(work) = mail.as_mut().and_then(Chain::pop) {
+            work.run();
+        }
+        while let Some(work) = local.pop() {
+            work.shutdown();
+        }
     }
 
     /// Ends the tasks that are in no queue, since they wait for a wake-up from elsewhere; called

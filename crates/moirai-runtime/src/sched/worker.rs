@@ -5,13 +5,16 @@
 
 use std::cell::Cell;
 use std::io;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::task::{self, Poll};
 use std::time::{Duration, Instant};
 
 use moirai_sync::__prim::atomic::{Ordering, fence};
 use moirai_sync::__prim::thread::{self, JoinHandle};
 use moirai_sync::__prim::{Parked, Parker, spin_loop};
-use moirai_sync::strand::{self, Clock, Hooks};
+use moirai_sync::coop;
+use moirai_sync::strand::{self, Clock, Hooks, Polled};
 
 use super::cpu_clock::CpuClock;
 use super::current::{self, Busy, Context};
@@ -19,7 +22,8 @@ use super::deque::{Missed, RING_CAPACITY};
 use super::idle::{Acquired, Bed, LastSearcher, Rose, Search};
 use super::lanes::URGENT_STREAK_MAX;
 use super::local::LocalQueue;
-use super::offers::Interrupts;
+use super::lone::{Called, Lone};
+use super::offers::{Interrupts, Tree};
 use super::permit::GaveUp;
 use super::permits::PermitId;
 use super::pool::{Begin, Pool};
@@ -28,6 +32,7 @@ use super::remote::Remote;
 use super::work::{Kind, Work};
 use crate::slab;
 use crate::topology::Domain;
+use crate::unwind::catch;
 
 /// Starts a worker's thread; see [`Start`](super::pool::Start).
 pub(crate) fn start(
@@ -56,27 +61,12 @@ fn run(pool: Arc<Pool>, id: usize, local: LocalQueue, begin: Begin) {
     }
     let context = Context::of_worker(&pool, local, remote);
     let (Begin::Running(permit) | Begin::Searching(permit)) = begin;
-    let seat = Seat {
-        context: &context,
-        remote,
-        clock: pool.driver.clock(id),
-        interrupted: Cell::new(Busy::Task),
+    let seat = Seat::new(&context, remote, id);
+    let search = match begin {
+        Begin::Searching(_) => Search::Yes,
+        Begin::Running(_) => Search::No,
     };
-    let worker = Worker {
-        context: &context,
-        seat: &seat,
-        remote,
-        parker,
-        id,
-        search: Cell::new(match begin {
-            Begin::Searching(_) => Search::Yes,
-            Begin::Running(_) => Search::No,
-        }),
-        urgent_streak: Cell::new(0),
-        random: Cell::new(id as u32 * 2 + 1),
-        rest: Rest { average: Cell::new(SPIN_WORTH_MAX * 2) },
-        patience: Patience::new(),
-    };
+    let worker = Worker::new(&context, &seat, remote, parker, id, search);
     seat.hold_permit(permit);
     let hooks = &pool.config().thread_hooks;
     current::enter(&context, || {
@@ -93,6 +83,28 @@ fn run(pool: Arc<Pool>, id: usize, local: LocalQueue, begin: Begin) {
     slab::leave(&*pool);
 }
 
+/// Runs the tasks of a pool without threads on the calling thread, whose seat in `lone` is `local`'s,
+/// until `poll` is ready; pending if the pool ends before.
+pub(crate) fn drive(pool: &Pool, lone: &Lone, local: LocalQueue, poll: Polled<'_>) -> Poll<()> {
+    let Some(remote) = pool.remote(0) else { return Poll::Pending };
+    let mut context = Context::of_lone_worker(pool, local, remote);
+    let driven = catch(|| {
+        let seat = Seat::new(&context, remote, 0);
+        let parker = Arc::new(Parker::new());
+        let worker = Worker::new(&context, &seat, remote, parker, 0, Search::No);
+        current::enter(&context, || strand::with_hooks(&seat, || worker.work_for(lone, poll)))
+    });
+    if let Some(local) = context.local.take() {
+        if pool.is_closed() {
+            pool.empty(&local);
+            // What went idle in the last run may have been missed.
+            pool.shut_down_idle();
+        }
+        lone.stand_up(local);
+    }
+    driven.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
 /// What a thread needs to block without stopping the others.
 struct Seat<'a> {
     context: &'a Context<'a>,
@@ -102,7 +114,12 @@ struct Seat<'a> {
     interrupted: Cell<Busy>,
 }
 
-impl Seat<'_> {
+impl<'a> Seat<'a> {
+    fn new(context: &'a Context<'a>, remote: &'a Remote, id: usize) -> Self {
+        let clock = context.pool.driver.clock(id);
+        Self { context, remote, clock, interrupted: Cell::new(Busy::Task) }
+    }
+
     fn hold_permit(&self, permit: PermitId) {
         self.context.hold_permit(self.remote, permit);
     }
@@ -226,7 +243,29 @@ impl Rest {
     }
 }
 
-impl Worker<'_> {
+impl<'a> Worker<'a> {
+    fn new(
+        context: &'a Context<'a>,
+        seat: &'a Seat<'a>,
+        remote: &'a Remote,
+        parker: Arc<Parker>,
+        id: usize,
+        search: Search,
+    ) -> Self {
+        Self {
+            context,
+            seat,
+            remote,
+            parker,
+            id,
+            search: Cell::new(search),
+            urgent_streak: Cell::new(0),
+            random: Cell::new(id as u32 * 2 + 1),
+            rest: Rest { average: Cell::new(SPIN_WORTH_MAX * 2) },
+            patience: Patience::new(),
+        }
+    }
+
     fn pool(&self) -> &Pool {
         self.context.pool
     }
@@ -256,6 +295,48 @@ impl Worker<'_> {
         }
         // What went idle in the last run may have been missed.
         self.pool().shut_down_idle();
+    }
+
+    /// As [`work`](Self::work), but polls `poll` whenever it is called; pending if the pool ends first.
+    fn work_for(&self, lone: &Lone, poll: Polled<'_>) -> Poll<()> {
+        let waker = lone.waker();
+        let mut cx = task::Context::from_waker(&waker);
+        lone.begin();
+        while !self.pool().is_closed() {
+            if lone.take_call() == Called::Yes {
+                // As in a worker's own poll: nothing is polled in the middle of the future.
+                let poll = || coop::limited(|| poll(&mut cx));
+                if self.context.forks.within(Tree::NONE, poll).is_ready() {
+                    return Poll::Ready(());
+                }
+            }
+            self.work_a_little(lone);
+        }
+        Poll::Pending
+    }
+
+    /// Runs what is there, or sleeps until there is something: a task, or a call.
+    fn work_a_little(&self, lone: &Lone) {
+        for _ in 0..FAIRNESS_INTERVAL {
+            if self.pool().is_closed() {
+                return;
+            } else if let Some(mail) = self.remote.mailbox.pop() {
+                self.run(mail);
+            } else if !self.remote.own.permit.is_held() {
+                return self.regain_permit();
+            } else if let Some(work) = self.find() {
+                self.run(work);
+            } else if lone.is_called() == Called::Yes {
+                return self.end_search(self.search.replace(Search::No));
+            } else {
+                return self.sleep();
+            }
+        }
+    }
+
+    /// Whether the future that the thread blocks on is to be polled, where there is one.
+    fn is_called(&self) -> bool {
+        self.pool().lone.as_ref().is_some_and(|lone| lone.is_called() == Called::Yes)
     }
 
     fn find(&self) -> Option<Work> {
@@ -561,7 +642,7 @@ impl Worker<'_> {
                 self.rest.took(spun);
                 return work;
             }
-            if spun >= SPIN_MAX || self.pool().is_closed() {
+            if spun >= SPIN_MAX || self.pool().is_closed() || self.is_called() {
                 // Or every rest would begin with a spin for the sake of a tree that is long gone.
                 self.pool().nobody_forks();
                 return None;
@@ -623,6 +704,8 @@ impl Worker<'_> {
         self.context.leave_queue();
         match self.pool().idle.sleep_without(self.id, self.context.last()) {
             Acquired::Yes(permit) => self.seat.hold_permit(permit),
+            // The parker is that of a thread, and this worker may be another one tomorrow.
+            Acquired::No if self.pool().lone.is_some() => self.slumber(self.pool().man_driver()),
             Acquired::No => self.slumber(Bed::Own),
         }
     }
@@ -645,7 +728,8 @@ impl Worker<'_> {
                 break;
             }
             // It needs no permit, and a sleeper must not be granted one that computes: so it gets up.
-            if !remote.mailbox.is_empty() && self.pool().idle.rise(self.id) == Rose::Yes {
+            let called = !remote.mailbox.is_empty() || self.is_called();
+            if called && self.pool().idle.rise(self.id) == Rose::Yes {
                 break;
             }
             // The driver's wakers were called on this thread and filled its ring.
@@ -682,13 +766,15 @@ impl Worker<'_> {
 
     fn wait_in_driver(&self, remote: &Remote) {
         remote.in_driver.store(true, Ordering::Relaxed);
-        // SeqCst fence: pairs with the one in `Pool::rouse`: it sees that we are in the driver, or
-        // we see why it woke us.
+        self.pool().lone.iter().for_each(Lone::lie_down);
+        // SeqCst fence: pairs with the one in `Pool::rouse`, and in a call to a lone worker: it sees
+        // that we are in the driver, or we see why it woke us.
         fence(Ordering::SeqCst);
-        let called = remote.granted.is_given() || !remote.mailbox.is_empty();
+        let called = remote.granted.is_given() || !remote.mailbox.is_empty() || self.is_called();
         if !called && !self.pool().is_closed() {
             self.quietly(|| self.pool().driver.wait(None::<Instant>));
         }
+        self.pool().lone.iter().for_each(Lone::get_up);
         remote.in_driver.store(false, Ordering::Relaxed);
     }
 

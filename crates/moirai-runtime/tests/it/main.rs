@@ -16,6 +16,8 @@ mod group;
 mod homes;
 mod join;
 mod local;
+mod local_set;
+mod lone;
 mod memory;
 mod metrics;
 mod nursery;

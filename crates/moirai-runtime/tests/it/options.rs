@@ -22,6 +22,7 @@ const OPTIONS: &[(&str, fn())] = &[
     ("worker_threads", worker_threads),
     ("topology", topology),
     ("affinity", affinity),
+    ("current_thread", current_thread),
     ("spare_threads", spare_threads),
     ("blocking_threads", blocking_threads),
     ("blocking_queue_depth", blocking_queue_depth),
@@ -108,6 +109,12 @@ fn affinity() {
             assert_eq!(bound, processors()[..1], "{affinity:?}");
         }
     }
+}
+
+fn current_thread() {
+    let runtime = builder().current_thread().build().unwrap();
+    let task = runtime.spawn(async { std::thread::current().id() });
+    assert_eq!(runtime.block_on(task).unwrap(), std::thread::current().id());
 }
 
 fn spare_threads() {
