@@ -5,8 +5,11 @@ mod close;
 #[cfg(all(unix, not(miri)))] // reads the clock of a thread
 mod idle;
 mod mutex;
+mod notify;
+mod once;
 mod order;
 mod rendezvous;
+mod rwlock;
 mod select;
 mod semaphore;
 mod timers;
