@@ -3,8 +3,10 @@
 //! Waking a thread that sleeps costs its waker a system call, and the thread some microseconds until
 //! it runs. So a wait between threads first makes attempts: it **pauses**, for about a microsecond,
 //! which pays where the other side is at work on another core; then it **gives the processor away**
-//! some times, which pays where the other side is ready to run and has none. It sleeps after that:
-//! what a spin costs is bounded by what a sleep costs, twice or so.
+//! some times, which pays where the other side is ready to run and has none. It sleeps after that.
+//!
+//! A spin lasts longer than a thread takes to wake up. If it did not, then of two threads that answer
+//! each other, one that had slept once would let the other one fall asleep, and that one the first.
 //!
 //! Which of the two pays differs between programs and moments, so each has a [`Habit`], for each
 //! thread: what has not paid is left out for a while, longer each time, and what pays is kept.
@@ -50,11 +52,11 @@ pub(crate) fn spin<T>(
         habits.pause.note(result.is_some().into(), LEFT_OUT_MAX);
     }
     if result.is_none() && habits.give_way.tries() {
-        result = give_way(deadline, &mut attempt);
-        let left_out_max = match prospect {
-            Prospect::Near => 1,
-            Prospect::Open => LEFT_OUT_MAX,
+        let (times, left_out_max) = match prospect {
+            Prospect::Near => (GIVE_WAY_NEAR, 1),
+            Prospect::Open => (GIVE_WAY_MAX, LEFT_OUT_MAX),
         };
+        result = give_way(times, deadline, &mut attempt);
         habits.give_way.note(result.is_some().into(), left_out_max);
     }
     let _: Result<(), _> = HABITS.try_with(|place| place.set(habits));
@@ -68,8 +70,12 @@ fn pause<T>(mut attempt: impl FnMut() -> Poll<T>) -> Option<T> {
     })
 }
 
-fn give_way<T>(deadline: Option<Instant>, mut attempt: impl FnMut() -> Poll<T>) -> Option<T> {
-    for _ in 0..GIVE_WAY_MAX {
+fn give_way<T>(
+    times: u32,
+    deadline: Option<Instant>,
+    mut attempt: impl FnMut() -> Poll<T>,
+) -> Option<T> {
+    for _ in 0..times {
         prim::thread::yield_now();
         let result = ready(attempt());
         // On a busy machine, others may keep the processor for milliseconds.
@@ -149,8 +155,11 @@ impl Habit {
 /// Growing pauses: 2^5 - 1 of them in all, about a microsecond.
 const PAUSE_STEPS: u32 = 5;
 
-/// How often the processor is given away: where nobody else wants it, as long as a sleep takes.
-const GIVE_WAY_MAX: u32 = 32;
+/// How often the processor is given away: where nobody else wants it, for 20 to 30 microseconds.
+const GIVE_WAY_MAX: u32 = 128;
+
+/// The same where many wait for one thing: whoever has no luck for so long had better sleep.
+const GIVE_WAY_NEAR: u32 = 32;
 
 /// How often a spin is left out at most before it is tried again.
 const LEFT_OUT_MAX: u8 = 31;

@@ -114,7 +114,7 @@ impl<T> Shared<T> {
 
     #[inline]
     pub(super) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        self.send_now(message).or_else(|message| self.try_send_without_queue(message))
+        self.send_now(message).or_else(|message| self.not_queued(message))
     }
 
     /// [`try_send`](Self::try_send) for a send that may wait: a rendezvous does not deliver to who may
@@ -129,12 +129,12 @@ impl<T> Shared<T> {
 
     #[inline]
     pub(super) fn try_send_sole(&self, key: &mut Key, message: T) -> Result<(), TrySendError<T>> {
-        self.send_now_sole(key, message).or_else(|message| self.try_send_without_queue(message))
+        self.send_now_sole(key, message).or_else(|message| self.not_queued(message))
     }
 
-    /// Where there is no queue, it is always full.
+    /// What becomes of a message that no queue has taken: there is none, or it is full or closed.
     #[cold]
-    fn try_send_without_queue(&self, message: T) -> Result<(), TrySendError<T>> {
+    fn not_queued(&self, message: T) -> Result<(), TrySendError<T>> {
         match &self.flavour {
             Flavour::Queue if self.queue.is_closed() => Err(TrySendError::Disconnected(message)),
             Flavour::Queue => Err(TrySendError::Full(message)),
@@ -173,12 +173,12 @@ impl<T> Shared<T> {
     /// told may take what was delivered to a receiver.
     #[inline]
     pub(super) fn try_take(&self, claimed: Claimed) -> Result<T, TryRecvError> {
-        self.take_now().map_or_else(|| self.try_take_without_queue(claimed), Ok)
+        self.take_now().map_or_else(|| self.not_taken(claimed), Ok)
     }
 
-    /// Where there is no queue, it is always empty.
+    /// What a receive finds where no queue has given a message: there is none, or it is empty.
     #[cold]
-    fn try_take_without_queue(&self, claimed: Claimed) -> Result<T, TryRecvError> {
+    fn not_taken(&self, claimed: Claimed) -> Result<T, TryRecvError> {
         match &self.flavour {
             Flavour::Queue if self.queue.has_ended() => Err(TryRecvError::Disconnected),
             Flavour::Queue => Err(TryRecvError::Empty),
@@ -196,7 +196,7 @@ impl<T> Shared<T> {
 
     #[inline]
     pub(super) fn try_recv_sole(&self, key: &mut Key) -> Result<T, TryRecvError> {
-        self.take_now_sole(key).map_or_else(|| self.try_take_without_queue(Claimed::No), Ok)
+        self.take_now_sole(key).map_or_else(|| self.not_taken(Claimed::No), Ok)
     }
 
     /// A select that waits to send has no message yet: it makes one when somebody begins to receive,
