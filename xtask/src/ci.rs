@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::cargo::Cargo;
 use crate::failure::{Failure, no_arguments};
-use crate::{crossbeam, examples, loom, shuttle, test};
+use crate::{crossbeam, examples, loom, platforms, shuttle, test};
 
 struct Step {
     name: &'static str,
@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     Step { name: "crossbeam's tests", run: || crossbeam::run(&["--quick".to_owned()]) },
     Step { name: "examples", run: || examples::run(&[]) },
     Step { name: "docs", run: docs },
+    Step { name: "platforms", run: || platforms::run(&[]) },
     Step { name: "loom (quick)", run: || loom::run(&["--quick".to_owned()]) },
     Step { name: "shuttle (quick)", run: || shuttle::run(&["--quick".to_owned()]) },
     Step { name: "bench compiles", run: bench },

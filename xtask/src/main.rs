@@ -15,6 +15,7 @@ mod failure;
 mod features;
 mod loom;
 mod miri;
+mod platforms;
 mod repo;
 mod shuttle;
 mod test;
@@ -86,6 +87,12 @@ const COMMANDS: &[Command] = &[
         args: "[ARGS]...",
         about: "the unit tests of the unsafe crates under Miri (nightly)",
         run: miri::run,
+    },
+    Command {
+        name: "platforms",
+        args: "",
+        about: "whether the libraries compile for other systems, as far as those are installed",
+        run: platforms::run,
     },
     Command {
         name: "deny",
@@ -164,9 +171,17 @@ mod tests {
 
     #[test]
     fn unknown_flags_are_usage_errors_and_run_nothing() {
-        for command in
-            ["ci", "tidy", "features", "examples", "loom", "shuttle", "crossbeam", "deny"]
-        {
+        for command in [
+            "ci",
+            "tidy",
+            "features",
+            "examples",
+            "loom",
+            "shuttle",
+            "crossbeam",
+            "platforms",
+            "deny",
+        ] {
             assert_eq!(
                 call(&[command, "--frobnicate"]),
                 Err(Failure::Usage(format!("`{command}` has no flag `--frobnicate`"))),

@@ -46,7 +46,7 @@ use crate::unwind::{catch, drop_contained};
 /// The set itself is not `Send`, so neither it nor a future that borrows it can be spawned on the
 /// workers: what is in it is polled and dropped on the thread that made it.
 ///
-/// ```compile_fail,E0277
+/// ```compile_fail
 /// let set = moirai_runtime::LocalSet::new();
 /// moirai_runtime::spawn(async move { set.run().await }).detach();
 /// ```
@@ -454,7 +454,14 @@ impl Drop for Poller<'_> {
 
 /// Owns the result of a task of a [`LocalSet`]; a future.
 ///
-/// It may go to another thread if the result may. Dropping it lets the task go on by itself.
+/// It may go to another thread if the result may:
+///
+/// ```compile_fail,E0277
+/// let set = moirai_runtime::LocalSet::new();
+/// let task = set.spawn_local(async { std::rc::Rc::new(7) });
+/// std::thread::spawn(move || moirai_runtime::block_on(task).is_ok());
+/// ```
+/// Dropping it lets the task go on by itself.
 ///
 /// # Cancel safety
 ///

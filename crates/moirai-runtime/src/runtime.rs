@@ -430,6 +430,22 @@ impl Handle {
     /// let handle = moirai_runtime::Handle::current().spawn(async { 40 + 2 });
     /// assert_eq!(handle.join().unwrap(), 42);
     /// ```
+    ///
+    /// A task goes from thread to thread, so what it keeps across an `await` must be `Send`; for what
+    /// is not, there is [`LocalSet`](crate::LocalSet):
+    ///
+    /// ```compile_fail
+    /// let log = std::rc::Rc::new(7);
+    /// moirai_runtime::spawn(async move { println!("{log}") }).detach();
+    /// ```
+    ///
+    /// and it may outlive its spawner, so it cannot borrow from it; a [`scope`](crate::scope) can:
+    ///
+    /// ```compile_fail,E0597
+    /// let text = String::from("gone");
+    /// let borrowed = &text;
+    /// moirai_runtime::spawn(async move { println!("{borrowed}") }).detach();
+    /// ```
     #[track_caller]
     pub fn spawn<F>(&self, future: F) -> TaskHandle<F::Output>
     where
