@@ -15,7 +15,8 @@
 //!
 //! **A notification is a baton, not the message.** It says: try again. What is waited for stays
 //! where it is until somebody takes it, so dropping a waiter at any time loses nothing, and a
-//! notified waiter that is never polled again costs one wake-up.
+//! notified waiter that is never polled again costs one wake-up. Where it is the last one, those behind
+//! it depend on whoever waits for them; see `channel/nudge.rs`.
 //!
 //! **No wake-up is lost.** Both sides put a full fence between what they write and what they read:
 //!
