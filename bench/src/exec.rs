@@ -6,6 +6,7 @@
 mod chain;
 mod idle;
 pub(crate) mod memory;
+mod scaling;
 mod wake;
 
 use std::future;
@@ -119,6 +120,7 @@ impl Runtimes {
             Group { name: "flat", cases: flat.into(), derive: Some(worst_by_best) },
             alone(self.case("flat_p99", "99th percentile of spawn to joined", FlatP99)),
             alone(self.metering()),
+            alone(scaling::case()),
             alone(oneshot()),
             alone(memory::bytes_case()),
             alone(memory::allocations_case()),

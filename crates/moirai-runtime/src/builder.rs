@@ -532,3 +532,39 @@ const TASK_POOL_KEPT_BYTES_DEFAULT: usize = 768 << 10;
 const STACK_BYTES_MIN: usize = 64 << 10;
 /// What the system refuses, it refuses by itself.
 const STACK_BYTES_MAX: usize = 1 << 40;
+
+#[cfg(all(test, target_os = "linux", not(any(miri, moirai_loom, moirai_shuttle))))]
+mod tests {
+    use super::*;
+    use crate::topology::CpuSet;
+
+    /// How many workers a runtime would have.
+    fn workers(builder: Builder) -> usize {
+        let pool = builder.into_pool().expect("the options are sane");
+        pool.close();
+        pool.config().worker_threads
+    }
+
+    /// What the standard library counts: quotas of cgroups, and the mask of the thread that asks.
+    #[test]
+    fn without_a_number_there_are_as_many_workers_as_the_builders_thread_may_use() {
+        let available = std::thread::available_parallelism().unwrap().get();
+        assert_eq!(workers(Builder::new()), available.min(WORKER_THREADS_MAX));
+        let bound = std::thread::spawn(|| {
+            let first: CpuSet = CpuSet::of_this_thread().unwrap().iter().take(1).collect();
+            first.bind_this_thread();
+            workers(Builder::new())
+        });
+        assert_eq!(bound.join().unwrap(), 1);
+    }
+
+    #[test]
+    fn without_a_number_there_are_no_more_workers_than_the_topology_has_processors() {
+        let builder = |topology| Builder::new().topology(topology);
+        assert_eq!(workers(builder(Topology::synthetic(3, 5))), 15);
+        assert_eq!(workers(builder(Topology::synthetic(300, 5))), WORKER_THREADS_MAX);
+        assert_eq!(workers(builder(Topology::flat(0..1))), 1);
+        let here = Topology::detect().unwrap();
+        assert_eq!(workers(builder(here)), workers(Builder::new()));
+    }
+}

@@ -69,6 +69,7 @@ pub(crate) const ORDERS: &[Order] = &[
             ("sched::idle", 2),
             ("sched::driver", 2),
             ("sched::cpu_clock", 2),
+            ("sched::patience", 2),
             ("sched::permit", 2),
             ("sched::permits", 2),
             ("sched::remote", 2),

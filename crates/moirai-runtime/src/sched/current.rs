@@ -85,25 +85,6 @@ pub(crate) enum Place {
     Joined,
     /// By its priority, on whichever worker gets to it.
     Lane(Lane),
-    /// On the worker that has this permit.
-    Home(PermitId, Turn),
-}
-
-/// How soon work runs that has a home.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// As [`Place::Next`], if it is woken at home, and nothing is shared.
-    Next,
-    /// After what is queued there.
-    Back,
-}
-
-impl Place {
-    /// The same at home.
-    pub(crate) fn at_home(self, home: PermitId) -> Self {
-        let turn = if self == Self::Next { Turn::Next } else { Turn::Back };
-        Self::Home(home, turn)
-    }
 }
 
 impl<'a> Context<'a> {
@@ -248,7 +229,6 @@ impl<'a> Context<'a> {
         let Some(local) = &self.local else { return inject(self.pool, work, place) };
         let pushed = match (place, self.busy.get()) {
             (Place::Lane(lane), _) => return self.pool.inject_into(lane, work),
-            (Place::Home(home, turn), _) => return self.schedule_home(local, work, home, turn),
             (Place::Next, Busy::Task) => local.push_next(work),
             (Place::Joined, Busy::Task) if local.ring().is_empty() => local.push_next(work),
             _ => local.push_back(work),
@@ -262,12 +242,12 @@ impl<'a> Context<'a> {
     }
 
     /// Queues work that has a home: with this thread only if nobody steals from it, and it is there.
-    fn schedule_home(&self, local: &LocalQueue, work: Work, home: PermitId, turn: Turn) {
+    fn schedule_home(&self, local: &LocalQueue, work: Work, home: PermitId, place: Place) {
         let is_here = self.pool.shares_nothing()
             && self.remote.is_some_and(|remote| remote.own.permit.holds(home));
-        let pushed = match (turn, self.busy.get()) {
+        let pushed = match (place, self.busy.get()) {
             _ if !is_here => return self.pool.send_home(home, work),
-            (Turn::Next, Busy::Task) => local.push_next(work),
+            (Place::Next, Busy::Task) => local.push_next(work),
             _ => local.push_back(work),
         };
         if let Pushed::Overflow(overflow) = pushed {
@@ -452,10 +432,27 @@ pub(crate) fn schedule(pool: &Pool, work: Work, place: Place) {
     }
 }
 
+/// As [`schedule`], for work that only the holder of the permit `home` runs: at once or after what is
+/// queued there.
+#[inline(never)]
+pub(crate) fn schedule_home(pool: &Pool, work: Work, home: PermitId, place: Place) {
+    let mut work = Some(work);
+    with(|context| {
+        if let Some(local) = &context.local
+            && ptr::eq(context.pool, pool)
+            && let Some(work) = work.take()
+        {
+            context.schedule_home(local, work, home, place);
+        }
+    });
+    if let Some(work) = work {
+        pool.send_home(home, work);
+    }
+}
+
 fn inject(pool: &Pool, work: Work, place: Place) {
     match place {
         Place::Lane(lane) => pool.inject_into(lane, work),
-        Place::Home(home, _) => pool.send_home(home, work),
         Place::Next | Place::Back | Place::Joined => pool.inject(work),
     }
 }

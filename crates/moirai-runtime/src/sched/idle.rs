@@ -226,6 +226,11 @@ impl Idle {
         Word::of(self.word.load(Ordering::Relaxed)).free as usize
     }
 
+    /// Whether nobody holds this permit; a hint.
+    pub(crate) fn is_free(&self, permit: PermitId) -> bool {
+        self.free.contains(permit)
+    }
+
     /// How many search; a hint.
     pub(crate) fn searchers(&self) -> usize {
         Word::of(self.word.load(Ordering::Relaxed)).searching as usize
@@ -393,6 +398,7 @@ mod tests {
             let mut all: Vec<usize> = held.chain(self.free.iter().copied()).collect();
             all.sort_unstable();
             assert!(all.into_iter().eq(0..permits), "permits are neither lost nor made");
+            assert!(self.free.iter().all(|&free| idle.is_free(PermitId::new(free))));
             assert_eq!(idle.has_sleeper(), !self.asleep.is_empty());
         }
 

@@ -37,6 +37,7 @@
 //! | `slot` | a worker's next task |
 //! | `local` | a worker's ring and its next-task slot |
 //! | `homes` | work for the holder of one permit alone |
+//! | `patience` | how long a worker looks for work |
 //! | `permit` | whether one worker may run |
 //! | `permits` | which permits are free |
 //! | `remote` | what others see of a worker |
@@ -78,6 +79,7 @@ pub(crate) mod local;
 pub(crate) mod lone;
 pub(crate) mod mailbox;
 pub(crate) mod offers;
+pub(crate) mod patience;
 pub(crate) mod permit;
 pub(crate) mod permits;
 pub(crate) mod place;

@@ -369,7 +369,9 @@ impl<'a> Watcher<'a> {
     /// Whether tasks wait although permits are free, because no thread is.
     fn look_at_threads(&mut self, elapsed: Duration, round: &mut Round) {
         let pool = self.pool;
-        let short = pool.idle.free() != 0 && pool.idle.has_nobody() && pool.has_work();
+        let at_home = || pool.homes.waiting().any(|home| pool.idle.is_free(home));
+        let short =
+            pool.idle.free() != 0 && pool.idle.has_nobody() && (pool.has_work() || at_home());
         if !short {
             self.blocked = Duration::ZERO;
             self.blocked_reported = false;

@@ -24,6 +24,7 @@ use super::lanes::URGENT_STREAK_MAX;
 use super::local::LocalQueue;
 use super::lone::{Called, Lone};
 use super::offers::{Interrupts, Tree};
+use super::patience::{Patience, Rest, Trip};
 use super::permit::GaveUp;
 use super::permits::PermitId;
 use super::pool::{Begin, Pool};
@@ -195,54 +196,6 @@ enum Reach {
     Far,
 }
 
-/// How often a worker looks around in its own domain, before it looks in others.
-struct Patience {
-    rounds: Cell<u32>,
-}
-
-/// What became of a look in other domains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trip {
-    /// There was more than one task to bring home.
-    Paid,
-    Futile,
-}
-
-impl Patience {
-    fn new() -> Self {
-        Self { rounds: Cell::new(1) }
-    }
-
-    fn rounds(&self) -> u32 {
-        self.rounds.get()
-    }
-
-    fn learn(&self, trip: Trip) {
-        let rounds = self.rounds.get();
-        self.rounds.set(match trip {
-            Trip::Paid => (rounds / 2).max(1),
-            Trip::Futile => (rounds * 2).min(PATIENCE_MAX),
-        });
-    }
-}
-
-/// How long this worker has been without work lately.
-struct Rest {
-    /// A moving average, bounded so that one long rest is soon forgotten.
-    average: Cell<Duration>,
-}
-
-impl Rest {
-    fn is_short(&self) -> bool {
-        self.average.get() < SPIN_WORTH_MAX
-    }
-
-    fn took(&self, rest: Duration) {
-        let rest = rest.min(SPIN_WORTH_MAX * 2);
-        self.average.set((self.average.get() * 3 + rest) / 4);
-    }
-}
-
 impl<'a> Worker<'a> {
     fn new(
         context: &'a Context<'a>,
@@ -261,7 +214,7 @@ impl<'a> Worker<'a> {
             search: Cell::new(search),
             urgent_streak: Cell::new(0),
             random: Cell::new(id as u32 * 2 + 1),
-            rest: Rest { average: Cell::new(SPIN_WORTH_MAX * 2) },
+            rest: Rest::new(),
             patience: Patience::new(),
         }
     }
@@ -796,21 +749,12 @@ pub(super) const FAIRNESS_INTERVAL: u64 = 61;
 /// How long a searcher looks on; about what it costs to wake a sleeping thread.
 const SPIN_MAX: Duration = Duration::from_micros(50);
 
-/// From this average rest on, looking on rarely pays: an idle runtime does not. In a model nobody
-/// looks on, for a model has no clock.
-const SPIN_WORTH_MAX: Duration =
-    Duration::from_micros(if cfg!(any(moirai_loom, moirai_shuttle)) { 0 } else { 200 });
-
 /// How long a task lies in a next-task slot, at least, before another worker takes it: long enough
 /// that tasks which wake each other in turns stay together.
 const NEXT_AGE_MIN: Duration = Duration::from_micros(20);
 
 /// Pauses between two looks.
 const SPIN_PAUSES: u32 = 8;
-
-/// Looks around in one's own domain before one in others, at most: a few microseconds in all, which is
-/// what a task costs whose memory is far away, and less than sleep does.
-const PATIENCE_MAX: u32 = 16;
 
 fn spin_pause() {
     for _ in 0..SPIN_PAUSES {

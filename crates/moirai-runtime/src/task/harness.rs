@@ -17,7 +17,7 @@ use crate::sched::current::{self, Place};
 use crate::sched::work::{Kind, Work};
 use crate::unwind::drop_contained;
 
-use super::raw::{self, Cell, Core, Stage, TaskRef, contain};
+use super::raw::{self, Cell, Core, Destination, Stage, TaskRef, contain};
 use super::state::{Completed, Output, Plain, ToIdle, ToRunning, ToShutdown, Waiting};
 use super::waker;
 
@@ -122,8 +122,8 @@ unsafe fn poll<F: Future>(task: TaskRef) {
                 }
                 // Behind the others: it has had its turn.
                 ToIdle::Reschedule => {
-                    let place = match task.core().state.is_plain() {
-                        Plain::Yes => Place::Back,
+                    let destination = match task.core().state.is_plain() {
+                        Plain::Yes => Destination::Anywhere(Place::Back),
                         Plain::No => task.queued(Place::Back),
                     };
                     // Once it is queued it may be freed, and the pool with its last chunk; but this
@@ -132,7 +132,7 @@ unsafe fn poll<F: Future>(task: TaskRef) {
                     // SAFETY: the runner's reference is the entry's now.
                     let work = unsafe { Work::from_header(task.into_ptr().cast()) };
                     // SAFETY: as said above.
-                    current::schedule(unsafe { pool.as_ref() }, work, place);
+                    destination.send(unsafe { pool.as_ref() }, work);
                 }
                 // SAFETY: the state is still RUNNING by this thread.
                 ToIdle::Cancel => unsafe { end::<F>(task, TaskError::Cancelled) },

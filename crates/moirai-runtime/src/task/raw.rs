@@ -118,7 +118,6 @@ pub(super) fn allocate<F, const KIND: u8>(
     pool: &Arc<Pool>,
     future: F,
     options: Options,
-    home: Option<PermitId>,
 ) -> (TaskRef, Work)
 where
     F: Future + Send + 'static,
@@ -146,7 +145,7 @@ where
             let side = fresh.cell.byte_add(Types::<F, KIND>::OPS.side).cast::<Side>();
             side.write(Side::new(options.name, Location::caller(), pool));
         }
-        (*cell).core.state.begin(fresh.generation, has_side, options.priority, home);
+        (*cell).core.state.begin(fresh.generation, has_side, options.priority);
     }
     let core = fresh.cell.cast::<Core>();
     if has_side == HasSide::Yes {
@@ -263,29 +262,41 @@ impl TaskRef {
     ///
     /// A reference has been counted for the entry.
     pub(super) unsafe fn schedule(&self, place: Place) {
-        let place = match self.core().state.is_plain() {
-            Plain::Yes => place,
-            Plain::No => self.queued(place),
-        };
         // SAFETY: the caller says so.
         let work = unsafe { Work::from_header(self.0.cast()) };
-        current::schedule(self.pool(), work, place);
+        match self.core().state.is_plain() {
+            Plain::Yes => current::schedule(self.pool(), work, place),
+            Plain::No => self.queued(place).send(self.pool(), work),
+        }
     }
 
     /// A task that is not plain is about to be queued; returns where its home or its priority wants it.
-    pub(super) fn queued(&self, place: Place) -> Place {
+    pub(super) fn queued(&self, place: Place) -> Destination {
         if let Some(side) = self.side() {
             side.queued(self.pool());
         }
-        self.place(place)
-    }
-
-    /// Where the task is queued, if nothing else would speak against `place`.
-    pub(super) fn place(&self, place: Place) -> Place {
         let state = &self.core().state;
         match state.home() {
-            Some(home) => place.at_home(home),
-            None => Lane::of(state.priority()).map_or(place, Place::Lane),
+            Some(home) => Destination::Home(home, place),
+            None => {
+                let place = Lane::of(state.priority()).map_or(place, Place::Lane);
+                Destination::Anywhere(place)
+            }
+        }
+    }
+}
+
+/// Where a task is queued that is not plain.
+pub(super) enum Destination {
+    Anywhere(Place),
+    Home(PermitId, Place),
+}
+
+impl Destination {
+    pub(super) fn send(self, pool: &Pool, work: Work) {
+        match self {
+            Self::Anywhere(place) => current::schedule(pool, work, place),
+            Self::Home(home, place) => current::schedule_home(pool, work, home, place),
         }
     }
 }

@@ -124,50 +124,55 @@ where
     F::Output: Send + 'static,
 {
     let (lane, worker) = (Lane::of(options.priority), options.worker);
-    let home = if KIND == BLOCKING { None } else { home(pool, worker) };
-    let (task, work) = raw::allocate::<F, KIND>(pool, future, options, home);
+    let (task, work) = raw::allocate::<F, KIND>(pool, future, options);
+    // A closure computes: let another worker have it.
+    let place = if KIND == FUTURE { Place::Next } else { Place::Back };
     if pool.refuses() {
         refuse::<F>(&task, work, SpawnFailed::ShutDown);
-    } else if let Some(worker) = worker.filter(|_| home.is_none() && KIND != BLOCKING) {
-        let workers = pool.config().worker_threads;
-        // Half as wide, so that the results of all tasks stay small.
-        let [worker, workers] =
-            [worker, workers].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
-        refuse::<F>(&task, work, SpawnFailed::NoSuchWorker { worker, workers });
     } else if KIND == BLOCKING {
         if let Err((work, reason)) = pool.blocking.spawn(work) {
             refuse::<F>(&task, work, reason);
         }
+    } else if worker.is_some() || pool.shares_nothing() {
+        if let Err((work, reason)) = settle(pool, &task, work, worker, place) {
+            refuse::<F>(&task, work, reason);
+        }
     } else {
-        // A closure computes: let another worker have it.
-        let place = if KIND == FUTURE { Place::Next } else { Place::Back };
-        let place = match home {
-            Some(home) => place.at_home(home),
-            None => lane.map_or(place, Place::Lane),
-        };
-        current::schedule(pool, work, place);
+        current::schedule(pool, work, lane.map_or(place, Place::Lane));
     }
     // SAFETY: the handle's reference to a cell of `F`.
     unsafe { TaskHandle::new(task) }
 }
 
-/// The permit that a task for this worker belongs to. Where nothing is shared, one for any worker
-/// belongs to that of its spawner, or to each in turn.
-#[inline]
-fn home(pool: &Arc<Pool>, worker: Option<usize>) -> Option<PermitId> {
-    match worker {
-        Some(worker) => (worker < pool.config().worker_threads).then(|| PermitId::new(worker)),
-        None if pool.shares_nothing() => {
-            let here =
-                current::with(
-                    |context| {
-                        if ptr::eq(context.pool, &**pool) { context.place() } else { None }
-                    },
-                );
-            Some(here.flatten().unwrap_or_else(|| pool.next_home()))
+/// Gives a new task its home, and queues it there: that of the worker it is for, else its spawner's,
+/// else each in turn.
+#[inline(never)]
+fn settle(
+    pool: &Arc<Pool>,
+    task: &TaskRef,
+    work: Work,
+    worker: Option<usize>,
+    place: Place,
+) -> Result<(), (Work, SpawnFailed)> {
+    let workers = pool.config().worker_threads;
+    let home = match worker {
+        Some(worker) if worker < workers => PermitId::new(worker),
+        Some(worker) => {
+            // Half as wide, so that the results of all tasks stay small.
+            let [worker, workers] =
+                [worker, workers].map(|number| u32::try_from(number).unwrap_or(u32::MAX));
+            return Err((work, SpawnFailed::NoSuchWorker { worker, workers }));
         }
-        None => None,
-    }
+        None => {
+            let here = |context: &current::Context<'_>| {
+                context.place().filter(|_| ptr::eq(context.pool, &**pool))
+            };
+            current::with(here).flatten().unwrap_or_else(|| pool.next_home())
+        }
+    };
+    task.core().state.settle(home);
+    current::schedule_home(pool, work, home, place);
+    Ok(())
 }
 
 /// Ends a task that was never queued with the reason why.

@@ -21,7 +21,7 @@
 //! | TAKEN | by the handle | never | the output has left the cell |
 //! | SIDE | at birth | never | a side block lies behind the cell |
 //! | LANE | at birth | never | two bits: the task's [priority](Priority), normal if zero |
-//! | HOME | at birth | never | eleven bits: the number of the permit it belongs to and one more, or zero |
+//! | HOME | before it is first queued | never | eleven bits: the number of the permit it belongs to and one more, or zero |
 //!
 //! The flags are the lower bits of the cell's [`word`](crate::slab::word). Its upper bits count
 //! references: the handle, each waker, the queue entry, the runner; in between is the cell's
@@ -43,6 +43,7 @@
 //! | exchange of every move | SeqCst | every other move, as Acquire and Release; `to_idle` also the pool's `closed`: see `Pool::shut_down_idle` |
 //! | store in `begin` | Release | the exchange by which shutdown takes a reference |
 //! | load in `is_complete`, `take_output` | Acquire | `to_complete`: the output is there |
+//! | exchange in `settle` | Relaxed | the queue that the task is put into next |
 //! | count in `add_ref` | Relaxed | made from a reference that is held |
 
 use std::fmt;
@@ -208,13 +209,7 @@ pub(crate) enum RefDropped {
 
 impl State {
     /// Begins the life of a task in a queue, with a handle: the rest of the cell is written.
-    pub(crate) fn begin(
-        &self,
-        generation: u64,
-        side: HasSide,
-        priority: Priority,
-        home: Option<PermitId>,
-    ) {
+    pub(crate) fn begin(&self, generation: u64, side: HasSide, priority: Priority) {
         let side = if side == HasSide::Yes { SIDE } else { 0 };
         let lane = match priority {
             Priority::Low => LANE_LOW,
@@ -222,9 +217,7 @@ impl State {
             Priority::High => LANE_HIGH,
             Priority::Critical => LANE_CRITICAL,
         };
-        let home = home.map_or(0, |home| (home.index() as u64 + 1) << HOME_SHIFT);
-        let born = SCHEDULED | ENQUEUED | HANDLE | (2 * REF_ONE);
-        let word = generation | side | lane | home | born;
+        let word = generation | side | lane | SCHEDULED | ENQUEUED | HANDLE | (2 * REF_ONE);
         // Release: pairs with the SeqCst exchange by which shutdown takes a reference to a cell
         // that it finds alive.
         self.0.store(word, Ordering::Release);
@@ -366,6 +359,12 @@ impl State {
     pub(crate) fn is_plain(&self) -> Plain {
         let special = self.0.load(Ordering::Relaxed) & (SIDE | LANE | HOME);
         if special == 0 { Plain::Yes } else { Plain::No }
+    }
+
+    /// The task belongs to a permit from now on; it has not been queued yet.
+    pub(crate) fn settle(&self, home: PermitId) {
+        // Relaxed: whoever finds it in a queue reads this. Shutdown may change the word meanwhile.
+        self.0.fetch_or((home.index() as u64 + 1) << HOME_SHIFT, Ordering::Relaxed);
     }
 
     /// The permit whose holder runs the task, if it is not for anybody.
