@@ -8,6 +8,7 @@ use crate::deque::NAME as DEQUE;
 use crate::exec::NAME as EXEC;
 use crate::instructions::NAME as INSTRUCTIONS;
 use crate::join::NAME as JOIN;
+use crate::lock::NAME as LOCK;
 use crate::mixed::NAME as MIXED;
 use crate::sizes::NAME as SIZES;
 use crate::slab::NAME as SLAB;
@@ -21,6 +22,7 @@ Usage: moirai-bench exec [OPTIONS]
        moirai-bench join [OPTIONS]
        moirai-bench mixed [OPTIONS]
        moirai-bench chan [OPTIONS]
+       moirai-bench lock [OPTIONS]
        moirai-bench stall [OPTIONS]
        moirai-bench sizes [--json FILE]
        moirai-bench slab [--json FILE]
@@ -34,6 +36,7 @@ mixed         the same for tasks that are woken while all cores compute
 stall         the same for what must not stand still: timers, blocking jobs, other tasks beside one
               that blocks; every sample in a process of its own
 chan          the same for channels: on threads and on every executor that they support
+lock          the same for locks: on threads, and in tasks
 sizes         the bytes that a task of Moirai takes, beside the goals; fails where one is missed
 slab          allocations and cache misses of a storm of tasks, with the slab and with a malloc for
               each; builds this program a second time for that
@@ -41,7 +44,7 @@ instructions  instructions of a spawn and join, also of another build of this pr
 
 The misses and instructions are counted by valgrind.
 
-Options of exec, deque, join, mixed, chan and stall:
+Options of exec, deque, join, mixed, chan, lock and stall:
   --case NAME    only this case, or the group that holds it; may be repeated
   --peer NAME    only this peer; may be repeated
   --rounds N     samples per case and peer (default 9; 3 for cases that take seconds)
@@ -74,6 +77,8 @@ pub(crate) enum Command {
     Stall(Selection),
     /// Run the suite `chan`.
     Chan(Selection),
+    /// Run the suite `lock`.
+    Lock(Selection),
     /// Run the suite `sizes`, with a file for the JSON lines.
     Sizes(Option<PathBuf>),
     /// Run the suite `slab`, with a file for the JSON lines.
@@ -139,6 +144,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
         Some(JOIN) => Command::Join,
         Some(MIXED) => Command::Mixed,
         Some(CHAN) => Command::Chan,
+        Some(LOCK) => Command::Lock,
         Some(STALL) => Command::Stall,
         Some(SIZES) => return json_only(args).map(Command::Sizes),
         Some(SLAB) => return json_only(args).map(Command::Slab),
@@ -147,8 +153,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
         Some(STORM) => return storm(args),
         Some("--help" | "-h") | None => return Ok(Command::Help),
         Some(other) => {
-            let suites =
-                [EXEC, DEQUE, JOIN, MIXED, CHAN, STALL, SIZES, SLAB, INSTRUCTIONS].join("`, `");
+            let suites = [EXEC, DEQUE, JOIN, MIXED, CHAN, LOCK, STALL, SIZES, SLAB, INSTRUCTIONS]
+                .join("`, `");
             return Err(format!("unknown suite `{other}`, expected one of `{suites}`"));
         }
     };

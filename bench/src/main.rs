@@ -13,6 +13,7 @@ mod exec;
 mod harness;
 mod instructions;
 mod join;
+mod lock;
 mod machine;
 mod mixed;
 mod peer;
@@ -110,6 +111,10 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         }
         Command::Join(selection) => {
             return suite(join::NAME, join::groups(), join::STANDING, &selection);
+        }
+        Command::Lock(selection) => {
+            let executors = lock::Executors::start()?;
+            return suite(lock::NAME, executors.groups(), lock::STANDING, &selection);
         }
         Command::Chan(selection) => {
             let executors = chan::Executors::start()?;

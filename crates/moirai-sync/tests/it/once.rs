@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
 use moirai_sync::lock::{Once, OnceCell};
@@ -13,6 +13,15 @@ use moirai_sync::{channel, strand};
 
 /// Rounds of races between threads.
 const ROUNDS: usize = if cfg!(miri) { 10 } else { 500 };
+
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
 
 fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
@@ -52,16 +61,20 @@ fn of_many_initialisers_those_that_fail_or_panic_leave_it_to_the_next() {
 }
 
 #[test]
-fn an_initialiser_that_is_dropped_at_an_await_lets_in_whoever_waits() {
+fn an_initialiser_that_fails_or_is_dropped_at_an_await_wakes_and_lets_in_whoever_waits() {
     let cell = OnceCell::new();
-    let mut thread_like = pin!(cell.get_or_init_async(async || 2));
+    let woken = Arc::<Woken>::default();
+    let mut waiting = pin!(cell.get_or_init_async(async || 2));
     {
         let mut dropped = pin!(cell.get_or_init_async(std::future::pending));
         assert!(poll(dropped.as_mut()).is_pending());
-        assert!(poll(thread_like.as_mut()).is_pending());
+        let waker = Waker::from(Arc::clone(&woken));
+        assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
         assert_eq!((cell.get(), cell.set(1)), (None, Err(1)));
     }
-    assert_eq!(poll(thread_like), Poll::Ready(&2));
+    assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+    assert!(cell.get_or_try_init(|| Err(())).is_err());
+    assert_eq!(poll(waiting), Poll::Ready(&2));
 }
 
 #[test]
