@@ -60,6 +60,30 @@ impl Mixed for Moirai {
     }
 }
 
+/// As the project's own, with the option that no task may block under.
+pub(super) struct MoiraiBetween(Moirai);
+
+impl Mixed for MoiraiBetween {
+    const NAME: &'static str = "moirai-between";
+
+    fn start() -> Result<Self, String> {
+        let runtime = moirai_runtime::Runtime::builder().poll_between_forks().build();
+        runtime.map(|runtime| Self(Moirai(runtime))).map_err(|error| error.to_string())
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(task);
+    }
+
+    async fn sleep(duration: Duration) {
+        moirai_runtime::sleep(duration).await;
+    }
+
+    fn compute(&self, load: Load) -> Receiver<()> {
+        self.0.compute(load)
+    }
+}
+
 /// tokio for the tasks, rayon for the computations.
 pub(super) struct TokioRayon {
     tokio: tokio::runtime::Runtime,

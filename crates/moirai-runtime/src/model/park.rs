@@ -79,7 +79,7 @@ fn the_sleeper_looks_again() {
                 idle.wake_one(|| 0..1).is_some()
             }
         });
-        idle.sleep(0, ONE, Bed::Own, Search::Yes);
+        assert_eq!(idle.sleep(0, ONE, Bed::Own, Search::Yes), None);
         fence(SeqCst);
         let seen = queued.load(Relaxed) == 1;
         let granted_here = seen && idle.wake_one(|| 0..1).is_some();
@@ -94,10 +94,10 @@ fn the_sleeper_looks_again() {
 fn the_last_searcher_passes_the_search_on() {
     loom::model(|| {
         let idle = Arc::new(Idle::new(2, 0));
-        idle.sleep(1, PermitId::new(1), Bed::Own, Search::No);
+        assert_eq!(idle.sleep(1, PermitId::new(1), Bed::Own, Search::No), None);
         // Worker 1 is woken to search, and worker 0 lies down.
         assert!(matches!(idle.wake_one(|| 0..1), Some(Grant::Sleeper(1, _))));
-        idle.sleep(0, ONE, Bed::Own, Search::No);
+        assert_eq!(idle.sleep(0, ONE, Bed::Own, Search::No), None);
         let queued = Arc::new(loom::sync::atomic::AtomicU32::new(0));
         let searcher = thread::spawn({
             let (idle, queued) = (Arc::clone(&idle), Arc::clone(&queued));
@@ -106,7 +106,7 @@ fn the_last_searcher_passes_the_search_on() {
                 let must_look = match queued.fetch_update(Relaxed, Relaxed, take) {
                     Ok(_) => idle.end_search() == LastSearcher::Yes,
                     Err(_) => {
-                        idle.sleep(1, PermitId::new(1), Bed::Own, Search::Yes);
+                        assert_eq!(idle.sleep(1, PermitId::new(1), Bed::Own, Search::Yes), None);
                         true
                     }
                 };
@@ -129,7 +129,7 @@ fn the_last_searcher_passes_the_search_on() {
 fn one_permit_has_one_holder() {
     loom::model(|| {
         let idle = Arc::new(Idle::new(1, 0));
-        idle.sleep(0, ONE, Bed::Own, Search::No);
+        assert_eq!(idle.sleep(0, ONE, Bed::Own, Search::No), None);
         let taker = thread::spawn({
             let idle = Arc::clone(&idle);
             move || idle.try_acquire(ONE) != Acquired::No

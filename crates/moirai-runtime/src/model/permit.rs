@@ -6,7 +6,7 @@ use loom::sync::atomic::{Ordering::SeqCst, fence};
 use loom::thread;
 
 use crate::sched::homes::Homes;
-use crate::sched::idle::{Acquired, Bed, Idle, Search};
+use crate::sched::idle::{Acquired, Bed, Idle, Rested, Rose, Search};
 use crate::sched::permit::{GaveUp, Permit};
 use crate::sched::permits::PermitId;
 use crate::sched::watch::{Off, Watch};
@@ -28,18 +28,18 @@ fn pass_on(gave_up: GaveUp, idle: &Idle) {
 fn one_permit_stays_one() {
     loom::model(|| {
         let (permit, idle) = (Arc::new(Permit::none()), Arc::new(Idle::new(1, 0)));
-        permit.hold(ONE);
+        let _: GaveUp = permit.hold(ONE);
         let watcher = thread::spawn({
             let (permit, idle) = (Arc::clone(&permit), Arc::clone(&idle));
             move || pass_on(permit.take(), &idle)
         });
         pass_on(permit.give_up(), &idle);
         if let Acquired::Yes(id) = idle.try_acquire(ONE) {
-            permit.hold(id);
+            let _: GaveUp = permit.hold(id);
         }
         match permit.give_up() {
-            GaveUp::Held(id) => idle.sleep(0, id, Bed::Own, Search::No),
-            GaveUp::Nothing => {}
+            GaveUp::Held(id) => assert_eq!(idle.sleep(0, id, Bed::Own, Search::No), None),
+            GaveUp::Lent | GaveUp::Without | GaveUp::Nothing => {}
         }
         watcher.join().unwrap();
         assert_eq!(idle.free(), 1);
@@ -52,7 +52,7 @@ fn one_permit_stays_one() {
 fn a_taken_permit_comes_back() {
     loom::model(|| {
         let (permit, idle) = (Arc::new(Permit::none()), Arc::new(Idle::new(1, 0)));
-        permit.hold(ONE);
+        let _: GaveUp = permit.hold(ONE);
         pass_on(permit.take(), &idle);
         assert_eq!(idle.try_acquire(ONE), Acquired::Yes(ONE));
         let spare = thread::spawn({
@@ -143,7 +143,7 @@ fn what_is_sent_home_is_run_although_the_permit_moves() {
             move || {
                 let Acquired::Yes(permit) = idle.try_acquire(ONE) else { return false };
                 homes.pop(permit).into_iter().for_each(Work::run);
-                idle.sleep(0, permit, Bed::Own, Search::No);
+                assert_eq!(idle.sleep(0, permit, Bed::Own, Search::No), None);
                 look_at_homes(&idle, &homes)
             }
         });
@@ -153,5 +153,26 @@ fn what_is_sent_home_is_run_although_the_permit_moves() {
         let (sent, taken) = (sender.join().unwrap(), taker.join().unwrap());
         assert!(here || sent || taken || tally.ran() == [0], "nobody runs it");
         homes.pop(ONE).into_iter().for_each(Work::run);
+    });
+}
+
+/// A thread rests while the one that runs its tasks gives the permit back, and may be tired of waiting
+/// just then: in the end one of them has it, or it is free.
+#[test]
+fn who_rests_gets_the_permit_back_or_goes_on_without() {
+    loom::model(|| {
+        let idle = Arc::new(Idle::new(1, 0));
+        // Who computes has lent its permit, which thread 1 has.
+        let lent_to = thread::spawn({
+            let idle = Arc::clone(&idle);
+            move || idle.sleep(1, ONE, Bed::Own, Search::No)
+        });
+        let held = idle.rest(0, ONE) != Acquired::No || idle.end_rest(0) == Rose::No;
+        match (held, lent_to.join().unwrap()) {
+            // It was on its way when the rest ended, or free when it was to begin.
+            (true, Some(Rested(0, ONE)) | None) => assert_eq!(idle.free(), 0),
+            (false, None) => assert_eq!(idle.free(), 1),
+            other => panic!("{other:?}"),
+        }
     });
 }

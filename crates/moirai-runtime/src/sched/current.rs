@@ -16,15 +16,16 @@ use std::cell::Cell;
 use std::iter;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use moirai_sync::__prim::{thread, thread_local};
+use moirai_sync::__prim::{Parked, thread_local};
 
 use super::forks::Forks;
 use super::guests::Guest;
-use super::idle::Acquired;
+use super::idle::{Acquired, Rose};
 use super::lanes::Lane;
 use super::local::{LocalQueue, Pushed};
-use super::permit::{GaveUp, Lent};
+use super::permit::Lent;
 use super::permits::PermitId;
 use super::pool::Pool;
 use super::remote::Remote;
@@ -42,8 +43,8 @@ pub(crate) struct Context<'a> {
     /// The worker's shared half.
     remote: Option<&'a Remote>,
     pub(crate) busy: Cell<Busy>,
-    /// Whether it has lent its permit and has none since.
-    lent: Cell<bool>,
+    /// Whether it has rested since its permit was lent.
+    rested: Cell<bool>,
     /// The permit that it has held last.
     last: Cell<Option<PermitId>>,
     /// Where that one belongs.
@@ -95,7 +96,7 @@ impl<'a> Context<'a> {
             local,
             remote: None,
             busy: Cell::new(Busy::Task),
-            lent: Cell::new(false),
+            rested: Cell::new(false),
             last: Cell::new(None),
             domain: Cell::new(Domain::FIRST),
             place: Cell::new(None),
@@ -138,30 +139,50 @@ impl<'a> Context<'a> {
         self.remote
     }
 
-    /// A worker that computes lends its permit to another thread, for tasks that wait. It takes one
-    /// again in [`regain_permit`](Self::regain_permit).
-    pub(crate) fn lend_permit(&self) {
-        if let Some(remote) = self.remote
-            && remote.own.permit.is_held()
-            && self.tasks_wait()
-            && self.pool.lent.take_one() == Lent::Yes
-        {
-            let GaveUp::Held(permit) = remote.own.permit.take() else {
-                // The watcher was quicker.
-                return self.pool.lent.give_back();
-            };
-            self.lent.set(true);
+    /// A worker that computes makes way for tasks that wait: another thread gets its permit, if it has
+    /// not got that yet, and its core, for it rests until it gets a permit back, or [`REST_MAX`] has
+    /// passed.
+    pub(crate) fn make_way(&self) {
+        let Some(remote) = self.remote else { return };
+        let permit = &remote.own.permit;
+        if permit.is_held() && self.tasks_wait() {
             self.send_queue_home();
-            self.pool.release_permit(permit);
-            // Whoever has been woken may be waiting for this very core.
-            thread::yield_now();
+            // As many are lent as may be: then tasks have threads enough.
+            let _: Lent = self.pool.lend(remote);
+        }
+        if permit.is_missed() && !self.rested.replace(true) {
+            self.rest(remote);
+        }
+    }
+
+    fn rest(&self, remote: &Remote) {
+        let (pool, id) = (self.pool, remote.id);
+        let Some(parker) = remote.parker.get() else { return };
+        if let Acquired::Yes(permit) = pool.idle.rest(id, self.last()) {
+            return self.hold_permit(remote, permit);
+        }
+        let mut deadline = Some(Instant::now() + REST_MAX);
+        loop {
+            if let Some(permit) = remote.granted.take() {
+                return self.hold_permit(remote, permit);
+            }
+            let parked = parker.park(deadline);
+            if deadline.is_some() && (parked == Parked::TimedOut || pool.is_closed()) {
+                if pool.idle.end_rest(id) == Rose::Yes {
+                    return;
+                }
+                // It has been given a permit, and is about to be woken.
+                deadline = None;
+            }
         }
     }
 
     /// Whether tasks wait that run only if this worker lets another have its permit.
     fn tasks_wait(&self) -> bool {
         let kept = || self.local.as_ref().is_some_and(|local| !local.is_empty());
-        (self.pool.idle.free() == 0 && self.pool.has_tasks())
+        let idle = &self.pool.idle;
+        // A searcher comes to those that are for all by itself.
+        (idle.free() == 0 && idle.searchers() == 0 && self.pool.has_tasks())
             || self.pool.homes.has_work(self.last())
             || (self.pool.shares_nothing() && kept())
     }
@@ -174,17 +195,16 @@ impl<'a> Context<'a> {
             self.domain.set(placement.domain(permit.index()));
             remote.move_to(self.domain.get());
         }
-        remote.own.permit.hold(permit);
-        if self.lent.replace(false) {
-            self.pool.lent.give_back();
-        }
+        let before = remote.own.permit.hold(permit);
+        self.rested.set(false);
         self.pool.begin_to_run();
+        self.pool.no_longer_without(before);
     }
 
     /// A worker whose permit was taken or lent takes a free one.
     pub(crate) fn regain_permit(&self) {
         if let Some(remote) = self.remote
-            && remote.own.permit.is_taken()
+            && remote.own.permit.is_away()
             && let Acquired::Yes(permit) = self.pool.idle.try_acquire(self.last())
         {
             self.hold_permit(remote, permit);
@@ -456,6 +476,10 @@ fn inject(pool: &Pool, work: Work, place: Place) {
         Place::Next | Place::Back | Place::Joined => pool.inject(work),
     }
 }
+
+/// How long a thread that computes rests for the sake of tasks: those that take longer, or block and
+/// tell nobody, run beside it.
+const REST_MAX: Duration = Duration::from_micros(500);
 
 #[cfg(moirai_loom)]
 thread_local! {

@@ -2,9 +2,20 @@
 //!
 //! At a fork, and between the steps of a long loop, a thread reads its signal word. If somebody has
 //! asked for something, or enough forks have passed that the clock is worth reading, it comes here. It
-//! gives the oldest of its forks to the hungry; and if tasks wait and no worker is free, it lends its
-//! permit to another thread, which runs them, and takes it again when it looks up later and one is
-//! free. So neither a timer nor a message waits for the end of a computation.
+//! gives the oldest of its forks to the hungry; and if tasks wait and no worker is free, it makes way
+//! for them, so that neither a timer nor a message waits for the end of a computation:
+//!
+//! ```text
+//!   who computes:   look up ─► lend the permit, wake ─► rest ················► go on with it
+//!                                               │       (leaves its core)       ▲
+//!   a spare:                                    └─► runs tasks until there are none
+//!                                                    ─► lies down, gives the permit back
+//! ```
+//!
+//! **One thread for each permit**: the one that computes rests while the other one runs. If that blocks,
+//! the permit comes back at once; if it takes long, the rest ends (`REST_MAX` in `current`), and until
+//! there is a free permit, both run and the system divides the core between them. So no task can keep a
+//! computation from going on, and none that waits for that computation hangs.
 //!
 //! **Polling on top instead** ([`Builder::poll_between_forks`](crate::Builder::poll_between_forks)): it
 //! looks every [`LOOK_US`](super::forks::LOOK_US) whether tasks wait, lets the driver wake some, and
@@ -59,16 +70,18 @@ pub(crate) fn look_up(context: &Context<'_>) {
         context.forks.feed(context.pool);
     }
     let urgent = asked.contains(Ask::Urgent);
-    if !HAS_CLOCK {
-        match may_poll(context) {
-            MayPoll::Yes if urgent => {
-                let _: Polled = poll_tasks(context, Reach::Everywhere);
-            }
-            MayPoll::No if urgent => context.lend_permit(),
-            _ => {}
-        }
+    let (due, now) = if HAS_CLOCK { time_to_look(context) } else { (Due::No, None) };
+    if due == Due::No && !urgent {
         return;
     }
+    match may_poll(context) {
+        MayPoll::No => context.make_way(),
+        MayPoll::Yes => poll_in_turn(context, now),
+    }
+}
+
+/// Reads the clock, and looks around if it is time to.
+fn time_to_look(context: &Context<'_>) -> (Due, Option<Instant>) {
     let now = Instant::now();
     let due = context.forks.look_due(now);
     if due == Due::Yes {
@@ -77,23 +90,27 @@ pub(crate) fn look_up(context: &Context<'_>) {
             context.pool.somebody_forks();
         }
         context.forks.spread(context.pool);
+        watch_clock(context);
         context.regain_permit();
     }
-    let reach = match (urgent, due) {
-        (true, _) => Reach::Everywhere,
-        (false, Due::Yes) => Reach::Own,
-        (false, Due::No) => return,
-    };
-    match may_poll(context) {
-        MayPoll::No => context.lend_permit(),
-        MayPoll::Yes => {
-            if context.forks.may_resume(now) == Due::Yes
-                && poll_tasks(context, reach) == Polled::Some
-            {
-                context.forks.polled(now, Instant::now());
-            }
-        }
+    (due, Some(now))
+}
+
+/// Lets the driver wake tasks. Somebody may wait for it, but the system lets a thread that computes keep
+/// its core for a while, also from one whose time has come.
+fn watch_clock(context: &Context<'_>) {
+    let Some(local) = &context.local else { return };
+    quietly(context, || context.pool.driver.poll());
+    if !local.ring().is_empty() {
+        context.pool.wake_one();
     }
+}
+
+/// What the driver wakes in `f` goes into the ring, in order, and nobody is woken for it.
+fn quietly(context: &Context<'_>, f: impl FnOnce()) {
+    let busy = context.busy.replace(Busy::Driver);
+    f();
+    context.busy.set(busy);
 }
 
 /// Whether tasks may be polled in the middle of what the thread does.
@@ -120,25 +137,29 @@ enum Polled {
     None,
 }
 
-/// Where a thread looks for tasks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reach {
-    /// In its own queue, and in the one for all.
-    Own,
-    /// In the other workers' queues, too: no one else is free to look there.
-    Everywhere,
+/// Polls tasks, unless that was done a moment ago: they take no more than half of the time. Those that
+/// wait meanwhile are found at a later look, wherever they lie.
+fn poll_in_turn(context: &Context<'_>, now: Option<Instant>) {
+    let forks = &context.forks;
+    if now.is_some_and(|now| forks.may_resume(now) == Due::No) {
+        return;
+    }
+    if poll_tasks(context) == Polled::Some
+        && let Some(began) = now
+    {
+        forks.polled(began, Instant::now());
+    }
 }
 
 /// Polls up to [`TASKS_MAX`] tasks, as if the worker had come back to its loop, and leaves everything
 /// as it was.
-fn poll_tasks(context: &Context<'_>, reach: Reach) -> Polled {
-    let busy = context.busy.replace(Busy::Driver);
+fn poll_tasks(context: &Context<'_>) -> Polled {
+    quietly(context, || context.pool.driver.poll());
+    let busy = context.busy.replace(Busy::Task);
     let blocking_depth = context.blocking_depth.take();
-    context.pool.driver.poll();
-    context.busy.set(Busy::Task);
     let mut polled = Polled::None;
     for _ in 0..TASKS_MAX {
-        let Some(task) = next_task(context, reach) else { break };
+        let Some(task) = next_task(context) else { break };
         polled = Polled::Some;
         let own = context.remote().map(|remote| &remote.own);
         let outer = own.and_then(|own| own.running.read());
@@ -170,7 +191,7 @@ fn poll_tasks(context: &Context<'_>, reach: Reach) -> Polled {
 }
 
 /// A task that waits within reach.
-fn next_task(context: &Context<'_>, reach: Reach) -> Option<Work> {
+fn next_task(context: &Context<'_>) -> Option<Work> {
     let local = context.local.as_ref()?;
     let pool = context.pool;
     for _ in 0..CLOSURES_MAX {
@@ -179,10 +200,8 @@ fn next_task(context: &Context<'_>, reach: Reach) -> Option<Work> {
             .or_else(|| local.pop())
             .or_else(|| if pool.homes.are_used() { context.pop_home() } else { None })
             .or_else(|| pool.injector(context.domain()).pop_batch(|_| 0).map(|(work, _)| work))
-            .or_else(|| match reach {
-                Reach::Own => None,
-                Reach::Everywhere => steal(context, local),
-            })?;
+            // No one else may be free to look there.
+            .or_else(|| if pool.has_tasks() { steal(context, local) } else { None })?;
         match work.kind() {
             Kind::Future => return Some(work),
             // It may compute for as long as what it would interrupt.

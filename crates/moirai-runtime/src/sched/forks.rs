@@ -241,7 +241,7 @@ impl<'a> Forks<'a> {
     /// Does what a hungry worker has asked for.
     pub(crate) fn feed(&self, pool: &Pool) {
         if self.offers.promote(self.tree()) == Promoted::Yes {
-            pool.wake_idle();
+            pool.wake_for_offers();
         }
     }
 

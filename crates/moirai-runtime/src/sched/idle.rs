@@ -23,6 +23,10 @@
 //! lock that is only taken to sleep or to wake. Permits have numbers, `permits`: where work waits for
 //! one of them, or near to one, that one is preferred, and a sleeper that held it last.
 //!
+//! **A thread that rests** computes, has lent its permit, and leaves its core to whom it was lent to, for
+//! a moment. It gets the next permit that a thread gives back, and is no sleeper: it has no use for
+//! work.
+//!
 //! **No work is forgotten.** Both sides put a full fence between what they write and what they
 //! read. The publisher: push, fence, read the word; it wakes nobody if somebody searches or no permit
 //! is free. The last searcher to find work, and everybody who gives a permit back: change the word
@@ -35,6 +39,7 @@
 //! | every change of the word | SeqCst | each other: one order of who searches and what is free |
 //! | loads of hints | Relaxed | checked by an exchange, or only a hint |
 
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use moirai_sync::__prim::Mutex;
@@ -49,6 +54,8 @@ pub(crate) struct Idle {
     /// Those that are free.
     free: FreePermits,
     sleepers: Mutex<Sleepers>,
+    /// How many rest; changed under the lock.
+    resting: AtomicU32,
     permits: u32,
 }
 
@@ -56,6 +63,8 @@ pub(crate) struct Idle {
 struct Sleepers {
     /// Last in, first out; who waits for the driver lies at the bottom.
     list: Vec<Sleeper>,
+    /// Those who rest; who has rested longest comes first.
+    resting: VecDeque<Sleeper>,
     /// Threads that may still be started.
     startable: usize,
     /// The worker that the next started thread becomes.
@@ -102,6 +111,11 @@ pub(crate) enum Grant {
     Spare(usize, PermitId),
 }
 
+/// Who has rested and has been given a permit, and which: to wake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "the permit is lost unless its holder is woken"]
+pub(crate) struct Rested(pub(crate) usize, pub(crate) PermitId);
+
 /// Whether a permit was to be had.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -110,7 +124,7 @@ pub(crate) enum Acquired {
     No,
 }
 
-/// Whether a sleeper got up.
+/// Whether a thread that slept or rested got up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Rose {
@@ -139,6 +153,7 @@ impl Idle {
     pub(crate) fn new(permits: usize, spares: usize) -> Self {
         let sleepers = Sleepers {
             list: Vec::with_capacity(permits + spares),
+            resting: VecDeque::new(),
             startable: spares,
             next_id: permits,
         };
@@ -146,6 +161,7 @@ impl Idle {
             word: AtomicU32::new(0),
             free: FreePermits::none_of(permits),
             sleepers: Mutex::new(sleepers),
+            resting: AtomicU32::new(0),
             permits: permits as u32,
         }
     }
@@ -259,17 +275,73 @@ impl Idle {
         last(before)
     }
 
-    /// A worker gives its permit back and lies down. The caller looks at every queue once more
-    /// before it sleeps: what was published just before found no free permit and woke nobody.
-    pub(crate) fn sleep(&self, id: usize, permit: PermitId, bed: Bed, search: Search) {
+    /// A worker gives its permit back and lies down; returns who has rested and has the permit now.
+    /// The caller looks at every queue once more before it sleeps: what was published just before found
+    /// no free permit and woke nobody.
+    pub(crate) fn sleep(
+        &self,
+        id: usize,
+        permit: PermitId,
+        bed: Bed,
+        search: Search,
+    ) -> Option<Rested> {
         let mut sleepers = self.sleepers.lock();
         sleepers.lie_down(Sleeper { id, last: permit }, bed);
-        self.free.put(permit);
+        let rested = self.pop_rested(&mut sleepers, permit);
+        if rested.is_none() {
+            self.free.put(permit);
+        }
+        let freed = if rested.is_none() { ONE_FREE } else { 0 };
+        let searched = if search == Search::Yes { ONE_SEARCHING } else { 0 };
         // SeqCst: as in `end_search`.
-        match search {
-            Search::Yes => self.word.fetch_add(ONE_FREE - ONE_SEARCHING, Ordering::SeqCst),
-            Search::No => self.word.fetch_add(ONE_FREE, Ordering::SeqCst),
-        };
+        self.word.fetch_add(freed.wrapping_sub(searched), Ordering::SeqCst);
+        rested
+    }
+
+    /// A thread that has lent its permit takes a free one, or begins to rest.
+    pub(crate) fn rest(&self, id: usize, last: PermitId) -> Acquired {
+        let mut sleepers = self.sleepers.lock();
+        let acquired = self.try_acquire(last);
+        if acquired == Acquired::No {
+            sleepers.resting.push_back(Sleeper { id, last });
+            self.resting.fetch_add(1, Ordering::Relaxed);
+        }
+        acquired
+    }
+
+    /// A thread that rests goes on without a permit, unless it has been given one meanwhile: then it
+    /// must wait for its wake-up.
+    pub(crate) fn end_rest(&self, id: usize) -> Rose {
+        let mut sleepers = self.sleepers.lock();
+        match sleepers.resting.iter().position(|resting| resting.id == id) {
+            Some(place) => {
+                sleepers.resting.remove(place);
+                self.resting.fetch_sub(1, Ordering::Relaxed);
+                Rose::Yes
+            }
+            None => Rose::No,
+        }
+    }
+
+    /// Whether anybody rests; a hint.
+    pub(crate) fn somebody_rests(&self) -> bool {
+        self.resting.load(Ordering::Relaxed) != 0
+    }
+
+    /// Gives a free permit to who has rested longest, if anybody does.
+    pub(crate) fn wake_rested(&self) -> Option<Rested> {
+        let mut sleepers = self.sleepers.lock();
+        let last = sleepers.resting.front()?.last;
+        match self.try_acquire(last) {
+            Acquired::Yes(permit) => self.pop_rested(&mut sleepers, permit),
+            Acquired::No => None,
+        }
+    }
+
+    fn pop_rested(&self, sleepers: &mut Sleepers, permit: PermitId) -> Option<Rested> {
+        let rested = sleepers.resting.pop_front()?;
+        self.resting.fetch_sub(1, Ordering::Relaxed);
+        Some(Rested(rested.id, permit))
     }
 
     /// A thread without a permit takes one, or lies down to wait for one; rather the one it held
@@ -386,6 +458,8 @@ mod tests {
         running: Vec<(usize, PermitId)>,
         /// Those that run without a permit: they block, or have come back.
         without: Vec<(usize, PermitId)>,
+        /// Those of them that wait for the next one that is given back.
+        resting: VecDeque<(usize, PermitId)>,
         searchers: Vec<(usize, PermitId)>,
         startable: usize,
         next_id: usize,
@@ -400,11 +474,23 @@ mod tests {
             assert!(all.into_iter().eq(0..permits), "permits are neither lost nor made");
             assert!(self.free.iter().all(|&free| idle.is_free(PermitId::new(free))));
             assert_eq!(idle.has_sleeper(), !self.asleep.is_empty());
+            assert_eq!(idle.somebody_rests(), !self.resting.is_empty());
         }
 
         fn take(&mut self, permit: PermitId) {
             let place = self.free.iter().position(|&free| free == permit.index());
             self.free.swap_remove(place.expect("it was free"));
+        }
+
+        /// A worker has lain down: who has rested longest has its permit, or it is free.
+        fn lain_down(&mut self, id: usize, permit: PermitId, rested: Option<Rested>) {
+            self.asleep.push(id);
+            let first = self.resting.pop_front();
+            assert_eq!(rested, first.map(|(id, _)| Rested(id, permit)));
+            match first {
+                Some((id, _)) => self.running.push((id, permit)),
+                None => self.free.push(permit.index()),
+            }
         }
 
         /// A permit given to a thread that slept or is new: it searches.
@@ -465,7 +551,7 @@ mod tests {
                     assert_eq!(woken, asleep, "everybody who slept is to be woken");
                     model.startable = 0;
                 }
-                match below(7) {
+                match below(9) {
                     0 => {
                         let some = model.can_wake() && model.searching == 0;
                         let grant = idle.wake_one(|| 0..permits);
@@ -498,14 +584,12 @@ mod tests {
                     3 if step < close_at => {
                         let bed = if below(2) == 0 { Bed::Own } else { Bed::Driver };
                         if let Some((id, permit)) = model.searchers.pop() {
-                            idle.sleep(id, permit, bed, Search::Yes);
                             model.searching -= 1;
-                            model.free.push(permit.index());
-                            model.asleep.push(id);
+                            let rested = idle.sleep(id, permit, bed, Search::Yes);
+                            model.lain_down(id, permit, rested);
                         } else if let Some((id, permit)) = model.running.pop() {
-                            idle.sleep(id, permit, bed, Search::No);
-                            model.free.push(permit.index());
-                            model.asleep.push(id);
+                            let rested = idle.sleep(id, permit, bed, Search::No);
+                            model.lain_down(id, permit, rested);
                         }
                     }
                     4 => {
@@ -527,6 +611,31 @@ mod tests {
                             model.granted(grant);
                         }
                     }
+                    6 => {
+                        if let Some((id, last)) = model.without.pop() {
+                            match idle.rest(id, last) {
+                                Acquired::Yes(permit) => {
+                                    model.take(permit);
+                                    model.running.push((id, permit));
+                                }
+                                Acquired::No => {
+                                    assert!(model.free.is_empty());
+                                    model.resting.push_back((id, last));
+                                }
+                            }
+                        } else if let Some((id, last)) = model.resting.pop_back() {
+                            assert_eq!(idle.end_rest(id), Rose::Yes);
+                            model.without.push((id, last));
+                        }
+                    }
+                    7 => match idle.wake_rested() {
+                        Some(Rested(id, permit)) => {
+                            assert_eq!(model.resting.pop_front().map(|(id, _)| id), Some(id));
+                            model.take(permit);
+                            model.running.push((id, permit));
+                        }
+                        None => assert!(model.free.is_empty() || model.resting.is_empty()),
+                    },
                     _ if step < close_at => {
                         let free = !model.free.is_empty();
                         if let Some((id, last)) = model.without.pop() {
@@ -555,7 +664,8 @@ mod tests {
                     _ => {
                         if let Acquired::Yes(permit) = idle.try_acquire(PermitId::new(0)) {
                             model.take(permit);
-                            model.running.push((usize::MAX, permit));
+                            // Of another thread each time.
+                            model.running.push((usize::MAX - step, permit));
                         }
                     }
                 }
@@ -569,7 +679,7 @@ mod tests {
     fn a_sleeper_near_by_is_woken_before_others() {
         let idle = Idle::new(4, 0);
         for id in 0..4 {
-            idle.sleep(id, PermitId::new(id), Bed::Own, Search::No);
+            assert_eq!(idle.sleep(id, PermitId::new(id), Bed::Own, Search::No), None);
         }
         let near = |span: Range<usize>| match idle.wake_one(|| span) {
             Some(Grant::Sleeper(id, permit)) => {

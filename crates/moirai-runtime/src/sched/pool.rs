@@ -36,13 +36,13 @@ use crate::trace::{Metering, Stall};
 use super::driver::Driver;
 use super::guests::{Guest, Guests, Returned};
 use super::homes::Homes;
-use super::idle::{Acquired, Bed, Grant, Idle};
+use super::idle::{Acquired, Bed, Grant, Idle, Rested};
 use super::injector::Injector;
 use super::lanes::{Lane, Lanes};
 use super::local::LocalQueue;
 use super::lone::Lone;
 use super::offers::Interrupts;
-use super::permit::LentPermits;
+use super::permit::{GaveUp, Lent, Missed};
 use super::permits::PermitId;
 use super::post::{ASK_INTERVAL_US, Post};
 use super::remote::Remote;
@@ -66,7 +66,7 @@ pub(crate) struct Pool {
     pub(crate) slab: Slab,
     pub(crate) blocking: BlockingPool,
     pub(crate) watch: Watch,
-    pub(crate) lent: LentPermits,
+    pub(crate) missed: Missed,
     pub(crate) waits: Waits,
     /// By the driver's clock.
     pub(crate) began: Instant,
@@ -184,7 +184,7 @@ impl Pool {
             slab: Slab::new(task_chunks_kept),
             blocking,
             watch: Watch::new(),
-            lent: LentPermits::new(workers),
+            missed: Missed::new(workers),
             waits: Waits::new(),
             began,
             all_have_sides: config.task_metering != Metering::Off
@@ -219,7 +219,9 @@ impl Pool {
         let workers = self.config.worker_threads;
         if let Some(lone) = &self.lone {
             lone.stand_up(self.make_place(0, PermitId::FIRST));
-            self.remotes().for_each(|remote| remote.own.permit.hold(PermitId::FIRST));
+            for remote in self.remotes() {
+                let _: GaveUp = remote.own.permit.hold(PermitId::FIRST);
+            }
             return Ok(());
         }
         for id in 0..workers {
@@ -418,8 +420,7 @@ impl Pool {
         }
     }
 
-    /// As [`wake_one`](Self::wake_one), for a part of work that its owner does itself if no worker is
-    /// idle.
+    /// As [`wake_one`](Self::wake_one), where nobody need be interrupted if no worker is idle.
     #[inline]
     pub(crate) fn wake_idle(&self) {
         if let Some(grant) = self.idle.wake_one(|| 0..self.config.worker_threads) {
@@ -427,8 +428,16 @@ impl Pool {
         }
     }
 
+    /// The same for a part of a computation: its owner does it itself if no worker is idle.
+    pub(crate) fn wake_for_offers(&self) {
+        if self.somebody_sleeps() {
+            self.wake_idle();
+        }
+    }
+
     /// Tasks wait, and nobody was woken for them. If that is because all permits are taken, a guest
-    /// gives one up, or a worker that computes is asked to look up.
+    /// gives one up, or that of a worker that computes is lent, which makes way when it looks up. Where
+    /// such a worker may poll tasks itself, it is only asked to.
     #[cold]
     pub(crate) fn press(&self) {
         if self.idle.searchers() != 0 || !self.has_tasks() {
@@ -439,14 +448,64 @@ impl Pool {
             self.wake_idle();
             self.wake_homes();
         } else if self.idle.free() == 0 {
-            let mut forking =
-                self.remotes().map(|remote| &remote.post).filter(|post| post.forks()).peekable();
+            let mut forking = self.remotes().filter(|remote| remote.post.forks()).peekable();
             if forking.peek().is_none() {
                 return self.nobody_forks();
             }
             // One who has not been asked yet.
-            let _asked = forking.find(|post| post.signal.raise(Ask::Urgent) == Raised::New);
+            let asked = forking.find(|remote| {
+                remote.own.permit.is_held() && remote.post.signal.raise(Ask::Urgent) == Raised::New
+            });
+            if let Some(remote) = asked
+                && self.config.between_forks == Interrupts::Refused
+                // Else its queue goes with the permit: it lends that itself.
+                && !self.shares_nothing()
+            {
+                // As many are lent as may be: then tasks have threads enough.
+                let _: Lent = self.lend(remote);
+            }
         }
+    }
+
+    /// Lends the permit of a worker that computes to a thread that runs tasks.
+    pub(crate) fn lend(&self, remote: &Remote) -> Lent {
+        if self.missed.lend_one() == Lent::No {
+            return Lent::No;
+        }
+        match remote.own.permit.lend() {
+            GaveUp::Held(permit) => {
+                self.release_permit(permit);
+                Lent::Yes
+            }
+            // Somebody was quicker, or it has given it up.
+            GaveUp::Lent | GaveUp::Without | GaveUp::Nothing => {
+                self.missed.end_loan();
+                Lent::No
+            }
+        }
+    }
+
+    /// A thread that went on without a permit, as `before` says, has one or computes no longer.
+    pub(crate) fn no_longer_without(&self, before: GaveUp) {
+        match before {
+            GaveUp::Lent => self.missed.end_loan(),
+            GaveUp::Without => self.missed.end_without(),
+            GaveUp::Held(_) | GaveUp::Nothing => return,
+        }
+        // Somebody else may.
+        if self.has_offers() {
+            self.wake_for_offers();
+        }
+    }
+
+    /// Whether who has a permit may compute: what is free is enough for those who compute without.
+    pub(crate) fn may_compute(&self) -> bool {
+        self.missed.count() <= self.idle.free()
+    }
+
+    /// Whether one more thread may compute.
+    fn has_room(&self) -> bool {
+        self.missed.count() < self.idle.free()
     }
 
     /// Lends a permit to a guest, if one is free and no task waits for it.
@@ -498,13 +557,13 @@ impl Pool {
         self.driver.now().saturating_duration_since(self.began).as_micros() as u64
     }
 
-    /// Whether a worker might be woken for work that was just published.
+    /// Whether a worker might be woken for a part of a computation that was just published.
     #[inline]
     pub(crate) fn somebody_sleeps(&self) -> bool {
         // SeqCst fence: pairs with the one in `has_work` of a worker that has just lain down: it sees
         // the work, or we see it asleep.
         fence(Ordering::SeqCst);
-        self.idle.free() != 0 && self.idle.searchers() == 0
+        self.has_room() && self.idle.searchers() == 0
     }
 
     #[cold]
@@ -564,7 +623,7 @@ impl Pool {
     pub(crate) fn has_work(&self) -> bool {
         // SeqCst fence: pairs with the one in `Idle::wake_one`.
         fence(Ordering::SeqCst);
-        self.has_tasks() || self.has_offers()
+        self.has_tasks() || (self.has_room() && self.has_offers())
     }
 
     /// Whether work is queued that nobody will come back to by himself. Without a fence, a hint.
@@ -592,6 +651,17 @@ impl Pool {
         self.idle.release(permit);
         self.hand_over();
         self.wake_homes();
+        // Tasks came first. (Who has just begun to rest does so for a moment only, so a hint will do.)
+        if self.idle.somebody_rests()
+            && let Some(rested) = self.idle.wake_rested()
+        {
+            self.wake_rested(rested);
+        }
+    }
+
+    /// Wakes who has rested, and has a permit now.
+    pub(crate) fn wake_rested(&self, Rested(id, permit): Rested) {
+        self.give(Grant::Sleeper(id, permit));
     }
 
     /// A thread that was about to run, or to watch the clock, does neither.

@@ -23,6 +23,7 @@ use crate::trace::Counters;
 /// The shared half of a worker.
 #[derive(Debug)]
 pub(crate) struct Remote {
+    pub(crate) id: usize,
     /// What the worker writes at every run and others rarely read.
     pub(crate) own: CachePadded<Own>,
     pub(crate) queue: Shared,
@@ -79,6 +80,7 @@ impl Remote {
         };
         let own = Own { counters: Counters::new(), permit: Permit::none(), running };
         Self {
+            id,
             own: CachePadded::new(own),
             queue,
             post: Post::new(id),

@@ -37,7 +37,7 @@ use moirai_sync::__prim::{Parked, Parker};
 
 use super::deque::{self, Local};
 use super::idle::Bed;
-use super::permit::GaveUp;
+use super::permit::{GaveUp, Lent};
 use super::pool::{Pool, Watching};
 use super::remote::{Remote, Shown};
 use super::signal::Ask;
@@ -93,8 +93,6 @@ struct Seen {
     /// When its processor time was first read in this task: its age, and the time.
     cpu: Option<(Duration, Duration)>,
     reported: bool,
-    /// Its permit was lent although it computes.
-    computes: bool,
 }
 
 /// What to do after a tick.
@@ -235,13 +233,11 @@ impl<'a> Watcher<'a> {
         round.active |= has_permit;
         round.served |= has_permit && (begun >= FAIRNESS_INTERVAL || running.is_none());
         // Without a permit it has said that it blocks, or waits for one.
-        if begun != 0 || running.is_none() || !(has_permit || own.permit.is_taken()) {
+        if begun != 0 || running.is_none() || !(has_permit || own.permit.is_away()) {
             *seen = Seen { runs, ..Seen::default() };
             return;
         }
         round.active = true;
-        // It may have got a permit back since its own was lent.
-        seen.computes &= !has_permit;
         seen.age += elapsed;
         // Nobody is woken for what lies there: its owner was to come to it at once.
         if !self.pool.shares_nothing()
@@ -274,7 +270,7 @@ impl<'a> Watcher<'a> {
             None => Activity::Unknown,
         };
         let (age, reported) = (seen.age, std::mem::replace(&mut seen.reported, true));
-        let relief = self.relieve(id, remote, activity);
+        let relief = self.relieve(remote, activity);
         match running {
             // A closure on the workers computes, and may.
             Some(Shown { vtable, spawned_at, name })
@@ -290,9 +286,14 @@ impl<'a> Watcher<'a> {
     }
 
     /// Lends the permit of a worker that is stuck, if tasks wait for it.
-    fn relieve(&mut self, id: usize, remote: &Remote, activity: Activity) -> Relief {
-        if remote.own.permit.is_taken() {
+    fn relieve(&self, remote: &Remote, activity: Activity) -> Relief {
+        let permit = &remote.own.permit;
+        if permit.is_away() {
             self.empty_queue(remote);
+            // Whoever lent it may have thought that it computes.
+            if activity == Activity::Blocked {
+                self.pool.no_longer_without(permit.settle());
+            }
             return Relief::Lent;
         }
         let waits_for_it = self.waits_for(remote);
@@ -309,21 +310,21 @@ impl<'a> Watcher<'a> {
             remote.own.permit.id().into_iter().for_each(|home| self.pool.press_home(home));
             return Relief::NotNeeded;
         }
-        let computes = activity != Activity::Blocked;
-        if computes && self.computing() >= self.pool.config().worker_threads {
-            return Relief::Refused;
+        if activity != Activity::Blocked {
+            self.empty_queue(remote);
+            return match self.pool.lend(remote) {
+                Lent::Yes => Relief::Lent,
+                Lent::No => Relief::Refused,
+            };
         }
-        match remote.own.permit.take() {
-            // It has just come back.
-            GaveUp::Nothing => Relief::NotNeeded,
+        match permit.take() {
             GaveUp::Held(permit) => {
-                if let Some(seen) = self.seen.get_mut(id) {
-                    seen.computes = computes;
-                }
                 self.empty_queue(remote);
                 self.pool.release_permit(permit);
                 Relief::Lent
             }
+            // It has just come back.
+            GaveUp::Lent | GaveUp::Without | GaveUp::Nothing => Relief::NotNeeded,
         }
     }
 
@@ -349,18 +350,13 @@ impl<'a> Watcher<'a> {
         }
     }
 
-    /// How many threads compute without a permit.
-    fn computing(&self) -> usize {
-        self.seen.iter().filter(|seen| seen.computes).count()
-    }
-
     /// Whether parts of a computation wait for nobody.
     fn look_at_offers(&mut self, round: &mut Round) {
         let offered = self.pool.has_offers() && self.pool.somebody_sleeps();
         if offered {
             round.due_in(Duration::ZERO);
             if self.offered {
-                self.pool.wake_idle();
+                self.pool.wake_for_offers();
             }
         }
         self.offered = offered;

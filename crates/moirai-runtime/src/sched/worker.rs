@@ -133,9 +133,12 @@ impl Hooks for Seat<'_> {
         if depth == 0 {
             self.interrupted.set(self.context.busy.replace(Busy::Blocked));
             self.context.leave_queue();
-            if let GaveUp::Held(permit) = self.remote.own.permit.give_up() {
-                self.remote.own.counters.blocked.add(1);
-                self.context.pool.release_permit(permit);
+            match self.remote.own.permit.give_up() {
+                GaveUp::Held(permit) => {
+                    self.remote.own.counters.blocked.add(1);
+                    self.context.pool.release_permit(permit);
+                }
+                gone => self.context.pool.no_longer_without(gone),
             }
             // What this task has just spawned may have been missed by a shutdown, and it may be
             // what the call is about to wait for.
@@ -153,11 +156,18 @@ impl Hooks for Seat<'_> {
             return;
         }
         self.context.busy.set(self.interrupted.get());
-        // Without a permit the task goes on all the same, up to its next scheduling point.
-        if !self.remote.own.permit.is_held()
-            && let Acquired::Yes(permit) = self.context.pool.idle.try_acquire(self.context.last())
-        {
-            self.hold_permit(permit);
+        let own = &self.remote.own.permit;
+        if own.is_held() || own.is_away() {
+            return;
+        }
+        // Without a permit the task goes on all the same, up to its next scheduling point, or until it
+        // looks up and one is free.
+        match self.context.pool.idle.try_acquire(self.context.last()) {
+            Acquired::Yes(permit) => self.hold_permit(permit),
+            Acquired::No => {
+                self.context.pool.missed.go_without();
+                own.go_without();
+            }
         }
     }
 
@@ -529,6 +539,9 @@ impl<'a> Worker<'a> {
 
     /// Takes a part of what another thread has forked. One that is no worker is near to all.
     fn take_offer(&self, reach: Reach) -> Option<Work> {
+        if !self.pool().may_compute() {
+            return None;
+        }
         let remotes = self.pool().remotes().filter(|remote| self.reach(remote) == reach);
         let guests = match reach {
             Reach::Near => Some(self.pool().guests.posts()),
@@ -564,6 +577,10 @@ impl<'a> Worker<'a> {
     /// thread costs more than this on both sides. Only one searcher does, and nobody is woken
     /// while it looks.
     fn spin(&self) -> Option<Work> {
+        // Its permit is for tasks, and who has lent it waits for it.
+        if !self.pool().may_compute() {
+            return None;
+        }
         if self.pool().forks() {
             self.beg();
         }
@@ -577,7 +594,7 @@ impl<'a> Worker<'a> {
         let mut stuck = self.find_next_slot();
         loop {
             spin_pause();
-            let mut work = if self.pool().has_work() {
+            let mut work = if self.pool().has_tasks() || self.pool().has_offers() {
                 self.steal().or_else(|| self.take_urgent()).or_else(|| self.take_low())
             } else if self.pool().homes.are_used() {
                 self.context.pop_home()
@@ -595,7 +612,8 @@ impl<'a> Worker<'a> {
                 self.rest.took(spun);
                 return work;
             }
-            if spun >= SPIN_MAX || self.pool().is_closed() || self.is_called() {
+            let called = self.is_called() || !self.pool().may_compute();
+            if spun >= SPIN_MAX || self.pool().is_closed() || called {
                 // Or every rest would begin with a spin for the sake of a tree that is long gone.
                 self.pool().nobody_forks();
                 return None;
@@ -629,14 +647,19 @@ impl<'a> Worker<'a> {
     /// Gives the permit back and sleeps until there is work.
     fn sleep(&self) {
         let search = self.search.replace(Search::No);
-        let GaveUp::Held(permit) = self.remote.own.permit.give_up() else {
-            // The watcher has passed it on meanwhile.
-            self.end_search(search);
-            return;
+        let permit = match self.remote.own.permit.give_up() {
+            GaveUp::Held(permit) => permit,
+            // It has been passed on meanwhile.
+            gone => {
+                self.end_search(search);
+                return self.pool().no_longer_without(gone);
+            }
         };
         self.remote.own.counters.parks.add(1);
         let bed = self.pool().man_driver();
-        self.pool().idle.sleep(self.id, permit, bed, search);
+        if let Some(rested) = self.pool().idle.sleep(self.id, permit, bed, search) {
+            self.pool().wake_rested(rested);
+        }
         if self.pool().needs_a_worker() {
             self.pool().wake_one();
         }
@@ -651,8 +674,8 @@ impl<'a> Worker<'a> {
 
     /// A thread that came back from blocking waits until a permit is free.
     fn regain_permit(&self) {
-        // It may have been taken, and is no longer missed.
-        let _: GaveUp = self.remote.own.permit.give_up();
+        // It may have been taken or lent, and is no longer missed.
+        self.pool().no_longer_without(self.remote.own.permit.give_up());
         // What the task has woken since it came back is for others now.
         self.context.leave_queue();
         match self.pool().idle.sleep_without(self.id, self.context.last()) {

@@ -14,7 +14,7 @@ use super::sleep::Sleep;
 /// grow old, requests to try again, sessions that expire.
 ///
 /// Inserting, removing and changing the time of a value take constant time, whatever the number, and
-/// all values share one timer. Moments that lie less than about half a millisecond apart may be
+/// all values share one timer. Moments that lie less than about a quarter of a millisecond apart may be
 /// yielded in the order in which they were inserted.
 ///
 /// # Examples

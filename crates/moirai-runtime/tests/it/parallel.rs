@@ -12,7 +12,7 @@ use moirai_runtime::{
     parallel_uninterruptible, scope, spawn,
 };
 
-use super::{Random, runtime, watch, works_on};
+use super::{AtDrop, Random, runtime, watch, works_on};
 
 fn fib(n: u64) -> u64 {
     if n < 2 {
@@ -760,5 +760,97 @@ fn a_task_may_block_for_the_computation_that_it_interrupts() {
         });
         assert_eq!(receiving.join().unwrap(), 7);
         assert_eq!(joining.join().unwrap(), 3);
+    });
+}
+
+/// The computation holds a lock of the standard library, of which nobody is told, where a task runs that
+/// wants it. Fails if who makes way for a task waits until that has run.
+#[test]
+fn a_task_may_wait_for_a_lock_that_the_computation_holds() {
+    watch(|| {
+        let runtime = one_worker().build().unwrap();
+        let (began, begin) = std::sync::mpsc::channel();
+        let (locked, wanted) = (Arc::new(std::sync::Mutex::new(0)), Arc::new(AtomicU32::new(0)));
+        let computing = runtime.spawn_parallel({
+            let (locked, wanted) = (Arc::clone(&locked), Arc::clone(&wanted));
+            move || {
+                let mut locked = locked.lock().unwrap();
+                began.send(()).unwrap();
+                while wanted.load(Ordering::Relaxed) == 0 {
+                    join(|| (), || ());
+                }
+                *locked += 1;
+            }
+        });
+        begin.recv().unwrap();
+        let waiting = runtime.spawn(async move {
+            wanted.store(1, Ordering::Relaxed);
+            *locked.lock().unwrap()
+        });
+        assert_eq!(waiting.join().unwrap(), 1);
+        computing.join().unwrap();
+    });
+}
+
+/// A worker that computes is asked to look for tasks when it has polled some a moment ago, and will not
+/// yet, or between two trees; what waits lies in the ring of another worker, which does not come back
+/// before it has run. Fails if it looks there only as soon as it is asked.
+#[test]
+fn what_is_asked_for_too_early_is_done_later() {
+    watch(|| {
+        let workers = Runtime::builder().worker_threads(2).stall_after(Duration::from_secs(3600));
+        let runtime = workers.poll_between_forks().build().unwrap();
+        // 1: the idle task is idle. 2: the second worker is busy. 3: the first has polled a task. 4: and
+        // computes again. 5: the idle task has ended.
+        let step = Arc::new(AtomicU32::new(0));
+        let reach = |n: u32| {
+            let step = Arc::clone(&step);
+            move || step.store(n, Ordering::Relaxed)
+        };
+        let wait = |n: u32| {
+            let step = Arc::clone(&step);
+            move || {
+                while step.load(Ordering::Relaxed) < n {
+                    thread::yield_now();
+                }
+            }
+        };
+        let (idle, ended) = (reach(1), AtDrop::new(reach(5)));
+        let task = runtime.spawn(async move {
+            let _ended = ended;
+            idle();
+            std::future::pending::<()>().await;
+        });
+        wait(1)();
+        let (busy, computes, has_ended) = (reach(2), wait(4), wait(5));
+        let keeping = runtime.spawn_parallel(move || {
+            busy();
+            computes();
+            task.cancel();
+            has_ended();
+        });
+        wait(2)();
+        let computing = runtime.spawn_parallel({
+            let step = Arc::clone(&step);
+            move || {
+                while step.load(Ordering::Relaxed) < 5 {
+                    join(|| (), || ());
+                    let _only_now =
+                        step.compare_exchange(3, 4, Ordering::Relaxed, Ordering::Relaxed);
+                }
+            }
+        });
+        // Polled on top of the computation, and takes its time: for as long no other is.
+        let polled = reach(3);
+        let slow = runtime.spawn(async move {
+            let start = std::time::Instant::now();
+            while start.elapsed() < Duration::from_millis(3) {
+                std::hint::spin_loop();
+            }
+            polled();
+        });
+        computing.join().unwrap();
+        keeping.join().unwrap();
+        slow.join().unwrap();
     });
 }

@@ -43,9 +43,9 @@ impl Ticks {
     }
 }
 
-/// The resolution: half a millisecond, about. A finer one would wake a busy driver more often.
+/// The resolution: a quarter of a millisecond, about. A finer one would wake a busy driver more often.
 pub const TICK: Duration = Duration::from_nanos(TICK_NS);
-const TICK_NS: u64 = 1 << 19;
+const TICK_NS: u64 = 1 << 18;
 
 #[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
 mod tests {
