@@ -135,9 +135,9 @@ use std::time::Duration;
 pub fn fence_after_rmw() {
     // SeqCst: pairs with the fence of whoever publishes first and looks for us then.
     const FULL: Ordering = Ordering::SeqCst;
-    #[cfg(all(target_arch = "x86_64", not(any(moirai_loom, moirai_shuttle))))]
+    #[cfg(all(target_arch = "x86_64", not(any(moirai_loom, moirai_shuttle, miri))))]
     atomic::compiler_fence(FULL);
-    #[cfg(not(all(target_arch = "x86_64", not(any(moirai_loom, moirai_shuttle)))))]
+    #[cfg(not(all(target_arch = "x86_64", not(any(moirai_loom, moirai_shuttle, miri)))))]
     atomic::fence(FULL);
 }
 
