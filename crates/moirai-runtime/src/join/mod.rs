@@ -126,10 +126,7 @@ where
     current::with_else(
         (a, b),
         |(a, b), context| {
-            if context.forks.are_enough() {
-                edge::at_fork(context);
-                in_turn(a, b)
-            } else if context.forks.post().is_some() {
+            if context.forks.post().is_some() {
                 fork(context, a, b)
             } else {
                 enter::with_context(context.pool, |context| here(context, a, b))
@@ -150,33 +147,6 @@ where
     match context {
         Some(context) => fork(context, a, b),
         None => alone(a, b),
-    }
-}
-
-/// One after the other: what is forked already will do for all who ask.
-#[inline(always)]
-fn in_turn<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
-where
-    A: FnOnce(FnContext) -> RA,
-    B: FnOnce(FnContext) -> RB,
-{
-    let second = Second(ManuallyDrop::new(b));
-    let first = a(FnContext { migrated: false });
-    let mut second = ManuallyDrop::new(second);
-    // SAFETY: taken once: it is not dropped.
-    let b = unsafe { ManuallyDrop::take(&mut second.0) };
-    (first, b(FnContext { migrated: false }))
-}
-
-/// A second half that is not offered; dropped where the first one panics.
-struct Second<B: FnOnce(FnContext) -> RB, RB>(ManuallyDrop<B>);
-
-impl<B: FnOnce(FnContext) -> RB, RB> Drop for Second<B, RB> {
-    #[cold]
-    fn drop(&mut self) {
-        // SAFETY: taken once: as it is dropped.
-        let b = unsafe { ManuallyDrop::take(&mut self.0) };
-        drop_contained(catch(|| b(FnContext { migrated: false })));
     }
 }
 

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use moirai_sync::__prim::HAS_CLOCK;
 
-use super::offers::{Aside, Interrupts, Kept, Offer, Offers, Popped, Promoted, Tree};
+use super::offers::{Aside, Interrupts, Offer, Offers, Popped, Promoted, Tree};
 use super::pool::Pool;
 use super::post::Post;
 use super::signal::Ask;
@@ -103,12 +103,6 @@ impl<'a> Forks<'a> {
     /// Whether nothing is kept back that could be offered.
     pub(crate) fn keeps_nothing(&self) -> bool {
         self.offers.is_empty()
-    }
-
-    /// Whether there is no use in one more fork: those that are kept will do for all who ask.
-    #[inline(always)]
-    pub(crate) fn are_enough(&self) -> bool {
-        self.offers.are_enough()
     }
 
     pub(crate) fn tree(&self) -> Tree {
@@ -287,7 +281,6 @@ impl<'a> Forks<'a> {
             _ => (self.stride.get() / 4).max(1),
         };
         self.stride.set(stride);
-        self.offers.keep(if stride < FINE_STRIDE { Kept::All } else { Kept::Few });
         self.ticks.set(stride);
         due
     }
@@ -380,9 +373,6 @@ const LOOK: Duration = Duration::from_micros(LOOK_US);
 
 /// The most forks between two looks at the clock.
 const STRIDE_MAX: u32 = 256;
-
-/// With so many forks between two looks, or more, they are fine: they cost more than what they divide.
-const FINE_STRIDE: u32 = 64;
 
 /// The longest time for which a thread does not poll tasks because it has done so for as long.
 const YIELD_MAX: Duration = Duration::from_millis(1);

@@ -32,7 +32,7 @@ use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use super::place::TakenBack;
-use super::post::{At, PLACES, Post};
+use super::post::{At, Post};
 use super::work::{Header, Work};
 
 /// The head of what can be offered.
@@ -78,12 +78,6 @@ pub(crate) struct Offers<'a> {
     newest: Cell<*const Offer>,
     /// Of the list, unless it is empty.
     oldest: Cell<*const Offer>,
-    /// Of the list.
-    len: Cell<u32>,
-    /// From this length on, no more are kept.
-    enough: Cell<u32>,
-    /// So many of the post's places are used.
-    places: Cell<usize>,
 }
 
 /// A list that was put aside.
@@ -92,7 +86,6 @@ pub(crate) struct Offers<'a> {
 pub(crate) struct Aside {
     newest: *const Offer,
     oldest: *const Offer,
-    len: u32,
 }
 
 /// Where an offer was when its owner came back to it.
@@ -119,22 +112,6 @@ impl Tree {
     pub(crate) const NONE: Self = Self { id: 0, interrupts: Interrupts::Refused };
 }
 
-/// Which forks are kept, to be offered when somebody asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kept {
-    All,
-    /// A few of the oldest, beside those that are offered. What forks below them is not kept, and costs
-    /// next to nothing: where forks are so fine, those have more work by far. As one is taken, the next
-    /// fork is kept.
-    Few,
-}
-
-/// So many are a few, beside those in the places.
-const KEPT_MAX: u32 = 1;
-
-/// As many places, then: what goes through one costs more than what is kept.
-const FEW_PLACES: usize = if PLACES < 2 { PLACES } else { 2 };
-
 impl Offer {
     pub(crate) fn new(header: Header) -> Self {
         Self { header, older: Cell::new(ptr::null()), published: Cell::new(MaybeUninit::uninit()) }
@@ -158,9 +135,7 @@ impl Offer {
 
 impl<'a> Offers<'a> {
     pub(crate) fn new(post: Option<&'a Post>) -> Self {
-        let (newest, oldest) = (Cell::new(ptr::null()), Cell::new(ptr::null()));
-        let (enough, places) = (Cell::new(u32::MAX), Cell::new(PLACES));
-        Self { post, newest, oldest, len: Cell::new(0), enough, places }
+        Self { post, newest: Cell::new(ptr::null()), oldest: Cell::new(ptr::null()) }
     }
 
     #[inline(always)]
@@ -174,26 +149,9 @@ impl<'a> Offers<'a> {
         self.newest.get().is_null()
     }
 
-    /// Whether so much is kept that one more would only be popped again.
-    #[inline(always)]
-    pub(crate) fn are_enough(&self) -> bool {
-        self.len.get() >= self.enough.get()
-    }
-
-    /// How many forks are worth keeping from now on.
-    pub(crate) fn keep(&self, kept: Kept) {
-        let (enough, places) = match kept {
-            Kept::All => (u32::MAX, PLACES),
-            Kept::Few => (KEPT_MAX, FEW_PLACES),
-        };
-        self.enough.set(enough);
-        self.places.set(places);
-    }
-
     /// Empties the list, for what is not to be mixed with it, until it is brought back.
     pub(crate) fn put_aside(&self) -> Aside {
-        let (newest, len) = (self.newest.replace(ptr::null()), self.len.replace(0));
-        Aside { newest, oldest: self.oldest.get(), len }
+        Aside { newest: self.newest.replace(ptr::null()), oldest: self.oldest.get() }
     }
 
     /// Everything that was added since then has been popped.
@@ -201,7 +159,6 @@ impl<'a> Offers<'a> {
         debug_assert!(self.is_empty(), "what is forked last is popped first");
         self.newest.set(aside.newest);
         self.oldest.set(aside.oldest);
-        self.len.set(aside.len);
     }
 
     /// Adds `offer` to the list.
@@ -214,7 +171,6 @@ impl<'a> Offers<'a> {
     /// added later is popped before.
     #[inline(always)]
     pub(crate) unsafe fn push(&self, offer: *const Offer) {
-        self.len.set(self.len.get() + 1);
         let newest = self.newest.replace(offer);
         if newest.is_null() {
             self.oldest.set(offer);
@@ -233,7 +189,7 @@ impl<'a> Offers<'a> {
     ///
     /// As for [`push`](Self::push).
     pub(crate) unsafe fn publish(&self, offer: *const Offer, tree: Tree) -> Promoted {
-        let place = self.post.and_then(|post| Some((post, post.empty_place(self.places.get())?)));
+        let place = self.post.and_then(|post| Some((post, post.empty_place()?)));
         let Some((post, at)) = place else {
             // SAFETY: the caller says so.
             unsafe { self.push(offer) };
@@ -251,8 +207,7 @@ impl<'a> Offers<'a> {
     /// Offers the oldest of the list to everybody.
     pub(crate) fn promote(&self, tree: Tree) -> Promoted {
         let (newest, oldest) = (self.newest.get(), self.oldest.get());
-        let places = self.places.get();
-        if newest.is_null() || self.post.and_then(|post| post.empty_place(places)).is_none() {
+        if newest.is_null() || self.post.and_then(Post::empty_place).is_none() {
             return Promoted::No;
         }
         if newest == oldest {
@@ -266,7 +221,6 @@ impl<'a> Offers<'a> {
                 self.oldest.set(newer);
             }
         }
-        self.len.set(self.len.get() - 1);
         // SAFETY: it was pushed, under the same contract, and is not in the list any more.
         unsafe { self.publish(oldest, tree) }
     }
@@ -281,7 +235,6 @@ impl<'a> Offers<'a> {
         if self.newest.get() != offer {
             return Popped::Taken;
         }
-        self.len.set(self.len.get() - 1);
         // SAFETY: it is in the list, so it is ours. Its link is null if it is the oldest there.
         self.newest.set(unsafe { (*offer).older.get() });
         Popped::Own

@@ -67,10 +67,9 @@ impl Post {
         }
     }
 
-    /// A place for one more offer, of the first so many. To be called by the owner only, so it stays
-    /// empty.
-    pub(crate) fn empty_place(&self, of: usize) -> Option<At> {
-        let at = self.places[..of].iter().position(Place::is_empty)?;
+    /// A place for one more offer. To be called by the owner only, so it stays empty.
+    pub(crate) fn empty_place(&self) -> Option<At> {
+        let at = self.places.iter().position(Place::is_empty)?;
         Some(At(at as u8))
     }
 
