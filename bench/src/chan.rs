@@ -8,6 +8,7 @@ mod batch;
 mod ends;
 mod loan;
 mod oneshot;
+mod priority;
 mod rivals;
 mod select;
 mod size;
@@ -60,6 +61,7 @@ impl Executors {
         cases.extend(batch::cases());
         cases.extend(oneshot::cases());
         cases.extend(select::cases());
+        cases.extend(priority::cases());
         cases.push(loan::case_64k());
         cases.push(size::empty_case());
         cases.into_iter().map(Group::alone).collect()

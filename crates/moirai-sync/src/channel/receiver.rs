@@ -25,6 +25,10 @@ impl<T> Receiver<T> {
         Self { shared }
     }
 
+    pub(super) fn shared(&self) -> &Shared<T> {
+        &self.shared
+    }
+
     /// The receiver of a channel without senders.
     pub(super) fn of(shared: Shared<T>) -> Self {
         Self::first(Arc::new(shared))

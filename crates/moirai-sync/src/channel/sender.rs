@@ -28,6 +28,10 @@ impl<T> Sender<T> {
         Self { shared }
     }
 
+    pub(super) fn shared(&self) -> &Shared<T> {
+        &self.shared
+    }
+
     /// Sends `message`, waiting while the channel is full.
     ///
     /// Waiting senders are served first come, first served.

@@ -19,25 +19,32 @@ use super::shared::{Flavour, Shared, Side};
 pub(super) struct Sending<'a, T> {
     shared: &'a Shared<T>,
     message: Option<T>,
+    /// The part of the queue that the message is for, if it is not for any.
+    part: Option<usize>,
     /// Where the message is, once it was left with a rendezvous channel.
     offer: Option<OfferId>,
 }
 
 impl<'a, T> Sending<'a, T> {
     pub(super) fn new(shared: &'a Shared<T>, message: T) -> Self {
-        Self { shared, message: Some(message), offer: None }
+        Self { shared, message: Some(message), part: None, offer: None }
+    }
+
+    /// A send to a part of the queue.
+    pub(super) fn to_part(shared: &'a Shared<T>, part: usize, message: T) -> Self {
+        Self { shared, message: Some(message), part: Some(part), offer: None }
     }
 
     /// Waits on the current strand.
     pub(super) fn wait(mut self, deadline: Option<Instant>) -> Result<(), SendTimeoutError<T>> {
-        let shared = self.shared;
+        let (shared, part) = (self.shared, self.part);
         let (message, offer) = (&mut self.message, &mut self.offer);
         let mut nudge = Nudge::default();
         let sent = match &shared.flavour {
             Flavour::Rendezvous(rendezvous) => strand::wait(deadline, |cx| {
                 poll_offer(shared, rendezvous, &mut nudge, cx, message, offer)
             }),
-            _ => shared.wait(Side::Senders, deadline, |_| attempt(shared, message)),
+            _ => shared.wait(Side::Senders, deadline, |_| attempt(shared, part, message)),
         };
         match sent {
             Some(result) => Ok(result?),
@@ -51,14 +58,14 @@ impl<'a, T> Sending<'a, T> {
 
     /// Waits in a task.
     pub(super) async fn suspend(mut self) -> Result<(), SendError<T>> {
-        let shared = self.shared;
+        let (shared, part) = (self.shared, self.part);
         let (message, offer) = (&mut self.message, &mut self.offer);
         let mut nudge = Nudge::default();
         match &shared.flavour {
             Flavour::Rendezvous(rendezvous) => {
                 poll_fn(|cx| poll_offer(shared, rendezvous, &mut nudge, cx, message, offer)).await
             }
-            _ => shared.suspend_later(Side::Senders, |_| attempt(shared, message)).await,
+            _ => shared.suspend_later(Side::Senders, |_| attempt(shared, part, message)).await,
         }
     }
 
@@ -78,9 +85,17 @@ impl<T> Drop for Sending<'_, T> {
 }
 
 /// Sends what is in `message`; takes it out unless the result is pending.
-fn attempt<T>(shared: &Shared<T>, message: &mut Option<T>) -> Poll<Result<(), SendError<T>>> {
+fn attempt<T>(
+    shared: &Shared<T>,
+    part: Option<usize>,
+    message: &mut Option<T>,
+) -> Poll<Result<(), SendError<T>>> {
     let Some(taken) = message.take() else { unreachable!("polled after the message was sent") };
-    sent(shared.try_send(taken), message)
+    let result = match part {
+        None => shared.try_send(taken),
+        Some(part) => shared.try_send_to(part, taken),
+    };
+    sent(result, message)
 }
 
 /// The result of a send: of a full channel it is pending, and `message` holds what was not sent.

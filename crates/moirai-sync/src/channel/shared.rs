@@ -16,7 +16,7 @@ use crate::coop;
 use crate::prim::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::prim::fence_after_rmw;
 use crate::queue::front::Front;
-use crate::queue::{Close, Key, PopError, PushError, Queue};
+use crate::queue::{Close, Key, LEVEL, PopError, PushError, Queue};
 use crate::spin::{Prospect, spin};
 use crate::strand;
 use crate::waitlist::{Claimed, Finished, Own, WaitList, Waiter};
@@ -97,7 +97,7 @@ impl<T> Shared<T> {
 
     /// Sends if there is a queue with room; else gives the message back, and
     /// [`try_send`](Self::try_send) says why.
-    #[inline]
+    #[inline(always)]
     pub(super) fn send_now(&self, message: T) -> Result<(), T> {
         self.queue.push(message)?;
         self.receivers_waiting.notify_one_fenced();
@@ -117,6 +117,15 @@ impl<T> Shared<T> {
         self.send_now(message).or_else(|message| self.not_queued(message))
     }
 
+    /// [`try_send`](Self::try_send), to a part of a queue that has parts.
+    pub(super) fn try_send_to(&self, part: usize, message: T) -> Result<(), TrySendError<T>> {
+        if let Err(message) = self.queue.push_to(part, message) {
+            return self.not_queued(message);
+        }
+        self.receivers_waiting.notify_one_fenced();
+        Ok(())
+    }
+
     /// [`try_send`](Self::try_send) for a send that may wait: a rendezvous does not deliver to who may
     /// not come.
     #[inline]
@@ -124,6 +133,14 @@ impl<T> Shared<T> {
         match self.flavour {
             Flavour::Rendezvous(_) => Err(TrySendError::Full(message)),
             _ => self.try_send(message),
+        }
+    }
+
+    /// [`begin_send`](Self::begin_send), to a part of a queue that has parts.
+    pub(super) fn begin_send_to(&self, part: usize, message: T) -> Result<(), TrySendError<T>> {
+        match self.flavour {
+            Flavour::Queue => self.try_send_to(part, message),
+            _ => self.begin_send(message),
         }
     }
 
@@ -174,6 +191,25 @@ impl<T> Shared<T> {
     #[inline]
     pub(super) fn try_take(&self, claimed: Claimed) -> Result<T, TryRecvError> {
         self.take_now().map_or_else(|| self.not_taken(claimed), Ok)
+    }
+
+    /// [`try_recv`](Self::try_recv), and of which part of the queue the message was.
+    pub(super) fn try_recv_part(&self) -> Result<(T, usize), TryRecvError> {
+        match self.flavour {
+            Flavour::Queue => self.try_take_part(Claimed::No),
+            _ => self.try_recv().map(|message| (message, LEVEL)),
+        }
+    }
+
+    /// [`try_take`](Self::try_take), and of which part of the queue the message was.
+    pub(super) fn try_take_part(&self, claimed: Claimed) -> Result<(T, usize), TryRecvError> {
+        match self.queue.pop_part() {
+            Some(taken) => {
+                self.senders_waiting.notify_one_fenced();
+                Ok(taken)
+            }
+            None => self.not_taken(claimed).map(|message| (message, LEVEL)),
+        }
     }
 
     /// What a receive finds where no queue has given a message: there is none, or it is empty.

@@ -6,6 +6,7 @@
 mod cancel;
 mod channel;
 mod group;
+mod levels;
 mod list;
 mod mutex;
 mod notify;

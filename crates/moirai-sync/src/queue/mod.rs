@@ -6,6 +6,7 @@
 //! | [`list`] | none | many and many | a compare-exchange to push, two read-modify-writes to pop |
 //! | [`list`] | none | many and one | a compare-exchange to push |
 //! | [`spsc`] | fixed | one and one | a compare-exchange to push, a swap to pop |
+//! | [`levels`] | either | many and many | as a list, and two read-modify-writes more where it has a bound |
 //!
 //! Every queue has the same few operations. A push moves the queue's tail and a pop its head by a
 //! SeqCst read-modify-write followed by a full fence, so whoever then looks for waiters needs no
@@ -25,6 +26,7 @@
 )]
 
 pub(crate) mod front;
+pub(crate) mod levels;
 pub(crate) mod list;
 pub(crate) mod ring;
 pub(crate) mod spsc;
@@ -36,6 +38,7 @@ use std::ops::{Deref, DerefMut};
 use crate::prim::Counter;
 
 use front::Front;
+use levels::Levels;
 use list::List;
 use ring::Ring;
 use spsc::Spsc;
@@ -88,6 +91,8 @@ enum Kind<T> {
     Ring(Locks, Ring<T>),
     List(Locks, List<T>),
     Spsc(Locks, Spsc<T>),
+    /// Made of queues. Whatever is short for the others is a call for this one.
+    Levels(Box<Levels<T>>),
     /// Holds nothing and has no room; the channel does everything.
     Nothing,
 }
@@ -139,6 +144,11 @@ impl<T> Queue<T> {
         Self(Kind::List(Locks::OPEN, List::new()))
     }
 
+    /// A queue for many on both sides, with a level for each value.
+    pub(crate) fn levels(levels: usize, capacity: Option<usize>) -> Self {
+        Self(Kind::Levels(Box::new(Levels::new(levels, capacity))))
+    }
+
     /// No queue at all.
     pub(crate) fn nothing() -> Self {
         Self(Kind::Nothing)
@@ -185,6 +195,22 @@ impl<T> Queue<T> {
                 locks.check_producer(0);
                 ring.push(value).map_err(PushError::into_inner)
             }
+            _ => self.push_elsewhere(value),
+        }
+    }
+
+    /// [`push`](Self::push) where it is not short: out of line, or it would be longer for the others.
+    #[cold]
+    #[inline(never)]
+    fn push_elsewhere(&self, value: T) -> Result<(), T> {
+        self.push_to(LEVEL, value)
+    }
+
+    /// [`push`](Self::push), to a part of a queue that has parts.
+    pub(crate) fn push_to(&self, part: usize, value: T) -> Result<(), T> {
+        match &self.0 {
+            Kind::Levels(levels) => levels.push(part, value),
+            Kind::List(..) | Kind::Ring(..) => self.push(value),
             Kind::Spsc(..) | Kind::Nothing => Err(value),
         }
     }
@@ -206,7 +232,7 @@ impl<T> Queue<T> {
                 locks.check_producer(key.0);
                 ring.push(value).map_err(PushError::into_inner)
             }
-            Kind::Nothing => Err(value),
+            Kind::Levels(_) | Kind::Nothing => Err(value),
         }
     }
 
@@ -221,8 +247,22 @@ impl<T> Queue<T> {
                 locks.check_producer(0);
                 list.push_batch(values)
             }
+            Kind::Levels(_) => self.push_each(values),
             Kind::Spsc(..) | Kind::Nothing => Err(PushError::Full(())),
         }
+    }
+
+    fn push_each(&self, values: &mut Front<'_, T>) -> Result<(), PushError<()>> {
+        while values.left() > 0 {
+            if let Err(value) = self.push(values.take()) {
+                values.put_back(value);
+                return Err(match self.is_closed() {
+                    true => PushError::Closed(()),
+                    false => PushError::Full(()),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Pushes as many of `values` as there is room for.
@@ -245,7 +285,7 @@ impl<T> Queue<T> {
                 locks.check_producer(key.0);
                 list.push_batch(values)
             }
-            Kind::Nothing => Err(PushError::Full(())),
+            Kind::Levels(_) | Kind::Nothing => Err(PushError::Full(())),
         }
     }
 
@@ -262,6 +302,22 @@ impl<T> Queue<T> {
                 locks.check_consumer(0);
                 ring.pop().ok()
             }
+            _ => self.pop_elsewhere(),
+        }
+    }
+
+    /// [`pop`](Self::pop) where it is not short; as [`push_elsewhere`](Self::push_elsewhere).
+    #[cold]
+    #[inline(never)]
+    fn pop_elsewhere(&self) -> Option<T> {
+        self.pop_part().map(|(value, _)| value)
+    }
+
+    /// [`pop`](Self::pop), and of which part of the queue it was.
+    pub(crate) fn pop_part(&self) -> Option<(T, usize)> {
+        match &self.0 {
+            Kind::Levels(levels) => levels.pop(),
+            Kind::List(..) | Kind::Ring(..) => self.pop().map(|value| (value, LEVEL)),
             Kind::Spsc(..) | Kind::Nothing => None,
         }
     }
@@ -285,7 +341,7 @@ impl<T> Queue<T> {
                 // SAFETY: as above.
                 unsafe { ring.pop() }.ok()
             }
-            Kind::Nothing => None,
+            Kind::Levels(_) | Kind::Nothing => None,
         }
     }
 
@@ -299,7 +355,7 @@ impl<T> Queue<T> {
                 // SAFETY: as in `pop_sole`.
                 Some(unsafe { ring.at_hand() })
             }
-            Kind::Ring(..) | Kind::List(..) | Kind::Nothing => None,
+            Kind::Ring(..) | Kind::List(..) | Kind::Levels(_) | Kind::Nothing => None,
         }
     }
 
@@ -314,7 +370,18 @@ impl<T> Queue<T> {
                 locks.check_consumer(0);
                 list.pop_batch(values, max)
             }
+            Kind::Levels(_) => self.pop_each(values, max),
             Kind::Spsc(..) | Kind::Nothing => Err(PopError::Empty),
+        }
+    }
+
+    fn pop_each(&self, values: &mut Vec<T>, max: usize) -> Result<usize, PopError> {
+        let before = values.len();
+        values.extend(std::iter::from_fn(|| self.pop()).take(max));
+        match values.len() - before {
+            0 if self.has_ended() => Err(PopError::Closed),
+            0 => Err(PopError::Empty),
+            n => Ok(n),
         }
     }
 
@@ -340,7 +407,7 @@ impl<T> Queue<T> {
                 // SAFETY: as in `pop_sole`.
                 unsafe { ring.pop_batch(values, max) }
             }
-            Kind::Nothing => Err(PopError::Empty),
+            Kind::Levels(_) | Kind::Nothing => Err(PopError::Empty),
         }
     }
 
@@ -356,6 +423,7 @@ impl<T> Queue<T> {
                 locks.check_producer(0);
                 list.reserve()
             }
+            Kind::Levels(levels) => levels.reserve(LEVEL),
             Kind::Spsc(..) | Kind::Nothing => Err(PushError::Full(())),
         }
     }
@@ -365,6 +433,7 @@ impl<T> Queue<T> {
         match &self.0 {
             Kind::Ring(_, ring) => ring.push_reserved(value),
             Kind::List(_, list) => list.push_reserved(value),
+            Kind::Levels(levels) => levels.push_reserved(LEVEL, value),
             Kind::Spsc(..) | Kind::Nothing => unreachable!("a place that nobody could reserve"),
         }
     }
@@ -374,6 +443,7 @@ impl<T> Queue<T> {
         match &self.0 {
             Kind::Ring(_, ring) => ring.unreserve(),
             Kind::List(_, list) => list.unreserve(),
+            Kind::Levels(levels) => levels.unreserve(LEVEL),
             Kind::Spsc(..) | Kind::Nothing => unreachable!("a place that nobody could reserve"),
         }
     }
@@ -383,6 +453,7 @@ impl<T> Queue<T> {
         match &self.0 {
             Kind::Ring(_, ring) => ring.close(),
             Kind::List(_, list) => list.close(),
+            Kind::Levels(levels) => levels.close(),
             Kind::Spsc(_, ring) => ring.close(),
             Kind::Nothing => Close::AlreadyClosed,
         }
@@ -392,6 +463,7 @@ impl<T> Queue<T> {
         match &self.0 {
             Kind::Ring(_, ring) => ring.is_closed(),
             Kind::List(_, list) => list.is_closed(),
+            Kind::Levels(levels) => levels.is_closed(),
             Kind::Spsc(_, ring) => ring.is_closed(),
             Kind::Nothing => false,
         }
@@ -408,6 +480,7 @@ impl<T> Queue<T> {
         match &self.0 {
             Kind::Ring(_, ring) => ring.has_reserved(),
             Kind::List(_, list) => list.has_reserved(),
+            Kind::Levels(levels) => levels.has_reserved(),
             Kind::Spsc(..) | Kind::Nothing => false,
         }
     }
@@ -417,6 +490,7 @@ impl<T> Queue<T> {
         match &self.0 {
             Kind::Ring(_, ring) => ring.len(),
             Kind::List(_, list) => list.len(),
+            Kind::Levels(levels) => levels.len(),
             Kind::Spsc(_, ring) => ring.len(),
             Kind::Nothing => 0,
         }
@@ -426,6 +500,7 @@ impl<T> Queue<T> {
         match &self.0 {
             Kind::Ring(_, ring) => ring.is_empty(),
             Kind::List(_, list) => list.is_empty(),
+            Kind::Levels(levels) => levels.is_empty(),
             Kind::Spsc(_, ring) => ring.len() == 0,
             Kind::Nothing => true,
         }
@@ -436,6 +511,7 @@ impl<T> Queue<T> {
         match &self.0 {
             Kind::Ring(_, ring) => ring.is_full(),
             Kind::List(..) => false,
+            Kind::Levels(levels) => levels.is_full(),
             Kind::Spsc(_, ring) => ring.len() == ring.capacity(),
             Kind::Nothing => true,
         }
@@ -451,6 +527,7 @@ impl<T> Queue<T> {
         match &self.0 {
             Kind::Ring(_, ring) => Some(ring.capacity()),
             Kind::List(..) => None,
+            Kind::Levels(levels) => levels.capacity(),
             Kind::Spsc(_, ring) => Some(ring.capacity()),
             Kind::Nothing => Some(0),
         }
@@ -484,6 +561,9 @@ impl<T> Queue<T> {
         Ok(FilledSlot { ring, value: unsafe { (*place).assume_init_mut() } })
     }
 }
+
+/// The level of what is pushed without one.
+pub(crate) const LEVEL: usize = crate::Priority::Normal as usize;
 
 const NO_LOANS: &str = "only a bounded spsc channel lends its places";
 

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use shuttle::thread;
 
 use super::{draw, explore};
-use crate::channel::{Receiver, Sender, bounded, unbounded};
+use crate::channel::{Receiver, Sender, bounded, priority, unbounded};
 use crate::queue::list::List;
 
 /// Polls `future` up to `polls` times and drops it; says what it returned.
@@ -53,9 +53,11 @@ impl Book {
 
 /// A channel of any kind, with room for at most `places` messages if it has a bound.
 fn any_channel(places: u32) -> (Sender<u32>, Receiver<u32>) {
-    match draw(places + 2) {
-        0 => unbounded(),
-        capacity => bounded(capacity as usize - 1),
+    match (draw(places + 2), draw(3)) {
+        (0, 0) => priority::unbounded(2),
+        (0, _) => unbounded(),
+        (capacity @ 2.., 0) => priority::bounded(2, capacity as usize - 1),
+        (capacity, _) => bounded(capacity as usize - 1),
     }
 }
 
@@ -69,7 +71,7 @@ fn send(sender: &Sender<u32>, message: u32, book: &Book) {
             // The permit is dropped.
             _ => false,
         },
-        0 => sender.send(message).is_ok(),
+        0 => sender.send_priority(message, draw(2) as u8).is_ok(),
         1 => sender.try_send(message).is_ok(),
         _ => match poll_and_cancel(sender.send_async(message), draw(3)) {
             Some(result) => result.is_ok(),

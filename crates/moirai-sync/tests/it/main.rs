@@ -8,6 +8,7 @@ mod mutex;
 mod notify;
 mod once;
 mod order;
+mod priority;
 mod rendezvous;
 mod rwlock;
 mod select;
