@@ -1,10 +1,10 @@
 //! The runtime as its users hold it: [`Runtime`] owns it, [`Handle`] points to it.
 
 use std::panic::{RefUnwindSafe, UnwindSafe};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::ptr;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use moirai_sync::__prim::thread;
@@ -330,9 +330,21 @@ impl Handle {
     /// # Ok::<(), moirai_runtime::BuildError>(())
     /// ```
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
-        assert!(!self.pool.is_forked(), "the runtime was started before this process was forked");
         // Pinned at once: a large future is not moved from frame to frame.
         let mut future = pin!(future);
+        if self.pool.lone.is_some() || self.pool.is_forked() || self.is_current() {
+            return self.block_here_or_drive(future);
+        }
+        let mut output = None;
+        self.wait(|cx| future.as_mut().poll(cx).map(|value| output = Some(value)));
+        has_ended(output)
+    }
+
+    /// [`block_on`](Self::block_on) where the thread does something for the runtime.
+    #[cold]
+    #[inline(never)]
+    fn block_here_or_drive<F: Future>(&self, mut future: Pin<&mut F>) -> F::Output {
+        assert!(!self.pool.is_forked(), "the runtime was started before this process was forked");
         let here = current::with(|context| {
             let is_current = ptr::eq(context.pool, &*self.pool);
             // As in a worker's own poll: nothing is polled in the middle of the future.
@@ -343,21 +355,24 @@ impl Handle {
             return output;
         }
         let mut output = None;
-        let mut poll = |cx: &mut std::task::Context<'_>| {
-            future.as_mut().poll(cx).map(|value| output = Some(value))
-        };
+        let mut poll =
+            |cx: &mut Context<'_>| future.as_mut().poll(cx).map(|value| output = Some(value));
         match &self.pool.lone {
             None => self.wait(&mut poll),
             Some(lone) => self.drive(lone, &mut poll),
         }
-        match output {
-            Some(output) => output,
-            None => unreachable!("a wait without a deadline ended without a result"),
-        }
+        has_ended(output)
+    }
+
+    /// Whether this thread runs something for this runtime.
+    #[inline]
+    fn is_current(&self) -> bool {
+        current::with(|context| ptr::eq(context.pool, &*self.pool)).unwrap_or(false)
     }
 
     /// Calls `poll` until it is ready, while the workers run the tasks.
-    fn wait(&self, poll: &mut impl FnMut(&mut std::task::Context<'_>) -> Poll<()>) {
+    #[inline]
+    fn wait(&self, poll: impl FnMut(&mut Context<'_>) -> Poll<()>) {
         strand::hooks(|outer| {
             let guest = Guest { pool: &self.pool, outer };
             // Pending never: there is no deadline.
@@ -369,10 +384,10 @@ impl Handle {
     }
 
     /// Calls `poll` until it is ready, and runs the tasks, unless another thread does.
-    fn drive(&self, lone: &Lone, mut poll: Polled<'_>) {
+    fn drive(&self, lone: &Lone, poll: Polled<'_>) {
         let seat = lone.try_sit().or_else(|| {
             let (mut seat, mut empty) = (None, pin!(lone.sit()));
-            self.wait(&mut |cx| match poll(cx) {
+            self.wait(|cx| match poll(cx) {
                 Poll::Ready(()) => Poll::Ready(()),
                 Poll::Pending => empty.as_mut().poll(cx).map(|local| seat = Some(local)),
             });
@@ -386,7 +401,7 @@ impl Handle {
         };
         if driven.is_pending() {
             // The runtime has ended, and perhaps the future will.
-            self.wait(&mut poll);
+            self.wait(poll);
         }
     }
 
@@ -551,6 +566,14 @@ impl Handle {
         T: Send + 'static,
     {
         task::spawn_blocking(&self.pool, f)
+    }
+}
+
+/// The result of a wait without a deadline.
+fn has_ended<T>(output: Option<T>) -> T {
+    match output {
+        Some(output) => output,
+        None => unreachable!("a wait without a deadline ended without a result"),
     }
 }
 

@@ -138,6 +138,27 @@ pub fn has_budget_remaining() -> bool {
     left() > 0
 }
 
+/// Whether an operation was refused in this poll: for executors, to be asked inside of [`limited`]. A
+/// task that has woken itself only because of that need not run soon, nor elsewhere.
+///
+/// # Examples
+///
+/// ```
+/// use std::task::{Context, Waker};
+/// use moirai_sync::coop;
+///
+/// let mut cx = Context::from_waker(Waker::noop());
+/// let refused = coop::limited(|| {
+///     while coop::poll_proceed(&mut cx).is_ready() {}
+///     coop::is_refusing()
+/// });
+/// assert!(refused && !coop::is_refusing());
+/// ```
+#[inline]
+pub fn is_refusing() -> bool {
+    left() < 0
+}
+
 /// Runs `future` without a limit: its operations do not let the other tasks have their turn. For
 /// what must not be interrupted, and ends soon.
 ///

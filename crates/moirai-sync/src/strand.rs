@@ -316,6 +316,8 @@ pub fn wait_parked(
     result
 }
 
+#[cold]
+#[inline(never)]
 fn park_until(
     parker: &Parker,
     cx: &mut Context<'_>,

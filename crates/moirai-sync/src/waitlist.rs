@@ -612,30 +612,46 @@ impl<'a> Waiter<'a> {
     }
 
     /// Leaves the list; returns the state before.
+    #[inline]
     fn leave(&self) -> u32 {
         // Acquire: pairs with the Release in `pop`: its accesses come before ours. A node that
         // is not queued is ours alone.
-        let mut state = self.node.state.load(Ordering::Acquire);
-        let mut target = Target::Nobody;
-        if state == QUEUED {
-            let mut queue = self.list.queue.lock();
-            state = self.node.state.load(Ordering::Relaxed);
-            if state == QUEUED {
-                // SAFETY: we hold the lock, and a node in state QUEUED is in its list's queue.
-                unsafe { queue.unlink(&raw const self.node) };
-                self.list.lower_count(self.node.kind);
-                // SAFETY: `target` is reached under the lock only.
-                target = self.node.target.with_mut(|target| unsafe { (*target).take() });
-            }
+        match self.node.state.load(Ordering::Acquire) {
+            IDLE => IDLE,
+            QUEUED => self.leave_queue(),
+            state => self.left(state),
         }
+    }
+
+    /// [`leave`](Self::leave), unless somebody takes this waiter out first.
+    #[cold]
+    fn leave_queue(&self) -> u32 {
+        let mut queue = self.list.queue.lock();
+        let state = self.node.state.load(Ordering::Relaxed);
+        if state != QUEUED {
+            drop(queue);
+            return self.left(state);
+        }
+        // SAFETY: we hold the lock, and a node in state QUEUED is in its list's queue.
+        unsafe { queue.unlink(&raw const self.node) };
+        self.list.lower_count(self.node.kind);
+        // SAFETY: `target` is reached under the lock only.
+        let target = self.node.target.with_mut(|target| unsafe { (*target).take() });
+        drop(queue);
+        drop(target);
+        self.left(state)
+    }
+
+    /// This waiter is in no list any more, and was told so if `state` says that.
+    fn left(&self, state: u32) -> u32 {
         self.node.state.store(IDLE, Ordering::Relaxed);
         self.arrive(state);
-        drop(target);
         state
     }
 }
 
 impl Drop for Waiter<'_> {
+    #[inline]
     fn drop(&mut self) {
         if matches!(self.leave(), NOTIFIED | CLAIMED) {
             self.list.notify_one();

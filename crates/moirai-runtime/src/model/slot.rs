@@ -1,4 +1,4 @@
-//! Model of the next-task slot: an owner that fills, replaces and takes, against a thief.
+//! Model of the slots of what a worker keeps: an owner that fills, replaces and takes, against a thief.
 
 use loom::sync::Arc;
 use loom::thread;

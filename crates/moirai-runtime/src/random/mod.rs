@@ -23,7 +23,7 @@
 //! | leaving the list of sleepers (`Idle::get_up`) | `events_and_published_work_lose_neither_task_nor_permit` |
 //! | a wake-up during a poll (`State::to_idle`) | `wakers_called_from_outside_lead_to_a_poll_each` |
 //! | rousing the sleepers (`Pool::close`) | every test |
-//! | the look at the next-task slot (`Watcher::look_at`) | `what_a_stuck_worker_keeps_runs` |
+//! | the look at what a worker keeps (`Watcher::look_at`) | `what_a_stuck_worker_keeps_runs` |
 //! | the look whether the permit was taken (`Worker::sleep`) | `permits_that_are_taken_come_back` |
 //! | passing on what was taken (`Watcher::relieve`) | the same |
 //! | the look at the call before the driver (`Worker::wait_in_driver`) | `a_lone_worker_misses_neither_a_call_nor_a_task` |

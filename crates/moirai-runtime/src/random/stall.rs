@@ -87,7 +87,7 @@ fn permits_that_are_taken_come_back() {
     });
 }
 
-/// A worker computes until a task has run that lies in its own next-task slot, or behind it in its
+/// A worker computes until a task has run that lies in its own slot, or behind it in its
 /// ring, and nobody else is there.
 #[test]
 fn what_a_stuck_worker_keeps_runs() {

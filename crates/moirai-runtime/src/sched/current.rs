@@ -1,7 +1,7 @@
 //! Which pool the calling thread belongs to, and its queue if it is a worker.
 //!
 //! A saved and restored stack, and on the stack: entering a runtime inside another's task hides the
-//! outer one until it is left. Entering stores two pointers and allocates nothing. `schedule`
+//! outer one until it is left. Entering stores a pointer and allocates nothing. `schedule`
 //! compares: work goes to this thread's queue only if it belongs to this thread's pool.
 //!
 //! A thread that runs work of a pool, or forks on it, has a [`Context`]. One that only waits in
@@ -84,6 +84,9 @@ pub(crate) enum Place {
     /// As `Back`, but as `Next` where nothing is queued: it has been told that another task ended,
     /// and may wait for those that are queued, too. So it is polled once for all of them.
     Joined,
+    /// After what is queued, if it need be on the same worker: it has run for a moment, and others
+    /// are to have their turn.
+    Again,
     /// By its priority, on whichever worker gets to it.
     Lane(Lane),
 }
@@ -251,10 +254,13 @@ impl<'a> Context<'a> {
             (Place::Lane(lane), _) => return self.pool.inject_into(lane, work),
             (Place::Next, Busy::Task) => local.push_next(work),
             (Place::Joined, Busy::Task) if local.ring().is_empty() => local.push_next(work),
+            (Place::Again, Busy::Task) => local.push_again(work),
             _ => local.push_back(work),
         };
         match pushed {
-            Pushed::Next => {}
+            Pushed::Kept => {}
+            // It was there before, and is no more work than it was.
+            Pushed::Ring if place == Place::Again => {}
             Pushed::Ring if self.busy.get() == Busy::Driver => {}
             Pushed::Ring => self.pool.wake_near(self.domain.get()),
             Pushed::Overflow(overflow) => self.overflow(overflow),
@@ -310,16 +316,16 @@ impl<'a> Context<'a> {
 
     /// The thread will not come to its queue soon: others may have all of it.
     pub(crate) fn leave_queue(&self) {
-        self.share_next();
+        self.share_kept();
         self.send_queue_home();
     }
 
-    /// The thread will not come to its next task soon: others may have it, and one is woken for it.
+    /// The thread will not come to what it keeps soon: others may have it, and one is woken for it.
     /// (A thread that has a permit to give back wakes somebody anyway; one without must not leave
-    /// its task behind.)
-    pub(crate) fn share_next(&self) {
-        match self.local.as_ref().map(LocalQueue::share_next) {
-            None | Some(Pushed::Next) => {}
+    /// its tasks behind.)
+    pub(crate) fn share_kept(&self) {
+        match self.local.as_ref().map(LocalQueue::share_kept) {
+            None | Some(Pushed::Kept) => {}
             Some(Pushed::Ring) if self.pool.shares_nothing() => {}
             Some(Pushed::Ring) => self.pool.wake_near(self.domain.get()),
             Some(Pushed::Overflow(overflow)) => self.overflow(overflow),
@@ -327,17 +333,12 @@ impl<'a> Context<'a> {
     }
 }
 
-/// What has been entered: there as long as the pointers are in the thread-local.
-#[derive(Clone, Copy)]
+/// What has been entered: there, on the stack, as long as a pointer to it is in the thread-local.
 struct Entered {
-    pool: Option<NonNull<Pool>>,
+    pool: NonNull<Pool>,
     context: Option<NonNull<Context<'static>>>,
     /// What this hides.
     outer: Option<NonNull<Self>>,
-}
-
-impl Entered {
-    const NOTHING: Self = Self { pool: None, context: None, outer: None };
 }
 
 /// Calls `f` with `context` as the current one.
@@ -357,14 +358,15 @@ pub(crate) fn enter_pool<R>(pool: &Pool, f: impl FnOnce() -> R) -> R {
 /// borrowed is used only while they borrow it.
 #[inline]
 fn inside<R>(pool: &Pool, context: Option<NonNull<Context<'static>>>, f: impl FnOnce() -> R) -> R {
-    let restore = Restore { outer: entered() };
-    let outer = Some(NonNull::from(&restore.outer));
-    set_entered(Entered { pool: Some(NonNull::from(pool)), context, outer });
+    let outer = entered();
+    let _restore = Restore { outer };
+    let here = Entered { pool: NonNull::from(pool), context, outer };
+    set_entered(Some(NonNull::from(&here)));
     f()
 }
 
 struct Restore {
-    outer: Entered,
+    outer: Option<NonNull<Entered>>,
 }
 
 impl Drop for Restore {
@@ -376,13 +378,20 @@ impl Drop for Restore {
 
 // Where the thread-locals are gone, nothing has been entered.
 #[inline]
-fn entered() -> Entered {
-    CURRENT.try_with(Cell::get).unwrap_or(Entered::NOTHING)
+fn entered() -> Option<NonNull<Entered>> {
+    CURRENT.try_with(Cell::get).ok().flatten()
 }
 
 #[inline]
-fn set_entered(entered: Entered) {
+fn set_entered(entered: Option<NonNull<Entered>>) {
     let _: Result<(), _> = CURRENT.try_with(|current| current.set(entered));
+}
+
+/// What was entered last.
+#[inline(always)]
+fn innermost<'a>() -> Option<&'a Entered> {
+    // SAFETY: `inside`, further down this stack, holds it; nobody here keeps it for longer than a call.
+    entered().map(|entered| unsafe { &*entered.as_ptr() })
 }
 
 /// Calls `f` with the current context, if there is one.
@@ -398,7 +407,7 @@ pub(crate) fn with_else<T, R>(
     f: impl FnOnce(T, &Context<'_>) -> R,
     g: impl FnOnce(T) -> R,
 ) -> R {
-    match CURRENT.try_with(|current| current.get().context).ok().flatten() {
+    match innermost().and_then(|entered| entered.context) {
         // SAFETY: `enter`, further down this stack, holds what it has entered.
         Some(context) => f(value, unsafe { context.as_ref() }),
         None => g(value),
@@ -408,25 +417,21 @@ pub(crate) fn with_else<T, R>(
 /// Calls `f` with the current pool, if there is one.
 #[inline]
 pub(crate) fn with_pool<R>(f: impl FnOnce(&Pool) -> R) -> Option<R> {
-    let pool = CURRENT.try_with(|current| current.get().pool).ok().flatten()?;
     // SAFETY: `enter` or `enter_pool`, further down this stack, holds what it has entered.
-    Some(f(unsafe { pool.as_ref() }))
+    innermost().map(|entered| f(unsafe { entered.pool.as_ref() }))
 }
 
 /// Whether what the calling thread runs, it runs for `pool`, further down its stack if not here.
 pub(crate) fn runs_on(pool: &Pool) -> bool {
-    let mut at = entered();
-    loop {
-        let is_its = at.pool.is_some_and(|entered| ptr::eq(entered.as_ptr(), pool));
-        if is_its && at.context.is_some() {
+    let mut at = innermost();
+    while let Some(entered) = at {
+        if entered.context.is_some() && ptr::eq(entered.pool.as_ptr(), pool) {
             return true;
         }
-        match at.outer {
-            // SAFETY: `inside`, further down this stack, holds what it has hidden.
-            Some(outer) => at = unsafe { *outer.as_ref() },
-            None => return false,
-        }
+        // SAFETY: `inside`, further down this stack, holds what it has hidden.
+        at = entered.outer.map(|outer| unsafe { &*outer.as_ptr() });
     }
+    false
 }
 
 /// The current pool.
@@ -473,7 +478,7 @@ pub(crate) fn schedule_home(pool: &Pool, work: Work, home: PermitId, place: Plac
 fn inject(pool: &Pool, work: Work, place: Place) {
     match place {
         Place::Lane(lane) => pool.inject_into(lane, work),
-        Place::Next | Place::Back | Place::Joined => pool.inject(work),
+        Place::Next | Place::Back | Place::Again | Place::Joined => pool.inject(work),
     }
 }
 
@@ -483,9 +488,9 @@ const REST_MAX: Duration = Duration::from_micros(500);
 
 #[cfg(moirai_loom)]
 thread_local! {
-    static CURRENT: Cell<Entered> = Cell::new(Entered::NOTHING);
+    static CURRENT: Cell<Option<NonNull<Entered>>> = Cell::new(None);
 }
 #[cfg(not(moirai_loom))]
 thread_local! {
-    static CURRENT: Cell<Entered> = const { Cell::new(Entered::NOTHING) };
+    static CURRENT: Cell<Option<NonNull<Entered>>> = const { Cell::new(None) };
 }

@@ -1,6 +1,6 @@
 //! The queues of work that is not of normal priority, shared by all workers.
 //!
-//! Normal work lies in the rings, next-task slots and the injector; this is for the rest, which is
+//! Normal work lies in the rings, the slots and the injector; this is for the rest, which is
 //! rare. A worker looks at one word to see that nothing urgent waits.
 //!
 //! **Order and aging.** Critical before high before normal before low, but nobody starves: after

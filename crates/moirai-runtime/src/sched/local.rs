@@ -1,9 +1,23 @@
-//! The queue of one worker as its owner sees it: a next-task slot before the ring.
+//! The queue of one worker as its owner sees it: a ring, and two slots whose work its owner means to
+//! run itself.
 //!
-//! A task that the running one has just woken goes into the slot and runs next, while its data is
-//! warm; nobody is woken for it. What it displaces goes to the back of the ring. Others take it only
-//! if its owner seems stuck, so the owner empties the slot into the ring before it blocks, and after
-//! [`NEXT_STREAK_MAX`] runs in a row from the slot the ring gets its turn.
+//! ```text
+//!   push_next ─► next ─► pop        at most NEXT_STREAK_MAX times before the ring has its turn
+//!                  │ displaced
+//!                  ▼
+//!   push_back ─► ring ─► pop        others steal from it
+//!
+//!   push_again ─► again ─► pop      before the ring, for that was empty when it came
+//! ```
+//!
+//! A task that the running one has just woken goes into `next` and runs next, while its data is warm.
+//! One whose [budget](moirai_sync::coop) is used up goes into `again`, where nothing else is queued:
+//! it has run for a few microseconds, and the only one that it kept from running is in `next`. So two
+//! tasks that send to each other stay on one core; in the ring an idle worker would take one of them
+//! each time, and both would work at the pace at which a core fetches what the other has written.
+//!
+//! Nobody is woken for what is in a slot, and others take it only if the owner seems stuck: so the
+//! owner moves both to the ring before it blocks.
 
 use std::cell::Cell;
 use std::fmt;
@@ -16,7 +30,7 @@ use super::slot::Slot;
 use super::work::{Chain, Work};
 
 pub(crate) struct LocalQueue {
-    next: Arc<CachePadded<Slot>>,
+    kept: Arc<CachePadded<Kept>>,
     /// Runs from the slot since the last one from the ring.
     streak: Cell<u32>,
     ring: Local<Work>,
@@ -26,15 +40,38 @@ pub(crate) struct LocalQueue {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) ring: Stealer<Work>,
-    pub(crate) next: Arc<CachePadded<Slot>>,
+    pub(crate) kept: Arc<CachePadded<Kept>>,
+}
+
+/// What a worker keeps for itself.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    next: Slot,
+    again: Slot,
+}
+
+impl Kept {
+    fn new() -> Self {
+        Self { next: Slot::new(), again: Slot::new() }
+    }
+
+    /// Takes what is to run first.
+    pub(crate) fn take(&self) -> Option<Work> {
+        self.next.take().or_else(|| self.again.take())
+    }
+
+    /// To all but the owner, a hint.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.next.is_empty() && self.again.is_empty()
+    }
 }
 
 /// Where pushed work went.
 #[derive(Debug)]
 #[must_use]
 pub(crate) enum Pushed {
-    /// Into the empty slot, where it runs next, or nowhere.
-    Next,
+    /// Into a slot, or nowhere.
+    Kept,
     /// Something is in the ring that others may take.
     Ring,
     /// The ring was full: this is for the injector.
@@ -44,21 +81,35 @@ pub(crate) enum Pushed {
 impl LocalQueue {
     /// An empty queue.
     pub(crate) fn new() -> Self {
-        let next = Arc::new(CachePadded::new(Slot::new()));
-        Self { next, streak: Cell::new(0), ring: deque::ring().0 }
+        let kept = Arc::new(CachePadded::new(Kept::new()));
+        Self { kept, streak: Cell::new(0), ring: deque::ring().0 }
     }
 
     /// What others see of it.
     pub(crate) fn shared(&self) -> Shared {
-        Shared { ring: self.ring.stealer(), next: Arc::clone(&self.next) }
+        Shared { ring: self.ring.stealer(), kept: Arc::clone(&self.kept) }
     }
 
     /// Runs `work` next; what was to run next goes to the back.
     #[inline]
     pub(crate) fn push_next(&self, work: Work) -> Pushed {
-        match self.next.put(work) {
-            None => Pushed::Next,
+        match self.kept.next.put(work) {
+            None => Pushed::Kept,
             Some(displaced) => self.push_back(displaced),
+        }
+    }
+
+    /// Runs `work` after all that is queued.
+    #[inline]
+    pub(crate) fn push_again(&self, work: Work) -> Pushed {
+        if !self.ring.is_empty() {
+            return self.push_back(work);
+        }
+        match self.kept.again.put(work) {
+            None => Pushed::Kept,
+            // Nothing is before that one but what is in `next`, and that may be nothing.
+            Some(earlier) if self.kept.next.is_empty() => self.push_next(earlier),
+            Some(earlier) => self.push_back(earlier),
         }
     }
 
@@ -74,25 +125,39 @@ impl LocalQueue {
     pub(crate) fn pop(&self) -> Option<Work> {
         let streak = self.streak.get();
         if streak < NEXT_STREAK_MAX
-            && let Some(work) = self.next.take()
+            && let Some(work) = self.kept.next.take()
         {
             self.streak.set(streak + 1);
             return Some(work);
         }
         self.streak.set(0);
-        self.ring.pop().or_else(|| self.next.take())
+        let first = self.kept.again.take().or_else(|| self.ring.pop());
+        first.or_else(|| self.kept.next.take())
     }
 
-    /// Puts what is in the slot where others reach it.
-    pub(crate) fn share_next(&self) -> Pushed {
-        match self.next.take() {
-            None => Pushed::Next,
-            Some(work) => self.push_back(work),
+    /// Puts what is in the slots where others reach it.
+    pub(crate) fn share_kept(&self) -> Pushed {
+        let mut pushed = Pushed::Kept;
+        while let Some(work) = self.kept.take() {
+            pushed = match (pushed, self.push_back(work)) {
+                (Pushed::Overflow(mut first), Pushed::Overflow(more)) => {
+                    first.append(more);
+                    Pushed::Overflow(first)
+                }
+                (Pushed::Overflow(first), _) => Pushed::Overflow(first),
+                (_, last) => last,
+            };
         }
+        pushed
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.ring.is_empty() && self.next.is_empty()
+        self.ring.is_empty() && self.kept.is_empty()
+    }
+
+    /// Whether there is work in a slot.
+    pub(crate) fn keeps_some(&self) -> bool {
+        !self.kept.is_empty()
     }
 
     pub(crate) fn ring(&self) -> &Local<Work> {
@@ -127,7 +192,7 @@ mod tests {
     #[test]
     fn what_was_woken_last_runs_first_and_displaces_what_was_before() {
         let (queue, tally) = queue();
-        assert!(matches!(queue.push_next(tally.work(1)), Pushed::Next));
+        assert!(matches!(queue.push_next(tally.work(1)), Pushed::Kept));
         assert!(matches!(queue.push_next(tally.work(2)), Pushed::Ring));
         run(queue.pop());
         run(queue.pop());
@@ -140,13 +205,55 @@ mod tests {
         let (queue, tally) = queue();
         assert!(matches!(queue.push_back(tally.work(0)), Pushed::Ring));
         for n in 1..=NEXT_STREAK_MAX + 1 {
-            assert!(matches!(queue.push_next(tally.work(n)), Pushed::Next));
+            assert!(matches!(queue.push_next(tally.work(n)), Pushed::Kept));
             run(queue.pop());
             if n > NEXT_STREAK_MAX {
                 run(queue.pop());
             }
         }
         assert_eq!(tally.ran(), [1, 2, 3, 0, 4]);
+    }
+
+    #[test]
+    fn tasks_that_are_to_run_again_take_turns_and_stay_out_of_the_ring() {
+        let (queue, tally) = queue();
+        assert!(matches!(queue.push_again(tally.work(0)), Pushed::Kept));
+        assert!(matches!(queue.push_next(tally.work(1)), Pushed::Kept));
+        for n in 2..4 {
+            run(queue.pop());
+            assert!(matches!(queue.push_again(tally.work(n)), Pushed::Kept));
+            assert!(queue.ring().is_empty());
+        }
+        run(queue.pop());
+        run(queue.pop());
+        assert_eq!(tally.ran(), [1, 0, 2, 3]);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn what_is_to_run_again_comes_after_what_is_queued_and_before_what_follows() {
+        let (queue, tally) = queue();
+        assert!(matches!(queue.push_again(tally.work(1)), Pushed::Kept));
+        assert!(matches!(queue.push_back(tally.work(2)), Pushed::Ring));
+        assert!(matches!(queue.push_again(tally.work(3)), Pushed::Ring));
+        assert!(matches!(queue.push_next(tally.work(0)), Pushed::Kept));
+        while let Some(work) = queue.pop() {
+            work.run();
+        }
+        assert_eq!(tally.ran(), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn what_is_kept_is_shared_in_order() {
+        let (queue, tally) = queue();
+        assert!(matches!(queue.push_again(tally.work(1)), Pushed::Kept));
+        assert!(matches!(queue.push_next(tally.work(0)), Pushed::Kept));
+        assert!(matches!(queue.share_kept(), Pushed::Ring));
+        assert!(!queue.keeps_some() && queue.ring().len() == 2);
+        while let Some(work) = queue.pop() {
+            work.run();
+        }
+        assert_eq!(tally.ran(), [0, 1]);
     }
 
     #[test]
@@ -179,7 +286,7 @@ mod tests {
         for n in 0..5 {
             assert!(matches!(victim.push_back(tally.work(n)), Pushed::Ring));
         }
-        assert!(matches!(victim.push_next(tally.work(9)), Pushed::Next));
+        assert!(matches!(victim.push_next(tally.work(9)), Pushed::Kept));
         let steal = || stealer.steal(&thief, |len| len.div_ceil(2)).ok();
         run(steal());
         assert_eq!((tally.ran(), thief.len(), stealer.len()), (vec![0], 2, 2));

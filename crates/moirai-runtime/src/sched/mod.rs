@@ -35,7 +35,7 @@
 //! | `lanes` | queues of work that is not of normal priority |
 //! | `strategy` | how much a thief takes |
 //! | `slot` | a worker's next task |
-//! | `local` | a worker's ring and its next-task slot |
+//! | `local` | a worker's ring, and the slots for what it keeps |
 //! | `homes` | work for the holder of one permit alone |
 //! | `patience` | how long a worker looks for work |
 //! | `permit` | whether one worker may run |

@@ -11,7 +11,7 @@
 //! A worker counts its runs, and that is all it does for the watcher. One that has not begun another
 //! between two ticks is in one task all the time. Then, in this order:
 //!
-//! 1. what lies in its next-task slot goes to others at once;
+//! 1. what it keeps for itself goes to others at once;
 //! 2. after [`stall_after`](crate::Builder::stall_after), a future that does not return is reported
 //!    with what its thread does: the processor time it uses tells waiting from computing;
 //! 3. if tasks wait, its permit goes to another thread. If it computes, that makes one more thread
@@ -240,10 +240,8 @@ impl<'a> Watcher<'a> {
         round.active = true;
         seen.age += elapsed;
         // Nobody is woken for what lies there: its owner was to come to it at once.
-        if !self.pool.shares_nothing()
-            && let Some(work) = remote.queue.next.take()
-        {
-            self.pool.inject(work);
+        if !self.pool.shares_nothing() {
+            iter::from_fn(|| remote.queue.kept.take()).for_each(|work| self.pool.inject(work));
         }
         let is_future = running.is_some_and(|shown| shown.vtable.kind == Kind::Future);
         let answer_after = self.watching.stall_after / CLOSURE_SHARE;
@@ -331,7 +329,7 @@ impl<'a> Watcher<'a> {
     /// Whether tasks wait for this worker and no other.
     fn waits_for(&self, remote: &Remote) -> Waits {
         let sent = remote.own.permit.id().is_some_and(|home| self.pool.homes.has_work(home));
-        let kept = || remote.queue.ring.len() != 0 || !remote.queue.next.is_empty();
+        let kept = || remote.queue.ring.len() != 0 || !remote.queue.kept.is_empty();
         if sent || (self.pool.shares_nothing() && kept()) { Waits::Yes } else { Waits::No }
     }
 
@@ -344,7 +342,8 @@ impl<'a> Watcher<'a> {
             let stolen = || remote.queue.ring.steal(&self.spill, |len| len).ok();
             self.spill.pop().or_else(stolen)
         });
-        let queued: Chain = remote.queue.next.take().into_iter().chain(stolen).collect();
+        let kept = iter::from_fn(|| remote.queue.kept.take());
+        let queued: Chain = kept.chain(stolen).collect();
         if queued.len() != 0 {
             self.pool.send_chain_home(home, queued);
         }

@@ -186,6 +186,8 @@ struct Worker<'a> {
     /// Urgent work that it has run in a row.
     urgent_streak: Cell<u32>,
     random: Cell<u32>,
+    /// When it has looked outside last, or was woken.
+    looked_us: Cell<u64>,
     rest: Rest,
     patience: Patience,
 }
@@ -224,6 +226,7 @@ impl<'a> Worker<'a> {
             search: Cell::new(search),
             urgent_streak: Cell::new(0),
             random: Cell::new(id as u32 * 2 + 1),
+            looked_us: Cell::new(context.pool.clock_us()),
             rest: Rest::new(),
             patience: Patience::new(),
         }
@@ -358,8 +361,14 @@ impl<'a> Worker<'a> {
         work
     }
 
-    /// Lets the driver wake tasks, and prefers the injector for once.
+    /// Lets the driver wake tasks, and prefers the injector for once. Tasks that send to each other stay
+    /// together only as long as their runs are short.
     fn look_outside(&self) -> Option<Work> {
+        let now_us = self.pool().clock_us();
+        let lasted_us = now_us.saturating_sub(self.looked_us.replace(now_us));
+        if lasted_us >= LONG_RUNS_US && self.local().keeps_some() {
+            self.context.share_kept();
+        }
         self.quietly(|| self.pool().driver.poll());
         if !self.local().ring().is_empty() {
             self.wake_near();
@@ -372,7 +381,7 @@ impl<'a> Worker<'a> {
         let work =
             low.or_else(|| self.take_injected(domain, Share::One)).or_else(|| self.take_low())?;
         // It may run for long, and what was to run next would wait for it.
-        self.context.share_next();
+        self.context.share_kept();
         Some(work)
     }
 
@@ -591,7 +600,7 @@ impl<'a> Worker<'a> {
             return None;
         }
         let start = Instant::now();
-        let mut stuck = self.find_next_slot();
+        let mut stuck = self.find_keeper();
         loop {
             spin_pause();
             let mut work = if self.pool().has_tasks() || self.pool().has_offers() {
@@ -606,7 +615,7 @@ impl<'a> Worker<'a> {
             }
             let spun = start.elapsed();
             if work.is_none() && spun >= NEXT_AGE_MIN {
-                work = stuck.take().and_then(|(remote, runs)| self.take_next(remote, runs));
+                work = stuck.take().and_then(|(remote, runs)| self.take_kept(remote, runs));
             }
             if work.is_some() {
                 self.rest.took(spun);
@@ -621,23 +630,23 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// A worker with a task in its next-task slot, and how much it had run.
-    fn find_next_slot(&self) -> Option<(&Remote, u64)> {
+    /// A worker that keeps a task for itself, and how much it had run.
+    fn find_keeper(&self) -> Option<(&Remote, u64)> {
         if self.pool().shares_nothing() {
             return None;
         }
         let others = (0..self.pool().started()).filter(|&id| id != self.id);
         others
             .filter_map(|id| self.pool().remote(id))
-            .find(|remote| !remote.queue.next.is_empty())
+            .find(|remote| !remote.queue.kept.is_empty())
             .map(|remote| (remote, remote.own.counters.runs.get()))
     }
 
-    /// Takes a worker's next task if it still runs what it ran then: it computes, and the next task
-    /// would wait for it.
-    fn take_next(&self, remote: &Remote, runs: u64) -> Option<Work> {
+    /// Takes what a worker keeps if it still runs what it ran then: it computes, and what it keeps would
+    /// wait for it.
+    fn take_kept(&self, remote: &Remote, runs: u64) -> Option<Work> {
         let work =
-            if remote.own.counters.runs.get() == runs { remote.queue.next.take() } else { None };
+            if remote.own.counters.runs.get() == runs { remote.queue.kept.take() } else { None };
         if work.is_some() {
             self.count_theft(self.reach(remote), 1);
         }
@@ -670,6 +679,7 @@ impl<'a> Worker<'a> {
         let rest = start.elapsed();
         self.remote.own.counters.parked_ns.add(rest.as_nanos() as u64);
         self.rest.took(rest);
+        self.looked_us.set(self.pool().clock_us());
     }
 
     /// A thread that came back from blocking waits until a permit is free.
@@ -769,10 +779,14 @@ impl<'a> Worker<'a> {
 /// programs that work in round numbers.
 pub(super) const FAIRNESS_INTERVAL: u64 = 61;
 
+/// If so many runs take longer than this, what the worker keeps for itself is worth the way to
+/// another one: 20 microseconds a run.
+const LONG_RUNS_US: u64 = FAIRNESS_INTERVAL * 20;
+
 /// How long a searcher looks on; about what it costs to wake a sleeping thread.
 const SPIN_MAX: Duration = Duration::from_micros(50);
 
-/// How long a task lies in a next-task slot, at least, before another worker takes it: long enough
+/// How long a worker keeps a task for itself, at least, before another worker takes it: long enough
 /// that tasks which wake each other in turns stay together.
 const NEXT_AGE_MIN: Duration = Duration::from_micros(20);
 

@@ -90,6 +90,7 @@ pub(super) unsafe fn end<F: Future>(task: TaskRef, error: TaskError) {
 unsafe fn poll<F: Future>(task: TaskRef) {
     // SAFETY: the caller says so.
     let stage = unsafe { stage::<F>(task.as_ptr()) };
+    let mut refused = false;
     let polled = {
         let begun = task.side().map(|side| (side, side.begin_poll(task.pool())));
         let waker = waker::borrowed(&task);
@@ -97,7 +98,11 @@ unsafe fn poll<F: Future>(task: TaskRef) {
         // SAFETY: while RUNNING the union is ours and holds the future, which never moves.
         let mut poll = || unsafe { Pin::new_unchecked(&mut *(*stage).future) }.poll(&mut cx);
         let polled = contain(|| match task.core().header().kind() {
-            Kind::Future => coop::limited(poll),
+            Kind::Future => coop::limited(|| {
+                let polled = poll();
+                refused = polled.is_pending() && coop::is_refusing();
+                polled
+            }),
             // A closure returns when it is done, and not before.
             Kind::Parallel | Kind::Job | Kind::Share => poll(),
             // Its thread belongs to no pool until it has a job.
@@ -123,6 +128,7 @@ unsafe fn poll<F: Future>(task: TaskRef) {
                 // Behind the others: it has had its turn.
                 ToIdle::Reschedule => {
                     let destination = match task.core().state.is_plain() {
+                        Plain::Yes if refused => Destination::Anywhere(Place::Again),
                         Plain::Yes => Destination::Anywhere(Place::Back),
                         Plain::No => task.queued(Place::Back),
                     };

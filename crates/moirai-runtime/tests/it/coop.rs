@@ -246,3 +246,28 @@ fn a_foreign_executor_in_a_task_is_not_refused_for_ever() {
         task.join().unwrap();
     });
 }
+
+/// Two tasks that send to each other stay on one worker as long as their runs are short; where each
+/// step takes long, the other worker comes to have one of them.
+#[test]
+fn tasks_whose_budgets_are_used_up_slowly_come_to_use_every_worker() {
+    watched(|| {
+        let runtime = Runtime::builder().worker_threads(2).build().unwrap();
+        let seen = Arc::new(std::sync::Mutex::new(std::collections::HashSet::new()));
+        let tasks = [0, 1].map(|_| {
+            let seen = Arc::clone(&seen);
+            runtime.spawn(async move {
+                let both = || seen.lock().unwrap().len() == 2;
+                while !both() {
+                    let began = std::time::Instant::now();
+                    while began.elapsed() < Duration::from_micros(5) {}
+                    seen.lock().unwrap().insert(std::thread::current().id());
+                    coop::consume_budget().await;
+                }
+            })
+        });
+        for task in tasks {
+            task.join().unwrap();
+        }
+    });
+}

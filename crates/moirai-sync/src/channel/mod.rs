@@ -34,7 +34,7 @@
 //! (what all have is in `handle`),
 //! `priority` what they have for levels,
 //! `sole` those that are alone on their side, with what they lend in `loan` and how they look for
-//! messages in `lull`; `sending` is a send that waits, and a permit; `nudge` is for
+//! messages in `lull`; `sending` is a send that waits, and a permit; `suspended` is any wait of a task; `nudge` is for
 //! futures that nobody polls.
 
 mod error;
@@ -51,6 +51,7 @@ mod shared;
 mod sole;
 #[cfg(feature = "futures")]
 mod stream;
+mod suspended;
 mod timer;
 pub mod watch;
 

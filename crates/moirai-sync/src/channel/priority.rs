@@ -32,7 +32,7 @@ use super::error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
 use super::sending::Sending;
-use super::shared::{Shared, Side, apart, received};
+use super::shared::{Shared, Side, received};
 use super::{Receiver, Sender, handles};
 
 /// Makes a channel with `levels` levels, from 1 to 64, that holds at most `capacity` messages. 0 counts
@@ -185,7 +185,7 @@ impl<T> Sender<T> {
             Ok(()) => Ok(()),
             Err(TrySendError::Disconnected(message)) => Err(SendError(message)),
             Err(TrySendError::Full(message)) => {
-                apart(Sending::to_part(self.shared(), part, message).suspend()).await
+                Sending::to_part(self.shared(), part, message).suspend().await
             }
         }
     }

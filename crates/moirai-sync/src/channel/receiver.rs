@@ -11,7 +11,8 @@ use crate::waitlist::{Claimed, Own, WaitList};
 
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::handle::tells_of_its_channel;
-use super::shared::{LastHandle, Shared, Side, apart, received};
+use super::shared::{LastHandle, Shared, Side, received};
+use super::suspended::Suspended;
 
 /// The receiving side of a channel; clones share the messages, each goes to one of them.
 #[must_use = "dropping the last receiver closes the channel"]
@@ -134,7 +135,7 @@ impl<T> Receiver<T> {
             return Ok(message);
         }
         let attempt = |claimed| received(self.shared.try_take(claimed));
-        apart(self.shared.suspend_later(Side::Receivers, attempt)).await
+        Suspended::new(&self.shared, Side::Receivers, attempt).await
     }
 
     fn recv_until(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {

@@ -14,7 +14,7 @@ use crate::waitlist::{Own, WaitList};
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::handle::tells_of_its_channel;
 use super::sending::{Permit, Sending};
-use super::shared::{LastHandle, Revived, Shared, Side, apart};
+use super::shared::{LastHandle, Revived, Shared, Side};
 
 /// The sending side of a channel; clones send into the same channel.
 #[must_use = "dropping the last sender closes the channel"]
@@ -131,7 +131,7 @@ impl<T> Sender<T> {
         coop::consume_budget().await;
         match self.shared.send_now(message) {
             Ok(()) => Ok(()),
-            Err(message) => apart(Sending::new(&self.shared, message).suspend()).await,
+            Err(message) => Sending::new(&self.shared, message).suspend().await,
         }
     }
 

@@ -13,6 +13,7 @@ use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::nudge::Nudge;
 use super::rendezvous::{OfferId, Offered, Rendezvous};
 use super::shared::{Flavour, Shared, Side};
+use super::suspended::Suspended;
 
 /// A send that is waiting; dropping it takes its message back.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ impl<'a, T> Sending<'a, T> {
             Flavour::Rendezvous(rendezvous) => {
                 poll_fn(|cx| poll_offer(shared, rendezvous, &mut nudge, cx, message, offer)).await
             }
-            _ => shared.suspend_later(Side::Senders, |_| attempt(shared, part, message)).await,
+            _ => Suspended::new(shared, Side::Senders, |_| attempt(shared, part, message)).await,
         }
     }
 
@@ -113,6 +114,8 @@ pub(super) fn sent<T>(
     }
 }
 
+#[cold]
+#[inline(never)]
 fn poll_offer<T>(
     shared: &Shared<T>,
     rendezvous: &Rendezvous<T>,

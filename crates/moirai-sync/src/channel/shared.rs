@@ -6,7 +6,6 @@
 //! wait goes through it: a thread spins a little and parks, a task is suspended. This file knows
 //! neither threads nor tasks.
 
-use std::future::poll_fn;
 use std::mem::ManuallyDrop;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -24,6 +23,7 @@ use crate::waitlist::{Claimed, Finished, Own, WaitList, Waiter};
 use super::error::{RecvError, TryRecvError, TrySendError};
 use super::nudge::Nudge;
 use super::rendezvous::Rendezvous;
+use super::suspended::Suspended;
 use super::timer::Timer;
 
 #[derive(Debug)]
@@ -54,6 +54,13 @@ pub(super) enum Flavour<T> {
 pub(super) enum Side {
     Senders,
     Receivers,
+}
+
+/// Whether an attempt has just been made, in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tried {
+    Yes,
+    No,
 }
 
 impl Side {
@@ -246,7 +253,7 @@ impl<T> Shared<T> {
         let waiter = pin!(Waiter::new(&self.receivers_waiting));
         let deadline = Instant::now() + MEET_MAX;
         let met = strand::wait(Some(deadline), |cx| {
-            self.poll(Side::Receivers, waiter.as_ref(), &mut nudge, cx, |claimed| {
+            self.poll(Side::Receivers, Tried::No, waiter.as_ref(), &mut nudge, cx, |claimed| {
                 received(rendezvous.try_recv(claimed, &self.receivers_waiting))
             })
         });
@@ -344,27 +351,34 @@ impl<T> Shared<T> {
     // Waiting.
 
     /// Makes attempts until one is ready; between two of them, somebody on the other side has done
-    /// something.
+    /// something. Who has just tried is in the list before it tries again.
     #[inline]
     pub(super) fn poll<R>(
         &self,
         side: Side,
+        mut tried: Tried,
         waiter: Pin<&Waiter<'_>>,
         nudge: &mut Nudge,
         cx: &mut Context<'_>,
         mut attempt: impl FnMut(Claimed) -> Poll<R>,
     ) -> Poll<R> {
-        let mut result = attempt(waiter.claimed());
-        if result.is_pending() {
-            waiter.register(cx.waker());
-            result = attempt(waiter.claimed());
-            if result.is_pending() {
+        let result = loop {
+            if tried == Tried::Yes {
+                waiter.register(cx.waker());
+            }
+            let result = attempt(waiter.claimed());
+            if result.is_ready() {
+                break result;
+            }
+            if tried == Tried::Yes {
                 if side == Side::Receivers {
                     self.before_receiver_sleeps(Own::NONE);
                 }
                 self.nudge_other(side, nudge, cx);
+                break result;
             }
-        }
+            tried = Tried::Yes;
+        };
         if result.is_ready() && waiter.finish() == Finished::Waited && self.has_more(side) {
             self.waiting(side).notify_one();
         }
@@ -394,7 +408,7 @@ impl<T> Shared<T> {
         let waiter = pin!(Waiter::blocked(self.waiting(side)));
         let mut nudge = Nudge::default();
         let met = strand::wait(deadline, |cx| {
-            self.poll(side, waiter.as_ref(), &mut nudge, cx, &mut attempt)
+            self.poll(side, Tried::No, waiter.as_ref(), &mut nudge, cx, &mut attempt)
         });
         if met.is_some() || waiter.as_ref().give_up() == Claimed::No {
             return met;
@@ -418,19 +432,8 @@ impl<T> Shared<T> {
         coop::consume_budget().await;
         match attempt(Claimed::No) {
             Poll::Ready(result) => result,
-            Poll::Pending => self.suspend_later(side, attempt).await,
+            Poll::Pending => Suspended::new(self, side, attempt).await,
         }
-    }
-
-    /// [`suspend`](Self::suspend) after an attempt that was in vain.
-    pub(super) async fn suspend_later<R>(
-        &self,
-        side: Side,
-        mut attempt: impl FnMut(Claimed) -> Poll<R>,
-    ) -> R {
-        let waiter = pin!(Waiter::new(self.waiting(side)));
-        let mut nudge = Nudge::default();
-        poll_fn(|cx| self.poll(side, waiter.as_ref(), &mut nudge, cx, &mut attempt)).await
     }
 
     /// Somebody of `side` is about to sleep. If the other side could go on, those who were told so
@@ -440,7 +443,7 @@ impl<T> Shared<T> {
         nudge.before_sleep(other, || self.has_more(side.other()), cx);
     }
 
-    fn waiting(&self, side: Side) -> &WaitList {
+    pub(super) fn waiting(&self, side: Side) -> &WaitList {
         match side {
             Side::Senders => &self.senders_waiting,
             Side::Receivers => self.receivers_waiting(),
@@ -640,18 +643,6 @@ impl<T> Shared<T> {
             _ => LastHandle::No,
         }
     }
-}
-
-/// Polls `future` out of line: the future that awaits this one stays short for as long as it need not
-/// wait.
-pub(super) async fn apart<F: Future>(future: F) -> F::Output {
-    #[cold]
-    #[inline(never)]
-    fn poll<F: Future>(future: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        future.poll(cx)
-    }
-    let mut future = pin!(future);
-    poll_fn(|cx| poll(future.as_mut(), cx)).await
 }
 
 /// Drops what is in a queue. If a message panics in its drop, those behind it are leaked: a second

@@ -19,7 +19,8 @@ use super::loan::{Loan, RecvRef};
 use super::lull::Lull;
 use super::sender::{sent_all, sent_some};
 use super::sending::sent;
-use super::shared::{LastHandle, Shared, Side, apart, received};
+use super::shared::{LastHandle, Shared, Side, received};
+use super::suspended::Suspended;
 
 /// The only sender of a channel; from [`spsc`](super::spsc).
 ///
@@ -150,7 +151,7 @@ impl<T> Sender<T> {
         let Err(message) = shared.send_now_sole(key, message) else { return Ok(()) };
         let mut message = Some(message);
         let attempt = |_| attempt(shared, key, &mut message);
-        apart(shared.suspend_later(Side::Senders, attempt)).await
+        Suspended::new(shared, Side::Senders, attempt).await
     }
 
     /// Sends all of `messages`, in order, waiting while the channel is full. What was sent is gone
@@ -411,7 +412,7 @@ impl<T> Receiver<T> {
             return Ok(message);
         }
         let attempt = |_| received(shared.try_recv_sole(key));
-        apart(shared.suspend_later(Side::Receivers, attempt)).await
+        Suspended::new(shared, Side::Receivers, attempt).await
     }
 
     /// Takes up to `max` messages, at the end of `messages`, waiting while there is none; says how
