@@ -5,6 +5,7 @@
 //! (`may`) are printed for reference and are no rivals.
 
 mod batch;
+mod broadcast;
 mod ends;
 mod loan;
 mod oneshot;
@@ -62,6 +63,7 @@ impl Executors {
         cases.extend(oneshot::cases());
         cases.extend(select::cases());
         cases.extend(priority::cases());
+        cases.push(broadcast::case_1_4());
         cases.push(loan::case_64k());
         cases.push(size::empty_case());
         cases.into_iter().map(Group::alone).collect()

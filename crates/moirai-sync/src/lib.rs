@@ -14,6 +14,7 @@
 //! | many small messages | [`send_batch`](channel::Sender::send_batch), [`recv_batch`](channel::Receiver::recv_batch) on any of these |
 //! | a message that is made once there is room for it | [`reserve`](channel::Sender::reserve) |
 //! | the latest value, to many | [`channel::watch`] |
+//! | every message, to many, also to those who come later | [`channel::broadcast`] |
 //! | a message in the future | [`channel::after`], [`channel::at`], [`channel::tick`] |
 //! | one result, once | [`result_channel`] |
 //! | whatever comes first of several channels | [`select!`], [`Select`], [`SelectSet`] |
@@ -51,6 +52,7 @@
 //! | `kanal` | one handle for both worlds: `as_async().recv()` is `recv_async()`; a receive that is dropped loses nothing; `drain_into` is `try_recv_batch` |
 //! | `async-channel` | `send(..).await` is `send_async(..).await`, `send_blocking` is `send`; `WeakSender` is there |
 //! | `tokio::sync::mpsc` | `send(..).await` is `send_async(..).await`, `blocking_send` is `send`, `recv_many` is `recv_batch_async`; `reserve` blocks and `reserve_async` waits; receivers of [`channel::bounded`] can be cloned, those of [`channel::mpsc`] take `&mut self` as tokio's do |
+//! | `tokio::sync::broadcast` | [`channel::broadcast`]: `subscribe` gets what is still there, `subscribe_at_tail` and `resubscribe` begin with the next message; the capacity is exact, and a sender may wait for the slowest |
 //! | `may` | [`channel::spsc`], [`channel::mpsc`], [`channel::mpmc`]; `pressure()` is `len()` |
 //!
 //! # What a dropped future costs

@@ -30,6 +30,9 @@
 //! A rendezvous channel holds no message: a receiver that was told of one and goes away leaves it to
 //! the next receive.
 //!
+//! Channels of another kind have handles of their own: [`broadcast`], whose receivers all get every
+//! message, and [`watch`], which keeps the latest value only.
+//!
 //! `shared` is where the queue and the two wait lists meet; `sender` and `receiver` are the handles
 //! (what all have is in `handle`),
 //! `priority` what they have for levels,
@@ -37,6 +40,7 @@
 //! messages in `lull`; `sending` is a send that waits, and a permit; `suspended` is any wait of a task; `nudge` is for
 //! futures that nobody polls.
 
+pub mod broadcast;
 mod error;
 mod handle;
 mod loan;

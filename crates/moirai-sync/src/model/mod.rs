@@ -3,6 +3,7 @@
 //! A lost wake-up shows as a deadlock, a race on a cell as a failed access, a wrong ordering as an
 //! assertion on a stale value.
 
+mod broadcast;
 mod cancel;
 mod channel;
 mod group;

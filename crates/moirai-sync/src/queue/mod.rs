@@ -16,6 +16,8 @@
 //! **Code.** Here a queue is chosen by a branch, in every send and receive, and what is short is inlined
 //! for each. What has loops is called: inlined, it would make all the others save registers.
 //!
+//! Beside them stands [`log`], whose values everybody reads and nobody takes: it is no such queue.
+//!
 //! **One end alone.** What only one thread at a time may do is faster. The right to do it is a
 //! [`Key`]: there is one for each side of a queue that has it, the operations borrow it exclusively,
 //! and those for many are refused.
@@ -28,6 +30,7 @@
 pub(crate) mod front;
 pub(crate) mod levels;
 pub(crate) mod list;
+pub(crate) mod log;
 pub(crate) mod ring;
 pub(crate) mod spsc;
 

@@ -11,10 +11,11 @@
 //! ```
 
 use std::sync::Arc;
+use std::task::Poll;
 
 use crate::channel::{
-    Attending, Permit, Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError, spsc,
-    watch,
+    Attending, Permit, Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError,
+    broadcast, spsc, watch,
 };
 use crate::waitlist::{Claimed, Own, WaitList};
 
@@ -374,6 +375,43 @@ impl<T> Arm for WatchArm<'_, T> {
 
     fn place(&self) -> Place<'_> {
         Place(self.0.map(watch::Receiver::waiting))
+    }
+
+    fn is_enabled(&self) -> bool {
+        self.0.is_some()
+    }
+
+    fn before_sleep(&self, _: Oneself) {}
+}
+
+/// A receive from a broadcast channel; `None` where its guard says no.
+#[derive(Debug)]
+pub struct BroadcastArm<'a, T>(Option<broadcast::Listening<'a, T>>);
+
+impl<T> broadcast::BroadcastReceiver<T> {
+    /// An arm that receives. A method, so that whatever dereferences to a receiver has it.
+    #[doc(hidden)]
+    pub fn __recv_arm(&mut self, enabled: bool) -> BroadcastArm<'_, T> {
+        BroadcastArm(enabled.then(|| self.listen()))
+    }
+}
+
+impl<T: Clone> Arm for BroadcastArm<'_, T> {
+    type Output = Result<T, broadcast::RecvError>;
+
+    fn attempt(&self) -> Option<Self::Output> {
+        match self.0.as_ref()?.attempt() {
+            Poll::Ready(result) => Some(result),
+            Poll::Pending => None,
+        }
+    }
+
+    fn is_ready(&self, _: Oneself) -> bool {
+        self.0.as_ref().is_some_and(broadcast::Listening::is_ready)
+    }
+
+    fn place(&self) -> Place<'_> {
+        Place(self.0.as_ref().map(broadcast::Listening::waiting))
     }
 
     fn is_enabled(&self) -> bool {

@@ -48,8 +48,8 @@ pub use set::SelectSet;
 #[doc(hidden)]
 pub mod __private {
     pub use super::arms::{
-        Arm, Arms, Cons, End, Never, Oneself, Pick, Place, RecvArm, Reserved, SendArm, SoleRecvArm,
-        WatchArm,
+        Arm, Arms, BroadcastArm, Cons, End, Never, Oneself, Pick, Place, RecvArm, Reserved,
+        SendArm, SoleRecvArm, WatchArm,
     };
     pub use super::engine::{block, block_for, try_now, wait, wait_for};
     pub use super::order::{Biased, Fair, Order, Priority, Weighted};

@@ -1,5 +1,6 @@
 //! What a user of the channels relies on, by failure theme.
 
+mod broadcast;
 mod cancel;
 mod close;
 #[cfg(all(unix, not(miri)))] // reads the clock of a thread

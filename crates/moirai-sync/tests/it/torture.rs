@@ -13,6 +13,7 @@
 //! | a length below zero | `the_length_is_never_more_than_what_was_sent` |
 //! | a deadlock with wakers that use the channel | `wakers_may_use_the_channel_they_are_woken_from` |
 //! | a guard that was forgotten | `forgotten_permits_loans_and_guards_are_safe` |
+//! | broadcasts: clones made in parallel, hangs after a reopening, drops and clones that panic | `broadcast.rs` |
 //! | Send and Sync of types that are neither | `ends_cross_threads_only_with_messages_that_may` |
 
 use std::pin::{Pin, pin};
