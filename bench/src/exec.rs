@@ -67,7 +67,7 @@ impl Group {
 /// All runtimes, running.
 pub(crate) struct Runtimes {
     moirai: Arc<Moirai>,
-    metered: [(&'static str, Arc<Moirai>); 2],
+    metered: [(&'static str, Arc<Moirai>); 3],
     tokio_mt: Arc<TokioMt>,
     tokio_ct: Arc<TokioCt>,
     smol: Arc<Smol>,
@@ -85,8 +85,9 @@ impl Runtimes {
         Ok(Self {
             moirai: start()?,
             metered: [
-                ("counts", Moirai::metered(Metering::Counts)?.into()),
-                ("times", Moirai::metered(Metering::Times)?.into()),
+                ("counts", Moirai::with(|it| it.task_metering(Metering::Counts))?.into()),
+                ("times", Moirai::with(|it| it.task_metering(Metering::Times))?.into()),
+                ("retained", Moirai::with(|it| it.task_retention(1000))?.into()),
             ],
             tokio_mt: start()?,
             tokio_ct: start()?,
@@ -158,7 +159,7 @@ impl Runtimes {
             .iter()
             .map(|(metering, peer)| Entrant { peer: metering, ..entrant(peer, task) });
         let entrants = std::iter::once(entrant(&self.moirai, task)).chain(metered).collect();
-        let what = "per task, with counts and times noted";
+        let what = "per task, with counts or times noted, or its end retained";
         Case { name: "metering_counts", unit: "ns", what, effort: Effort::Calibrated, entrants }
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use moirai_runtime::{Handle, Metering, Runtime, TaskHandle};
+use moirai_runtime::{Builder, Handle, Runtime, TaskHandle};
 use moirai_sync::channel::{self, Receiver, Sender};
 
 use super::{Blocking, Channels, Peer, Spawner, Timers, WORKERS};
@@ -13,17 +13,14 @@ pub(crate) struct Moirai {
 }
 
 impl Moirai {
-    /// A runtime that notes so much about each task.
+    /// A runtime with options.
     ///
     /// # Errors
     ///
     /// Why it does not start.
-    pub(crate) fn metered(metering: Metering) -> Result<Self, String> {
-        let runtime = Runtime::builder()
-            .worker_threads(WORKERS)
-            .task_metering(metering)
-            .build()
-            .map_err(|error| error.to_string())?;
+    pub(crate) fn with(options: impl FnOnce(Builder) -> Builder) -> Result<Self, String> {
+        let builder = options(Runtime::builder().worker_threads(WORKERS));
+        let runtime = builder.build().map_err(|error| error.to_string())?;
         Ok(Self { runtime })
     }
 }
@@ -34,7 +31,7 @@ impl Peer for Moirai {
     const NAME: &'static str = "moirai";
 
     fn start() -> Result<Self, String> {
-        Self::metered(Metering::Off)
+        Self::with(|builder| builder)
     }
 
     fn spawner(&self) -> &Handle {

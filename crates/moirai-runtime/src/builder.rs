@@ -53,6 +53,7 @@ pub struct Builder {
     sharing: Sharing,
     between_forks: Interrupts,
     task_metering: Metering,
+    task_retention: usize,
     stall_after: Duration,
     on_stall: Hook<Stall>,
     thread_hooks: ThreadHooks,
@@ -79,6 +80,7 @@ impl Builder {
             sharing: Sharing::All,
             between_forks: Interrupts::Refused,
             task_metering: Metering::Off,
+            task_retention: 0,
             stall_after: STALL_AFTER_DEFAULT,
             on_stall: Hook::default(),
             thread_hooks: ThreadHooks::default(),
@@ -333,6 +335,34 @@ impl Builder {
         self
     }
 
+    /// How many ended tasks are remembered, for
+    /// [`Handle::task_status`](crate::Handle::task_status): so many of those that ended last, of all
+    /// together; without this, none, and a task is known as long as it lives or somebody has its handle.
+    ///
+    /// At most 1,048,576. Each takes eight bytes, at once and for ever; and each task of the runtime takes
+    /// 56 bytes more, and an atomic addition at its end.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::{Runtime, TaskStatus};
+    ///
+    /// let runtime = Runtime::builder().task_retention(1).build()?;
+    /// let names = [1, 2].map(|n| {
+    ///     let task = runtime.spawn(async move { n });
+    ///     let name = task.id();
+    ///     task.join().unwrap();
+    ///     name
+    /// });
+    /// let status = names.map(|name| runtime.handle().task_status(name));
+    /// assert_eq!(status, [TaskStatus::Unknown, TaskStatus::Completed]);
+    /// # Ok::<(), moirai_runtime::BuildError>(())
+    /// ```
+    pub fn task_retention(mut self, tasks: usize) -> Self {
+        self.task_retention = tasks;
+        self
+    }
+
     /// Has `f` called on each thread of the runtime that runs tasks or blocking jobs, before the
     /// first of them. A panic in it is dropped, here and in the other hooks.
     pub fn on_thread_start(mut self, f: impl Fn() + Send + Sync + 'static) -> Self {
@@ -427,6 +457,7 @@ impl Builder {
             sharing,
             between_forks,
             task_metering,
+            task_retention,
             stall_after,
             on_stall,
             thread_hooks,
@@ -448,6 +479,7 @@ impl Builder {
         check("spare_threads", spare_threads, 0, SPARE_THREADS_MAX)?;
         check("blocking_threads", blocking_threads, 1, BLOCKING_THREADS_MAX)?;
         check("blocking_queue_depth", blocking_queue_depth, 1, BLOCKING_QUEUE_DEPTH_MAX)?;
+        check("task_retention", task_retention, 0, TASK_RETENTION_MAX)?;
         for (option, bytes) in [
             ("thread_stack_bytes", thread_stack_bytes),
             ("blocking_stack_bytes", blocking_stack_bytes),
@@ -481,6 +513,7 @@ impl Builder {
             steal,
             sharing,
             task_metering,
+            task_retention,
             between_forks,
             thread_hooks,
             work_begins,
@@ -528,6 +561,8 @@ const BLOCKING_QUEUE_DEPTH_DEFAULT: usize = 1 << 20;
 const BLOCKING_IDLE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 /// Enough that a program which spawns and joins thousands of tasks in waves asks the system rarely.
 const TASK_POOL_KEPT_BYTES_DEFAULT: usize = 768 << 10;
+/// Whoever asks for a task that is gone looks at all that are remembered: a millisecond, for so many.
+const TASK_RETENTION_MAX: usize = 1 << 20;
 /// The least that a thread of a debug build gets through a panic with.
 const STACK_BYTES_MIN: usize = 64 << 10;
 /// What the system refuses, it refuses by itself.

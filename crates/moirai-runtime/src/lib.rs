@@ -81,5 +81,7 @@ pub use runtime::{
 pub use slab::TaskPool;
 pub use task::{CancelOnDrop, TaskBuilder, TaskContext, TaskHandle, TaskId};
 pub use topology::{Affinity, Node, Topology, TopologyError};
-pub use trace::{Activity, BlockingMetrics, Metering, Relief, Stall, TaskMetrics, WorkerMetrics};
+pub use trace::{
+    Activity, BlockingMetrics, Metering, Relief, Stall, TaskMetrics, TaskStatus, WorkerMetrics,
+};
 pub use yield_now::{YieldNow, yield_now};

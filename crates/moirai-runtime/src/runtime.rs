@@ -22,8 +22,9 @@ use crate::sched::offers::Tree;
 use crate::sched::pool::Pool;
 use crate::sched::worker;
 use crate::slab::TaskPool;
-use crate::task::{self, TaskBuilder, TaskHandle};
+use crate::task::{self, TaskBuilder, TaskHandle, TaskId};
 use crate::time::Sleep;
+use crate::trace::TaskStatus;
 
 /// Workers, timers and blocking threads; everything spawned here runs on them.
 ///
@@ -129,6 +130,16 @@ impl Runtime {
     /// See [`Handle::task`].
     pub fn task(&self) -> TaskBuilder {
         self.handle.task()
+    }
+
+    /// See [`Handle::task_status`].
+    pub fn task_status(&self, id: TaskId) -> TaskStatus {
+        self.handle.task_status(id)
+    }
+
+    /// See [`Handle::cancel_task`].
+    pub fn cancel_task(&self, id: TaskId) -> TaskStatus {
+        self.handle.cancel_task(id)
     }
 
     /// See [`Handle::block_on`].
@@ -417,6 +428,52 @@ impl Handle {
     /// ```
     pub fn task(&self) -> TaskBuilder {
         TaskBuilder::new(Arc::clone(&self.pool))
+    }
+
+    /// How the task with this name stands.
+    ///
+    /// A task that has ended is known as long as somebody has its handle, or one of its wakers; beyond
+    /// that, if it is among the last that the runtime [retains](crate::Builder::task_retention). Else, and
+    /// where the name is another runtime's, it is [`TaskStatus::Unknown`]. No name is ever used again.
+    ///
+    /// The answer may be out of date when it is there: it is for people who look, not for waiting. This
+    /// takes a lock that a spawn takes once in hundreds of times, and looks through what is retained.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::{Runtime, TaskStatus};
+    ///
+    /// let runtime = Runtime::new()?;
+    /// let mut task = runtime.spawn(async { 7 });
+    /// task.join_timeout(std::time::Duration::MAX).unwrap();
+    /// assert_eq!(runtime.handle().task_status(task.id()), TaskStatus::Completed);
+    /// # Ok::<(), moirai_runtime::BuildError>(())
+    /// ```
+    pub fn task_status(&self, id: TaskId) -> TaskStatus {
+        task::control::status(&self.pool, id)
+    }
+
+    /// Asks the task with this name to end, as [`TaskHandle::cancel`] does; returns how it stands then.
+    ///
+    /// If it is [`Queued`](TaskStatus::Queued) or [`Running`](TaskStatus::Running), its future is dropped
+    /// when it comes to its next scheduling point, unless it ends by itself before. If it
+    /// [has ended](TaskStatus::has_ended) or is [`Unknown`](TaskStatus::Unknown), nothing has happened: a
+    /// name never means another task than the one it was made for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::{Runtime, TaskError};
+    ///
+    /// let runtime = Runtime::new()?;
+    /// let task = runtime.spawn(std::future::pending::<()>());
+    /// runtime.handle().cancel_task(task.id());
+    /// assert!(matches!(task.join(), Err(TaskError::Cancelled)));
+    /// # Ok::<(), moirai_runtime::BuildError>(())
+    /// ```
+    pub fn cancel_task(&self, id: TaskId) -> TaskStatus {
+        task::control::cancel(&self.pool, id)
     }
 
     /// Whether the runtime ends or has ended: it takes no more tasks.

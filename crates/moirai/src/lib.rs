@@ -61,11 +61,11 @@ pub use moirai_runtime::{
     CancelOnDrop, Child, Failure, FnContext, Handle, JoinSet, LocalHandle, LocalKey, LocalScope,
     LocalSet, Metering, Node, Nursery, NurseryBuilder, NurseryError, Race, Relief, Runtime,
     RuntimeMetrics, Scope, ShutdownTimeout, Stall, Supervision, Supervisor, TaskBuilder,
-    TaskContext, TaskHandle, TaskId, TaskMetrics, TaskPool, TaskTracker, Topology, TopologyError,
-    Tracked, WorkerMetrics, YieldNow, block_in_place, block_on, broadcast, current_num_workers,
-    deque, join, join_context, nursery, par, parallel_uninterruptible, race, scope, sleep, spawn,
-    spawn_async, spawn_blocking, spawn_local, spawn_on, spawn_parallel, supervise, task,
-    task_local, time, yield_now,
+    TaskContext, TaskHandle, TaskId, TaskMetrics, TaskPool, TaskStatus, TaskTracker, Topology,
+    TopologyError, Tracked, WorkerMetrics, YieldNow, block_in_place, block_on, broadcast,
+    current_num_workers, deque, join, join_context, nursery, par, parallel_uninterruptible, race,
+    scope, sleep, spawn, spawn_async, spawn_blocking, spawn_local, spawn_on, spawn_parallel,
+    supervise, task, task_local, time, yield_now,
 };
 pub use moirai_sync::{
     CancelReason, CancelToken, DropGuard, Panicked, Priority, ReadyTimeoutError, ResultReceiver,

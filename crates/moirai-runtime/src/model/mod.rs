@@ -4,6 +4,7 @@
 //! and the model decides which of its threads takes them out.
 
 mod blocking;
+mod control;
 mod deque;
 mod injector;
 mod join;
@@ -27,8 +28,8 @@ use crate::sched::worker;
 use crate::topology::{Domain, Placement, Unbind};
 use crate::trace::Metering;
 
-/// A pool for one worker.
-fn pool(start: Start) -> Arc<Pool> {
+/// A pool for one worker, which remembers so many ended tasks.
+fn pool_with(start: Start, task_retention: usize) -> Arc<Pool> {
     let blocking = BlockingPool::new(jobs::Config {
         name: String::new(),
         threads_max: 1,
@@ -50,6 +51,7 @@ fn pool(start: Start) -> Arc<Pool> {
         steal: StealStrategy::default(),
         sharing: Sharing::All,
         task_metering: Metering::Off,
+        task_retention,
         between_forks: Interrupts::Allowed,
         thread_hooks: ThreadHooks::default(),
         work_begins: Hook::default(),
@@ -58,6 +60,16 @@ fn pool(start: Start) -> Arc<Pool> {
         watching: None,
     };
     Pool::new(config, TimeDriver::new(1), blocking)
+}
+
+/// A pool for one worker.
+fn pool(start: Start) -> Arc<Pool> {
+    pool_with(start, 0)
+}
+
+/// A pool that nobody starts, and which remembers a task that has ended.
+fn retaining_pool() -> Arc<Pool> {
+    pool_with(worker::start, 1)
 }
 
 /// A pool that nobody starts.

@@ -93,7 +93,7 @@ fn adoption_against_the_last_free() {
                 let cells = [Cell::new(&home), Cell::new(&home)];
                 assert_ne!(cells[0].0, cells[1].0);
                 // SAFETY: the cells are live.
-                let names = cells.each_ref().map(|cell| unsafe { slab::serial(cell.0) });
+                let names = cells.each_ref().map(|cell| unsafe { slab::name(cell.0) });
                 assert_ne!(names[0], names[1]);
                 cells.into_iter().for_each(Cell::free);
                 slab::leave(&*home);

@@ -130,6 +130,7 @@ fn pool_with_workers(
         steal: StealStrategy::default(),
         sharing,
         task_metering: Metering::Off,
+        task_retention: 0,
         between_forks: Interrupts::Allowed,
         thread_hooks: ThreadHooks::default(),
         work_begins: Hook::default(),

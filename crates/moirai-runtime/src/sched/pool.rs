@@ -31,7 +31,7 @@ use crate::fork;
 use crate::hooks::{Hook, ThreadHooks};
 use crate::slab::{self, Home, Slab};
 use crate::topology::{Domain, Placement};
-use crate::trace::{Metering, Stall};
+use crate::trace::{Ended, Metering, Stall};
 
 use super::driver::Driver;
 use super::guests::{Guest, Guests, Returned};
@@ -71,6 +71,8 @@ pub(crate) struct Pool {
     /// By the driver's clock.
     pub(crate) began: Instant,
     config: Config,
+    /// The last tasks that have ended, if they are retained.
+    pub(crate) ended: Ended,
     /// Whether something is noted about each task, or somebody is told of it.
     pub(crate) all_have_sides: bool,
     /// The workers' shared halves, by id; those below `started` are there.
@@ -109,6 +111,8 @@ pub(crate) struct Config {
     pub(crate) steal: StealStrategy,
     pub(crate) sharing: Sharing,
     pub(crate) task_metering: Metering,
+    /// How many ended tasks are remembered.
+    pub(crate) task_retention: usize,
     pub(crate) thread_hooks: ThreadHooks,
     /// Called with what has been spawned, before it is queued.
     pub(crate) work_begins: Hook<NonNull<Header>>,
@@ -187,7 +191,9 @@ impl Pool {
             missed: Missed::new(workers),
             waits: Waits::new(),
             began,
+            ended: Ended::new(config.task_retention),
             all_have_sides: config.task_metering != Metering::Off
+                || config.task_retention != 0
                 || config.work_begins.is_set()
                 || config.work_ends.is_set(),
             config,

@@ -303,10 +303,11 @@ impl ChunkRef {
         let (local, position) = (self.local(), self.position(cell));
         // SAFETY: the caller says so.
         let word = unsafe { word::of(cell) };
-        // Relaxed: the owner's lists; others only see that nobody has a reference, as before.
+        // Relaxed: the owner's lists.
         let generation = word::generation(word.load(Ordering::Relaxed));
         let free = local.free.load(Ordering::Relaxed);
-        word.store(word::free(generation, free), Ordering::Relaxed);
+        // Release: pairs with `try_ref_if`.
+        word.store(word::free(generation, free), Ordering::Release);
         local.free.store(position, Ordering::Relaxed);
         local.used.store(local.used.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
     }
@@ -321,8 +322,8 @@ impl ChunkRef {
         // SAFETY: the caller says so.
         let word = unsafe { word::of(cell) };
         let generation = word::generation(word.load(Ordering::Relaxed));
-        // Relaxed: published by the exchange that follows.
-        let link = |next| word.store(word::free(generation, next), Ordering::Relaxed);
+        // For the owner it is published by the exchange that follows. Release: pairs with `try_ref_if`.
+        let link = |next| word.store(word::free(generation, next), Ordering::Release);
         match self.remote().push(self.position(cell), self.place().capacity, link) {
             Pushed::Done => Freed::Done,
             Pushed::Last => Freed::Last,
@@ -371,7 +372,8 @@ impl ChunkRef {
             let value = word.load(Ordering::Relaxed);
             match word::link(value) {
                 0 => {
-                    word.store(word::free(word::generation(value), rest), Ordering::Relaxed);
+                    // Release: pairs with `try_ref_if`, as the store that this replaces.
+                    word.store(word::free(word::generation(value), rest), Ordering::Release);
                     return head;
                 }
                 next => last = next,
@@ -441,7 +443,21 @@ impl ChunkRef {
     /// the list that the chunk is in.
     pub(super) fn live_cells(&self) -> impl Iterator<Item = NonNull<u8>> + '_ {
         // SAFETY: a cell of this chunk, which the lock keeps.
-        self.cells().filter(|&cell| word::try_ref(unsafe { word::of(cell) }))
+        self.cells().filter(|&cell| word::try_ref_if(unsafe { word::of(cell) }, |_| true))
+    }
+
+    /// The cell of this chunk with this name, if somebody has a reference to it; with one more for the
+    /// caller. Under the lock of the list that the chunk is in.
+    pub(super) fn live_cell(&self, name: CellName) -> Option<NonNull<u8>> {
+        let Place { first, class, .. } = *self.place();
+        // SAFETY: names are made of cells (`name`), and this one is of this chunk, whose number it has.
+        // The place of a cell of its own may be farther away than the name can say.
+        let cell = unsafe {
+            if class.is_solo() { self.at(first as usize) } else { self.cell(name.position()) }
+        };
+        let is_it = |word| word::generation(word) / word::GENERATION_ONE == name.generation();
+        // SAFETY: a cell of this chunk, which the lock keeps.
+        word::try_ref_if(unsafe { word::of(cell) }, is_it).then_some(cell)
     }
 
     /// How many cells live; a hint while threads allocate and free.
@@ -483,16 +499,48 @@ pub(crate) unsafe fn home<'a, H: Home>(cell: NonNull<u8>) -> &'a H {
     ChunkRef::of(cell).with_home(|home| unsafe { &*Arc::as_ptr(home).cast::<H>() })
 }
 
-/// A name for a live cell that no other cell of the process has or had:
-/// the chunk's serial number, the cell's place in it, and how often it has been given out.
+/// A name for a cell in one of its uses: the chunk's serial number, the cell's place in it, and how
+/// often it has been given out. No other cell of the process has or had it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct CellName(u64);
+
+impl CellName {
+    pub(crate) fn as_u64(self) -> u64 {
+        self.0
+    }
+
+    /// Of a cell without a chunk, which is not found by it.
+    #[cfg(moirai_malloc_cells)]
+    pub(super) fn of_address(cell: NonNull<u8>) -> Self {
+        Self(cell.addr().get() as u64)
+    }
+
+    pub(super) fn serial(self) -> u64 {
+        self.0 >> SERIAL_SHIFT
+    }
+
+    fn position(self) -> u32 {
+        (self.0 >> POSITION_SHIFT) as u32 & 0xfff
+    }
+
+    fn generation(self) -> u64 {
+        self.0 & 0xffff
+    }
+}
+
+/// The name of a live cell.
 ///
 /// # Safety
 ///
 /// `cell` is live.
-pub(crate) unsafe fn serial(cell: NonNull<u8>) -> u64 {
+pub(crate) unsafe fn name(cell: NonNull<u8>) -> CellName {
     let chunk = ChunkRef::of(cell);
     // SAFETY: the caller says so.
     let word = unsafe { word::of(cell) }.load(Ordering::Relaxed);
     let generation = word::generation(word) / word::GENERATION_ONE;
-    chunk.serial() << 28 | u64::from(chunk.position(cell)) << 16 | generation
+    let position = u64::from(chunk.position(cell));
+    CellName(chunk.serial() << SERIAL_SHIFT | position << POSITION_SHIFT | generation)
 }
+
+const SERIAL_SHIFT: u32 = 28;
+const POSITION_SHIFT: u32 = 16;

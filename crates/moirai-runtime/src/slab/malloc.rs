@@ -10,7 +10,7 @@ use std::alloc::{Layout, handle_alloc_error};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use super::chunk::make_word;
+use super::chunk::{CellName, make_word};
 use super::class::CellLayout;
 use super::{Fresh, Home, map, word};
 
@@ -64,8 +64,8 @@ pub(crate) unsafe fn home<'a, H: Home>(cell: NonNull<u8>) -> &'a H {
 /// # Safety
 ///
 /// `cell` is live.
-pub(crate) unsafe fn serial(cell: NonNull<u8>) -> u64 {
-    cell.addr().get() as u64
+pub(crate) unsafe fn name(cell: NonNull<u8>) -> CellName {
+    CellName::of_address(cell)
 }
 
 /// A thread holds nothing.

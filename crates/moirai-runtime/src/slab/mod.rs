@@ -51,15 +51,16 @@ use std::sync::Arc;
 
 use moirai_sync::__prim::{Counter, Mutex};
 
+pub(crate) use chunk::CellName;
 use chunk::{Adopted, ChunkRef};
 #[cfg(not(moirai_malloc_cells))]
-pub(crate) use chunk::{home, serial};
+pub(crate) use chunk::{home, name};
 pub(crate) use class::CellLayout;
 use class::Class;
 #[cfg(not(moirai_malloc_cells))]
 pub(crate) use heap::{allocate, free, leave};
 #[cfg(moirai_malloc_cells)]
-pub(crate) use malloc::{allocate, free, home, leave, serial};
+pub(crate) use malloc::{allocate, free, home, leave, name};
 
 /// What cells belong to, and what their chunks keep alive.
 pub(crate) trait Home: Send + Sync + 'static {
@@ -272,6 +273,14 @@ impl Slab {
             // Outside of the lock: what this drops may free the chunk.
             live.drain(..).for_each(&mut f);
         }
+    }
+
+    /// The cell with this name, if it is one of this home's and still lives, with a reference for the
+    /// caller. Takes the lock, and looks at one cell.
+    pub(crate) fn find(&self, name: CellName) -> Option<NonNull<u8>> {
+        let lists = self.lists.lock();
+        // Under the lock a chunk in the list is not freed.
+        lists.all.get(&name.serial())?.live_cell(name)
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -12,8 +12,9 @@
 //!
 //! | access | ordering | pairs with |
 //! |---|---|---|
-//! | exchange in `try_ref` | SeqCst | the store that began the life of the cell, and every move of its owner |
-//! | words of free cells | Relaxed | the owner's; a remote free publishes them with the chunk's word |
+//! | exchange in `try_ref_if` | SeqCst | the store that began the life of the cell, and every move of its owner |
+//! | a free cell's word, stored | Release | the look in `try_ref_if`: who asks for a task by name and finds the cell free sees what that task left behind |
+//! | a free cell's word, read | Relaxed | the owner's; a remote free publishes it with the chunk's word |
 
 use std::ptr::NonNull;
 
@@ -75,11 +76,12 @@ pub(super) unsafe fn of<'a>(cell: NonNull<u8>) -> &'a AtomicU64 {
     unsafe { cell.byte_add(WORD_OFFSET).cast().as_ref() }
 }
 
-/// Counts a reference, unless nobody holds one.
-pub(super) fn try_ref(word: &AtomicU64) -> bool {
-    // SeqCst: shutdown's look at the cell; see `Pool::close`.
+/// Counts a reference, unless nobody holds one, or `which` is not true of the word.
+pub(super) fn try_ref_if(word: &AtomicU64, which: impl Fn(u64) -> bool) -> bool {
+    // SeqCst: shutdown's look at the cell; see `Pool::close`. Also where it fails: as Acquire, see the
+    // table above.
     word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |word| {
-        (refs(word) != 0).then(|| add_ref(word))
+        (refs(word) != 0 && which(word)).then(|| add_ref(word))
     })
     .is_ok()
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use moirai_sync::{TaskError, TaskResult, coop, strand};
 
-use crate::sched::current::{self, Place};
+use crate::sched::current;
 use crate::sched::offers::{Interrupts, Tree};
 use crate::sched::waits::Circle;
 use crate::sched::work::{Header, Kind};
@@ -23,7 +23,7 @@ use super::harness::Claimed;
 use super::id::TaskId;
 use super::raw::TaskRef;
 use super::side::Side;
-use super::state::{Claim, HandleDropped, TakeOutput, ToScheduled, WaiterMove, Waiting};
+use super::state::{Claim, HandleDropped, TakeOutput, WaiterMove, Waiting};
 
 /// Owns the result of a spawned task: wait for it, ask for it, cancel it. Also a future.
 ///
@@ -116,12 +116,15 @@ impl<T> TaskHandle<T> {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use moirai_runtime::{TaskError, sleep, spawn};
+    /// use moirai_runtime::{TaskError, result_channel, spawn};
     ///
-    /// let mut handle = spawn(sleep(Duration::from_millis(20)));
+    /// let (sender, receiver) = result_channel();
+    /// let mut handle = spawn(receiver);
     /// let result = handle.join_timeout(Duration::from_millis(1));
     /// assert!(matches!(result, Err(TaskError::ExecutionTimeout)));
-    /// handle.join_timeout(Duration::MAX).unwrap();
+    /// sender.send(7)?;
+    /// assert_eq!(handle.join_timeout(Duration::MAX).unwrap().unwrap(), 7);
+    /// # Ok::<(), moirai_sync::channel::SendError<i32>>(())
     /// ```
     pub fn join_timeout(&mut self, timeout: Duration) -> TaskResult<T> {
         if let Some(result) = self.try_join() {
@@ -188,11 +191,7 @@ impl<T> TaskHandle<T> {
     /// assert!(matches!(handle.join(), Err(TaskError::Cancelled)));
     /// ```
     pub fn cancel(&self) {
-        match self.task.core().state.cancel() {
-            // SAFETY: a reference has been counted for the queue entry.
-            ToScheduled::Push => unsafe { self.task.schedule(Place::Back) },
-            ToScheduled::Nothing => {}
-        }
+        self.task.cancel();
     }
 
     /// What the task has done so far, also while it runs; `None` unless its runtime was told to note

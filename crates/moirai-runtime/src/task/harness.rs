@@ -15,9 +15,10 @@ use moirai_sync::{TaskError, TaskResult, coop};
 
 use crate::sched::current::{self, Place};
 use crate::sched::work::{Kind, Work};
+use crate::trace::Outcome;
 use crate::unwind::drop_contained;
 
-use super::raw::{self, Cell, Core, Destination, Stage, TaskRef, contain};
+use super::raw::{Cell, Core, Destination, Stage, TaskRef, contain};
 use super::state::{Completed, Output, Plain, ToIdle, ToRunning, ToShutdown, Waiting};
 use super::waker;
 
@@ -142,13 +143,6 @@ unsafe fn poll<F: Future>(task: TaskRef) {
                 }
                 // SAFETY: the state is still RUNNING by this thread.
                 ToIdle::Cancel => unsafe { end::<F>(task, TaskError::Cancelled) },
-                ToIdle::Free => {
-                    // SAFETY: nobody else has a reference, so the union is still ours.
-                    drop_contained(unsafe { FutureInPlace::new(stage) });
-                    tell_of_the_end(&task);
-                    // SAFETY: as above; the union is empty now.
-                    unsafe { raw::free(task.into_ptr()) };
-                }
             }
             return;
         }
@@ -173,10 +167,22 @@ unsafe fn poll<F: Future>(task: TaskRef) {
     unsafe { complete::<F>(task, result) };
 }
 
-/// Calls the runtime's hook; a task without a side block is of a runtime without one.
-fn tell_of_the_end(task: &TaskRef) {
+/// Tells the runtime, if it wants to know: then all its tasks have side blocks.
+fn tell_of_the_end(task: &TaskRef, outcome: Outcome) {
     if task.side().is_some() {
-        task.pool().config().work_ends.call(&task.as_ptr().cast());
+        let pool = task.pool();
+        pool.ended.note(task.id().as_u64(), outcome);
+        pool.config().work_ends.call(&task.as_ptr().cast());
+    }
+}
+
+/// How a task has ended that has no output.
+#[cold]
+fn outcome_of(error: &TaskError) -> Outcome {
+    match error {
+        TaskError::Panicked(_) => Outcome::Panicked,
+        TaskError::SpawnFailed(_) => Outcome::Refused,
+        _ => Outcome::Cancelled,
     }
 }
 
@@ -186,11 +192,12 @@ fn tell_of_the_end(task: &TaskRef) {
 ///
 /// `task` is a cell of `F`, its state is RUNNING by this thread, and its union is empty.
 unsafe fn complete<F: Future>(task: TaskRef, result: TaskResult<F::Output>) {
+    let outcome = result.as_ref().err().map_or(Outcome::Completed, outcome_of);
     // SAFETY: the caller says so.
     unsafe { (*stage::<F>(task.as_ptr())).output = ManuallyDrop::new(result) };
-    tell_of_the_end(&task);
+    tell_of_the_end(&task, outcome);
     let core = task.core();
-    let Completed::Act { output, waiter } = core.state.to_complete() else {
+    let Completed::Act { output, waiter } = core.state.to_complete(outcome) else {
         // The reference went with the move.
         let _: NonNull<Core> = task.into_ptr();
         return;

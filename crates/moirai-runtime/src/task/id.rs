@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::slab::CellName;
+
 /// Names a task: no two tasks of a process have the same.
 ///
 /// The name says where the task's memory is and how often that has been used, so it costs nothing
@@ -15,27 +17,31 @@ use std::fmt;
 /// assert_ne!(first.id(), second.id());
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TaskId(u64);
+pub struct TaskId(CellName);
 
 impl TaskId {
-    pub(super) fn new(serial: u64) -> Self {
-        Self(serial)
+    pub(super) fn new(name: CellName) -> Self {
+        Self(name)
+    }
+
+    pub(super) fn name(self) -> CellName {
+        self.0
     }
 
     /// The number behind the name.
     pub fn as_u64(self) -> u64 {
-        self.0
+        self.0.as_u64()
     }
 }
 
 impl fmt::Debug for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TaskId({})", self.0)
+        write!(f, "TaskId({})", self.as_u64())
     }
 }
 
 impl fmt::Display for TaskId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)
+        write!(f, "{}", self.as_u64())
     }
 }

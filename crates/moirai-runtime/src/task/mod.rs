@@ -22,11 +22,13 @@
 //! | `harness` | running: poll, panic, complete |
 //! | `waker` | the cell as a `Waker` |
 //! | `handle` | the cell as a `TaskHandle` |
+//! | `control` | a cell by its task's name |
 //! | `side` | what is counted about a task, where that was asked for |
 //! | `spawn` | from a future or a closure to a queued cell |
 
 mod builder;
 mod context;
+pub(crate) mod control;
 mod handle;
 mod harness;
 mod id;

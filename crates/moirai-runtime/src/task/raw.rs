@@ -27,7 +27,7 @@ use crate::unwind::drop_contained;
 use super::harness;
 use super::id::TaskId;
 use super::side::Side;
-use super::state::{HasSide, Plain, RefDropped, State};
+use super::state::{HasSide, Plain, RefDropped, State, ToScheduled};
 
 /// The part of a cell that does not depend on its types.
 #[repr(C)]
@@ -253,7 +253,16 @@ impl TaskRef {
 
     pub(super) fn id(&self) -> TaskId {
         // SAFETY: this reference keeps the cell alive.
-        TaskId::new(unsafe { slab::serial(self.0.cast()) })
+        TaskId::new(unsafe { slab::name(self.0.cast()) })
+    }
+
+    /// Asks the task to end.
+    pub(super) fn cancel(&self) {
+        match self.core().state.cancel() {
+            // SAFETY: a reference has been counted for the queue entry.
+            ToScheduled::Push => unsafe { self.schedule(Place::Back) },
+            ToScheduled::Nothing => {}
+        }
     }
 
     /// Queues a task whose state says that an entry is to be made; `self` stays the caller's.

@@ -11,8 +11,8 @@
 //!
 //! | bit | set | cleared | means |
 //! |---|---|---|---|
-//! | SCHEDULED | by a wake-up | by who starts to run it | it shall run (again) |
-//! | RUNNING | by who starts to run it | at the end of the run | one thread has the future |
+//! | SCHEDULED | by a wake-up | by who starts to run it | it shall run (again); once COMPLETE, see below |
+//! | RUNNING | by who starts to run it | at the end of the run | one thread has the future; once COMPLETE, see below |
 //! | ENQUEUED | when a queue entry is made | when it is taken out | at most one entry exists: the header has one `next` |
 //! | COMPLETE | at the end | never | the output is in the cell, or was taken |
 //! | CANCELLED | by `cancel`, shutdown | never | the next who has the future drops it |
@@ -22,6 +22,9 @@
 //! | SIDE | at birth | never | a side block lies behind the cell |
 //! | LANE | at birth | never | two bits: the task's [priority](Priority), normal if zero |
 //! | HOME | before it is first queued | never | eleven bits: the number of the permit it belongs to and one more, or zero |
+//!
+//! A task that is COMPLETE runs no more: SCHEDULED and RUNNING then are the number of its
+//! [outcome](Outcome), which stays when the output has left.
 //!
 //! The flags are the lower bits of the cell's [`word`](crate::slab::word). Its upper bits count
 //! references: the handle, each waker, the queue entry, the runner; in between is the cell's
@@ -42,7 +45,7 @@
 //! |---|---|---|
 //! | exchange of every move | SeqCst | every other move, as Acquire and Release; `to_idle` also the pool's `closed`: see `Pool::shut_down_idle` |
 //! | store in `begin` | Release | the exchange by which shutdown takes a reference |
-//! | load in `is_complete`, `take_output` | Acquire | `to_complete`: the output is there |
+//! | load in `is_complete`, `take_output`, `status` | Acquire | `to_complete`: the output is there |
 //! | exchange in `settle` | Relaxed | the queue that the task is put into next |
 //! | count in `add_ref` | Relaxed | made from a reference that is held |
 
@@ -53,9 +56,12 @@ use moirai_sync::Priority;
 
 use crate::sched::permits::{PERMITS_MAX, PermitId};
 use crate::slab::word::{self, REF_ONE, REFS_MAX, add_ref, refs};
+use crate::trace::{Outcome, TaskStatus};
 
 const SCHEDULED: u64 = 1;
 const RUNNING: u64 = 1 << 1;
+/// Once it is complete.
+const OUTCOME: u64 = SCHEDULED | RUNNING;
 const ENQUEUED: u64 = 1 << 2;
 const COMPLETE: u64 = 1 << 3;
 const CANCELLED: u64 = 1 << 4;
@@ -122,10 +128,9 @@ pub(crate) enum ToIdle {
     Idle,
     /// Queue it again: the runner's reference is now the entry's.
     Reschedule,
-    /// Drop the future and complete as cancelled; the task is still RUNNING.
+    /// Drop the future and complete as cancelled; the task is still RUNNING. It was cancelled, or nobody
+    /// is left to wake it.
     Cancel,
-    /// Drop the future and free the cell: nobody is left to wake it or ask for it.
-    Free,
 }
 
 /// What the runner does after it has stored the output.
@@ -279,20 +284,19 @@ impl State {
                     (idle | ENQUEUED, ToIdle::Reschedule)
                 }
             } else if refs(word) == 1 {
-                // Without a reference, so that shutdown lets it alone.
-                ((idle | COMPLETE) - REF_ONE, ToIdle::Free)
+                (word, ToIdle::Cancel)
             } else {
                 (idle - REF_ONE, ToIdle::Idle)
             }
         })
     }
 
-    /// The runner has stored the output.
-    pub(crate) fn to_complete(&self) -> Completed {
+    /// The runner has stored the output, and says what it is.
+    pub(crate) fn to_complete(&self, outcome: Outcome) -> Completed {
         self.change(|word| {
             let output = if word & HANDLE == 0 { Output::Caller } else { Output::Handle };
             let waiter = if word & WAITER == 0 { Waiting::No } else { Waiting::Yes };
-            let complete = word & !(RUNNING | SCHEDULED) | COMPLETE;
+            let complete = word & !OUTCOME | outcome as u64 | COMPLETE;
             match (output, waiter) {
                 // The handle has a reference too: this is not the last.
                 (Output::Handle, Waiting::No) => (complete - REF_ONE, Completed::Done),
@@ -371,6 +375,21 @@ impl State {
     pub(crate) fn home(&self) -> Option<PermitId> {
         let home = (self.0.load(Ordering::Relaxed) & HOME) >> HOME_SHIFT;
         (home != 0).then(|| PermitId::new(home as usize - 1))
+    }
+
+    /// How the task stands; of one that is complete, how it ended.
+    pub(crate) fn status(&self) -> TaskStatus {
+        // Acquire: pairs with `to_complete`.
+        let word = self.0.load(Ordering::Acquire);
+        if word & COMPLETE != 0 {
+            Outcome::from_bits(word).into()
+        } else if word & RUNNING != 0 {
+            TaskStatus::Running
+        } else if word & SCHEDULED != 0 {
+            TaskStatus::Queued
+        } else {
+            TaskStatus::Waiting
+        }
     }
 
     pub(crate) fn is_complete(&self) -> bool {
@@ -488,8 +507,13 @@ impl fmt::Debug for State {
             (TAKEN, "TAKEN"),
             (SIDE, "SIDE"),
         ];
-        let set = names.iter().filter(|(bit, _)| word & bit != 0).map(|(_, name)| *name);
+        let ended = word & COMPLETE != 0;
+        let shown = if ended { word & !OUTCOME } else { word };
+        let set = names.iter().filter(|(bit, _)| shown & bit != 0).map(|(_, name)| *name);
         write!(f, "State({} refs", refs(word))?;
+        if ended {
+            write!(f, " {:?}", Outcome::from_bits(word))?;
+        }
         set.into_iter().try_for_each(|name| write!(f, " {name}"))?;
         f.write_str(")")
     }

@@ -8,12 +8,15 @@
 
 mod blocking;
 mod counters;
+mod ended;
 mod metering;
 mod snapshot;
 mod stall;
 
 pub use blocking::BlockingMetrics;
 pub(crate) use counters::Counters;
+pub use ended::TaskStatus;
+pub(crate) use ended::{Ended, Outcome};
 pub use metering::{Metering, TaskMetrics};
 pub use snapshot::WorkerMetrics;
 pub use stall::{Activity, Relief, Stall};

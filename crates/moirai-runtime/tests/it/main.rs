@@ -6,6 +6,7 @@
 mod blocking;
 mod cancel;
 mod context;
+mod control;
 mod coop;
 mod deadlock;
 mod drops;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use moirai_runtime::{
     Affinity, BuildError, Builder, Metering, Priority, Runtime, SpawnFailed, TaskContext,
-    TaskError, TaskId, Topology,
+    TaskError, TaskId, TaskStatus, Topology,
 };
 
 use moirai_runtime::deque::StealStrategy;
@@ -34,6 +34,7 @@ const OPTIONS: &[(&str, fn())] = &[
     ("thread_per_core", thread_per_core),
     ("poll_between_forks", poll_between_forks),
     ("task_metering", task_metering),
+    ("task_retention", task_retention),
     ("stall_after", stall_after),
     ("on_stall", stall_after),
     ("on_thread_start", threads_start_and_stop),
@@ -267,6 +268,19 @@ fn task_metering() {
         task.metrics().is_some()
     };
     assert!(!metered(Metering::Off) && metered(Metering::Counts));
+}
+
+fn task_retention() {
+    let remembered = |tasks| {
+        let runtime = builder().task_retention(tasks).build().unwrap();
+        let task = runtime.spawn(async {});
+        let name = task.id();
+        task.join().unwrap();
+        crate::no_task_is_left(&runtime);
+        runtime.task_status(name)
+    };
+    assert_eq!(remembered(0), TaskStatus::Unknown);
+    assert_eq!(remembered(1), TaskStatus::Completed);
 }
 
 fn stall_after() {

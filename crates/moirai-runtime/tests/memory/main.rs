@@ -40,7 +40,8 @@ fn a_spawn_allocates_nothing_and_every_task_gives_its_memory_back() {
     for tasks in [100_000, 1_000_000] {
         memory_returns(tasks);
     }
-    dropped_handles_leave_nothing();
+    dropped_handles_leave_nothing(0);
+    dropped_handles_leave_nothing(1000);
 }
 
 fn no_allocation_per_spawn() {
@@ -68,11 +69,12 @@ fn no_allocation_per_spawn() {
 
 /// Ten million tasks whose handles are dropped at once, spawned from outside and from inside in waves:
 /// memory stays where it is. Fewer in a debug build. Fails if one of fifty keeps a reference to its
-/// cell (`harness::complete`).
-fn dropped_handles_leave_nothing() {
+/// cell (`harness::complete`), or if what is retained of tasks grows with their number.
+fn dropped_handles_leave_nothing(retained: usize) {
     const WAVE: u64 = 10_000;
     let waves = if cfg!(debug_assertions) { 100 } else { 1000 };
-    let runtime = Runtime::builder().worker_threads(2).build().unwrap();
+    let builder = Runtime::builder().worker_threads(2).task_retention(retained);
+    let runtime = builder.build().unwrap();
     let ran = Arc::new(AtomicUsize::new(0));
     let mut spawned = 0;
     let mut wave = |from_inside: bool| {
@@ -99,7 +101,7 @@ fn dropped_handles_leave_nothing() {
     (0..waves).for_each(|n| wave(n % 2 == 0));
     let growth = resident_bytes() as i64 - before as i64;
     assert!(growth <= 1 << 20, "resident bytes grew by {growth} over {spawned} tasks");
-    eprintln!("{spawned} dropped handles: resident bytes {growth:+}");
+    eprintln!("{spawned} dropped handles, {retained} retained: resident bytes {growth:+}");
 }
 
 /// Live bytes are compared around a whole runtime: its drop waits for the workers, so nothing is on
