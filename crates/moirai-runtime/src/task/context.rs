@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::mem::ManuallyDrop;
+use std::panic::Location;
 use std::ptr::NonNull;
 
 use moirai_sync::Priority;
@@ -18,6 +19,7 @@ use crate::sched::work::{Header, Kind};
 
 use super::id::TaskId;
 use super::raw::TaskRef;
+use super::side::Side;
 
 /// What is known of the task that asks.
 ///
@@ -38,6 +40,7 @@ pub struct TaskContext {
     name: Option<Cow<'static, str>>,
     priority: Priority,
     worker: Option<usize>,
+    spawned_at: Option<&'static Location<'static>>,
 }
 
 impl TaskContext {
@@ -69,6 +72,7 @@ impl TaskContext {
             name,
             priority: task.core().state.priority(),
             worker: worker.map(PermitId::index),
+            spawned_at: task.side().map(Side::spawned_at),
         }
     }
 
@@ -89,6 +93,22 @@ impl TaskContext {
     /// worker which blocks has that one's number.
     pub fn worker(&self) -> Option<usize> {
         self.worker
+    }
+
+    /// Where in the program it was spawned; known if it has a name, or the runtime notes something about
+    /// its tasks (see [`Builder::task_metering`](crate::Builder::task_metering)).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::{TaskContext, task};
+    ///
+    /// let place = || TaskContext::current().and_then(|context| context.spawned_at());
+    /// let task = task().name("tick").spawn_parallel(place);
+    /// assert!(task.join().unwrap().is_some_and(|place| place.line() > 0));
+    /// ```
+    pub fn spawned_at(&self) -> Option<&'static Location<'static>> {
+        self.spawned_at
     }
 
     /// How urgent it is.

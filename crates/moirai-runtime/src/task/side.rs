@@ -98,6 +98,10 @@ impl Side {
         self.name.as_deref().map(Name::text)
     }
 
+    pub(super) fn spawned_at(&self) -> &'static Location<'static> {
+        self.spawned_at
+    }
+
     pub(super) fn read(&self) -> TaskMetrics {
         TaskMetrics {
             polls: self.polls.load(Ordering::Relaxed),

@@ -49,24 +49,25 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    spawn_future_with(pool, future, Options::default())
+    spawn_future_with(pool, future, Options::default(), Place::Next)
 }
 
-/// The same with options.
+/// The same with options, and the place where it is queued.
 #[track_caller]
 pub(super) fn spawn_future_with<F>(
     pool: &Arc<Pool>,
     future: F,
     options: Options,
+    place: Place,
 ) -> TaskHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
     if is_boxed::<F>() {
-        spawn::<_, FUTURE>(pool, Box::pin(future), options)
+        spawn::<_, FUTURE>(pool, Box::pin(future), options, place)
     } else {
-        spawn::<_, FUTURE>(pool, future, options)
+        spawn::<_, FUTURE>(pool, future, options, place)
     }
 }
 
@@ -93,7 +94,8 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    spawn::<_, PARALLEL>(pool, Closure(Some(f)), options)
+    // A closure computes: let another worker have it.
+    spawn::<_, PARALLEL>(pool, Closure(Some(f)), options, Place::Back)
 }
 
 /// A closure on the blocking pool.
@@ -113,20 +115,23 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    spawn::<_, BLOCKING>(pool, Closure(Some(f)), options)
+    spawn::<_, BLOCKING>(pool, Closure(Some(f)), options, Place::Back)
 }
 
 #[inline]
 #[track_caller]
-fn spawn<F, const KIND: u8>(pool: &Arc<Pool>, future: F, options: Options) -> TaskHandle<F::Output>
+fn spawn<F, const KIND: u8>(
+    pool: &Arc<Pool>,
+    future: F,
+    options: Options,
+    place: Place,
+) -> TaskHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
     let (lane, worker) = (Lane::of(options.priority), options.worker);
     let (task, work) = raw::allocate::<F, KIND>(pool, future, options);
-    // A closure computes: let another worker have it.
-    let place = if KIND == FUTURE { Place::Next } else { Place::Back };
     if pool.refuses() {
         refuse::<F>(&task, work, SpawnFailed::ShutDown);
     } else if KIND == BLOCKING {

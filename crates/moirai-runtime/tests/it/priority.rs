@@ -155,6 +155,74 @@ fn no_priority_starves_another() {
     });
 }
 
+/// Fails if what a task costs does not decide where it is queued.
+#[test]
+fn a_task_that_computes_for_long_runs_behind_what_is_queued() {
+    watch(|| {
+        let (short, long) = (Duration::from_micros(49), Duration::from_micros(50));
+        for (cost, expected) in [(None, "second"), (Some(short), "second"), (Some(long), "first")] {
+            let runtime = one_worker();
+            let (ran, order) = mpsc::channel();
+            let spawning = runtime.spawn(async move {
+                let also = ran.clone();
+                let first = spawn(async move { also.send("first").unwrap() });
+                let builder = moirai_runtime::task();
+                let builder = match cost {
+                    Some(cost) => builder.estimated_cost(cost),
+                    None => builder,
+                };
+                let second = builder.spawn(async move { ran.send("second").unwrap() });
+                first.await.unwrap();
+                second.await.unwrap();
+            });
+            spawning.join().unwrap();
+            assert_eq!(order.recv().unwrap(), expected, "{cost:?}");
+        }
+    });
+}
+
+/// Fails if nobody is woken for it: its spawner computes until it has run, and the watcher does not
+/// look.
+#[test]
+fn a_task_that_computes_for_long_is_another_workers_at_once() {
+    watch(|| {
+        let builder = Runtime::builder().worker_threads(2).stall_after(Duration::MAX);
+        let runtime = builder.build().unwrap();
+        let spawning = runtime.spawn(async {
+            let builder = moirai_runtime::task().estimated_cost(Duration::from_millis(1));
+            let child = builder.spawn(async {});
+            while !child.is_finished() {
+                std::hint::spin_loop();
+            }
+        });
+        spawning.join().unwrap();
+    });
+}
+
+/// Each of the handle's ways to spawn, and the builder's.
+#[test]
+fn a_task_knows_where_it_was_spawned() {
+    watch(|| {
+        let place = || TaskContext::current().unwrap().spawned_at();
+        let line = |task: TaskHandle<Option<&std::panic::Location<'static>>>| {
+            let place = task.join().unwrap()?;
+            assert!(place.file().ends_with("priority.rs"));
+            Some(place.line())
+        };
+        let runtime = one_worker();
+        assert_eq!(line(runtime.spawn(async move { place() })), None);
+        let here = line!() + 1;
+        assert_eq!(line(runtime.task().name("here").spawn(async move { place() })), Some(here));
+        let builder = Runtime::builder().task_metering(Metering::Counts);
+        let runtime = builder.worker_threads(1).build().unwrap();
+        let here = line!() + 1;
+        assert_eq!(line(runtime.spawn(async move { place() })), Some(here));
+        assert_eq!(line(runtime.spawn_parallel(place)), Some(here + 1));
+        assert_eq!(line(runtime.spawn_blocking(place)), Some(here + 2));
+        assert_eq!(line(runtime.spawn_on(0, async move { place() })), Some(here + 3));
+    });
+}
+
 #[test]
 fn tasks_of_every_priority_end_with_their_runtime() {
     watch(|| {
