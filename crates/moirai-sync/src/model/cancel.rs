@@ -1,12 +1,14 @@
 //! Models of cancel tokens: whoever is below hears of it, whenever it came, and leaves nothing.
 
 use std::pin::pin;
-use std::task::{Context, Waker};
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
+use std::time::Instant;
 
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread;
 
-use crate::cancel::CancelToken;
+use crate::cancel::{CancelReason, CancelToken};
 
 fn cancelling(token: &CancelToken) -> thread::JoinHandle<()> {
     let token = token.clone();
@@ -70,9 +72,9 @@ fn what_came_before_the_cancel_is_seen_below() {
     loom::model(|| {
         let parent = CancelToken::new();
         let child = parent.child();
-        let written = std::sync::Arc::new(AtomicU32::new(0));
+        let written = Arc::new(AtomicU32::new(0));
         let thread = thread::spawn({
-            let written = std::sync::Arc::clone(&written);
+            let written = Arc::clone(&written);
             move || {
                 // Relaxed on purpose: the token alone must order it.
                 written.store(1, Ordering::Relaxed);
@@ -98,5 +100,70 @@ fn a_dropped_wait_races_the_cancel() {
         }
         token.wait();
         thread.join().unwrap();
+    });
+}
+
+/// A deadline that has passed, and nobody has noticed, against a cancel: whoever comes first gives the
+/// reason, and everybody who asks from then on is told that one.
+#[test]
+fn the_deadline_against_a_cancel_gives_one_reason_for_ever() {
+    loom::model(|| {
+        let token = CancelToken::with_deadline(Instant::now());
+        let asking = thread::spawn({
+            let token = token.clone();
+            move || token.reason()
+        });
+        let cancelling = cancelling(&token);
+        let here = token.reason();
+        let there = asking.join().unwrap();
+        cancelling.join().unwrap();
+        assert!(here.is_some());
+        assert_eq!((here, there), (token.reason(), token.reason()));
+    });
+}
+
+/// The parent is cancelled while its child's own deadline has passed: the child has one reason, and
+/// nobody loses sight of it.
+#[test]
+fn a_deadline_below_against_a_cancel_above() {
+    loom::model(|| {
+        let parent = CancelToken::new();
+        let child = parent.child_with_deadline(Instant::now());
+        let thread = cancelling(&parent);
+        let early = child.reason();
+        thread.join().unwrap();
+        assert_eq!(parent.reason(), Some(CancelReason::Cancelled));
+        assert!(early.is_some());
+        assert_eq!(child.reason(), early);
+    });
+}
+
+/// Uses the token that wakes it in every way that takes a lock.
+struct Meddler(CancelToken);
+
+impl Wake for Meddler {
+    fn wake(self: Arc<Self>) {
+        assert!(self.0.is_cancelled());
+        drop(self.0.child());
+        self.0.cancel();
+        self.0.wait();
+    }
+}
+
+/// Fails, as a deadlock, if a waker is called, or dropped, under a lock of the tree.
+#[test]
+fn a_waker_uses_the_tree_that_wakes_it() {
+    loom::model(|| {
+        let parent = CancelToken::new();
+        let child = parent.child();
+        let waiting = thread::spawn({
+            let waker = Waker::from(Arc::new(Meddler(child.clone())));
+            move || {
+                let cancelled = pin!(child.cancelled());
+                let _ = cancelled.poll(&mut Context::from_waker(&waker));
+            }
+        });
+        parent.cancel();
+        waiting.join().unwrap();
     });
 }
