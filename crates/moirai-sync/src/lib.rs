@@ -13,6 +13,7 @@
 //! | large messages, made and read where they lie | [`spsc::Sender::loan`](channel::spsc::Sender::loan), [`spsc::Receiver::recv_ref`](channel::spsc::Receiver::recv_ref) |
 //! | many small messages | [`send_batch`](channel::Sender::send_batch), [`recv_batch`](channel::Receiver::recv_batch) on any of these |
 //! | a message that is made once there is room for it | [`reserve`](channel::Sender::reserve) |
+//! | messages to one of several workers each: in turns, by load, by key, at random | [`channel::FanoutChannel`] |
 //! | the latest value, to many | [`channel::watch`] |
 //! | every message, to many, also to those who come later | [`channel::broadcast`] |
 //! | a message in the future | [`channel::after`], [`channel::at`], [`channel::tick`] |

@@ -33,6 +33,8 @@
 //! Channels of another kind have handles of their own: [`broadcast`], whose receivers all get every
 //! message, and [`watch`], which keeps the latest value only.
 //!
+//! A [`FanoutChannel`] is a sending end for several channels at once.
+//!
 //! `shared` is where the queue and the two wait lists meet; `sender` and `receiver` are the handles
 //! (what all have is in `handle`),
 //! `priority` what they have for levels,
@@ -42,6 +44,7 @@
 
 pub mod broadcast;
 mod error;
+mod fanout;
 mod handle;
 mod loan;
 mod lull;
@@ -62,6 +65,7 @@ pub mod watch;
 pub use error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
+pub use fanout::{DistributionStrategy, FanoutChannel};
 pub use priority::Level;
 pub use receiver::{IntoIter, Iter, Receiver, TryIter};
 pub use sender::{Sender, WeakSender};

@@ -135,7 +135,11 @@ impl<T> Sender<T> {
         }
     }
 
-    fn send_until(&self, message: T, deadline: Option<Instant>) -> Result<(), SendTimeoutError<T>> {
+    pub(super) fn send_until(
+        &self,
+        message: T,
+        deadline: Option<Instant>,
+    ) -> Result<(), SendTimeoutError<T>> {
         self.shared.send_now(message).or_else(|message| self.send_later(message, deadline))
     }
 

@@ -3,6 +3,7 @@
 mod broadcast;
 mod cancel;
 mod close;
+mod fanout;
 #[cfg(all(unix, not(miri)))] // reads the clock of a thread
 mod idle;
 mod mutex;
