@@ -56,6 +56,7 @@ pub(crate) const ORDERS: &[Order] = &[
             ("sched::slot", 2),
             ("sched::place", 2),
             ("sched::post", 2),
+            ("sched::latch", 2),
             ("sched::offers", 2),
             ("sched::guests", 2),
             ("sched::lanes", 2),

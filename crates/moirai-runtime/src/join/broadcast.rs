@@ -16,11 +16,11 @@ use moirai_sync::strand;
 
 use crate::global;
 use crate::sched::current;
+use crate::sched::latch::Latch;
 use crate::sched::pool::Pool;
 use crate::sched::work::{Header, Kind, VTable, Work};
 use crate::unwind::{Caught, catch};
 
-use super::latch::Latch;
 use super::wait;
 
 /// What the closure of a [`broadcast`] is told.

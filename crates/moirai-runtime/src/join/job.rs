@@ -24,18 +24,17 @@ use std::ptr::NonNull;
 use moirai_sync::__prim::UnsafeCell;
 
 use crate::sched::current;
+use crate::sched::latch::Latch;
 use crate::sched::offers::Offer;
 use crate::sched::work::{Header, Kind, VTable};
 use crate::unwind::{Caught, catch};
 
 use super::context::FnContext;
-use super::latch::Latch;
 
 #[repr(C)]
 pub(super) struct StackJob<F, R> {
     /// First: a pointer to it is a pointer to the job.
     offer: Offer,
-    pub(super) latch: Latch,
     stage: UnsafeCell<Stage<F, R>>,
 }
 
@@ -78,7 +77,6 @@ where
         let header = unsafe { Header::new(NonNull::from(&Types::<F, R>::VTABLE)) };
         Self {
             offer: Offer::new(header),
-            latch: Latch::new(),
             stage: UnsafeCell::new(Stage { closure: ManuallyDrop::new(closure) }),
         }
     }
@@ -123,7 +121,7 @@ where
         // SAFETY: the place is empty and ours. The latch is the last that we touch.
         unsafe {
             (*this).stage.with_mut(|stage| (*stage).result = ManuallyDrop::new(result));
-            Latch::set(&raw const (*this).latch);
+            Latch::set(Offer::latch(this.cast()));
         }
     }
 }

@@ -12,12 +12,18 @@
 //! ```
 //!
 //! What is pushed lies on the caller's stack. In the common case a fork is a handful of loads and
-//! stores: no exchange, no fence, no clock, no allocation.
+//! stores: no exchange, no fence, no clock, no allocation. And what a fork needs only once somebody else
+//! takes part is written then: its latch, its place, its tree.
+//!
+//! **No fork is left out,** however fine: each can be offered until it begins, so coarse parts find
+//! takers wherever in a tree they are, and halves that wait for each other run at once if there are
+//! workers. To save what that costs, others call most forks of a fine tree as plain functions; then a
+//! part that turns out long, deep in the tree, has nothing left to offer (tried: of sixteen leaves that
+//! wait for each other, one did not begin in one run of four).
 //!
 //! | file | what |
 //! |---|---|
 //! | `job` | a half that is offered: closure, then result |
-//! | `latch` | says that somebody else has run it |
 //! | `wait` | what a thread does that waits for it |
 //! | `enter` | threads that are no workers |
 //! | `scope` | any number of closures, in a list |
@@ -49,7 +55,6 @@ mod broadcast;
 mod context;
 mod enter;
 mod job;
-mod latch;
 mod scope;
 mod wait;
 
@@ -58,7 +63,8 @@ use std::panic::resume_unwind;
 
 use crate::sched::current::{self, Context};
 use crate::sched::edge;
-use crate::sched::offers::Popped;
+use crate::sched::offers::{Offer, Popped};
+use crate::sched::post::Post;
 use crate::unwind::{Caught, catch, drop_contained};
 
 use job::StackJob;
@@ -115,7 +121,9 @@ where
 /// let (a, b) = moirai_runtime::join_context(|_| 1, |context| u8::from(context.migrated()));
 /// assert!(a == 1 && b <= 1);
 /// ```
-#[inline]
+// Out of line: the closures are made here, so what the caller does before it forks (mostly, nothing: half
+// of a tree are leaves) is called in place in the halves of the fork above, and saves no registers.
+#[inline(never)]
 pub fn join_context<A, B, RA, RB>(a: A, b: B) -> (RA, RB)
 where
     A: FnOnce(FnContext) -> RA + Send,
@@ -125,12 +133,9 @@ where
 {
     current::with_else(
         (a, b),
-        |(a, b), context| {
-            if context.forks.post().is_some() {
-                fork(context, a, b)
-            } else {
-                enter::with_context(context.pool, |context| here(context, a, b))
-            }
+        |(a, b), context| match context.forks.post() {
+            Some(post) => fork(context, post, a, b),
+            None => enter::with_context(context.pool, |context| here(context, a, b)),
         },
         |(a, b)| enter::anywhere(|context| here(context, a, b)),
     )
@@ -144,8 +149,8 @@ where
     RA: Send,
     RB: Send,
 {
-    match context {
-        Some(context) => fork(context, a, b),
+    match context.and_then(|context| Some((context, context.forks.post()?))) {
+        Some((context, post)) => fork(context, post, a, b),
         None => alone(a, b),
     }
 }
@@ -173,7 +178,7 @@ fn both<RA, RB>(first: Caught<RA>, second: Caught<RB>) -> (RA, RB) {
 }
 
 #[inline(always)]
-fn fork<A, B, RA, RB>(context: &Context<'_>, a: A, b: B) -> (RA, RB)
+fn fork<A, B, RA, RB>(context: &Context<'_>, post: &Post, a: A, b: B) -> (RA, RB)
 where
     A: FnOnce(FnContext) -> RA + Send,
     B: FnOnce(FnContext) -> RB + Send,
@@ -186,19 +191,65 @@ where
     // is set: below, or where `a` panics in `Forked::drop`. What `a` forks is popped before it ends.
     unsafe { context.forks.push(context.pool, job.cast()) };
     let forked = Forked { context, job };
-    edge::at_fork(context);
+    edge::at_fork(context, post);
     let first = a(FnContext { migrated: false });
-    let forked = ManuallyDrop::new(forked);
+    let _over = ManuallyDrop::new(forked);
     // SAFETY: the newest fork.
     if unsafe { context.forks.pop_kept(job.cast()) } == Popped::Own {
         // SAFETY: the job is ours again, and is not used after this.
         let second = unsafe { StackJob::closure(job) };
         return (first, second(FnContext { migrated: false }));
     }
-    match forked.offered() {
+    // SAFETY: the newest fork, and not in the list.
+    match unsafe { offered(context, job) } {
         Ok(second) => (first, second),
         Err(panic) => resume_unwind(panic),
     }
+}
+
+/// The result of a job that is not in the list: runs it if nobody has taken it, else waits for it.
+///
+/// # Safety
+///
+/// `job` is that of the newest fork, and not in the list.
+#[cold]
+#[inline(never)]
+unsafe fn offered<F, R>(context: &Context<'_>, job: *const StackJob<F, R>) -> Caught<R>
+where
+    F: FnOnce(FnContext) -> R + Send,
+    R: Send,
+{
+    let forks = &context.forks;
+    // SAFETY: the caller says so. The frame is the caller's; if it was taken, the runner has done with
+    // it once the latch is set.
+    unsafe {
+        match forks.pop_offered(job.cast()) {
+            Popped::Own => {
+                forks.ended(&*job.cast());
+                run_here(job)
+            }
+            Popped::Taken => {
+                wait::until_set(context, &*Offer::latch(job.cast()), || None);
+                forks.ended(&*job.cast());
+                StackJob::result(job)
+            }
+        }
+    }
+}
+
+/// Runs a job that nobody else has run.
+///
+/// # Safety
+///
+/// `job` is the caller's again, and is not used after this.
+unsafe fn run_here<F, R>(job: *const StackJob<F, R>) -> Caught<R>
+where
+    F: FnOnce(FnContext) -> R + Send,
+    R: Send,
+{
+    // SAFETY: the caller says so.
+    let second = unsafe { StackJob::closure(job) };
+    catch(|| second(FnContext { migrated: false }))
 }
 
 /// A fork whose second half is not over; dropped where the first one panics.
@@ -211,60 +262,42 @@ where
     job: *const StackJob<F, R>,
 }
 
-impl<F, R> Forked<'_, '_, F, R>
-where
-    F: FnOnce(FnContext) -> R + Send,
-    R: Send,
-{
-    /// The result of a job that was published: runs it if nobody has taken it, else waits for it.
-    #[cold]
-    #[inline(never)]
-    fn offered(&self) -> Caught<R> {
-        let forks = &self.context.forks;
-        // SAFETY: the newest fork, and not in the list.
-        match unsafe { forks.pop_offered(self.job.cast()) } {
-            Popped::Own => {
-                // SAFETY: the frame is the caller's, and the job is ours again.
-                forks.ended(unsafe { &*self.job.cast() });
-                self.run()
-            }
-            Popped::Taken => {
-                // SAFETY: the frame is the caller's; the runner has done with it once it is set.
-                unsafe {
-                    wait::until_set(self.context, &(*self.job).latch, || None);
-                    forks.ended(&*self.job.cast());
-                    StackJob::result(self.job)
-                }
-            }
-        }
-    }
-
-    /// Runs the second half here.
-    fn run(&self) -> Caught<R> {
-        // SAFETY: the caller has it back.
-        let second = unsafe { StackJob::closure(self.job) };
-        catch(|| second(FnContext { migrated: false }))
-    }
-}
-
-/// The first half has panicked: the second one runs to its end all the same, for it may borrow from
-/// the frames above, and is not heard of.
 impl<F, R> Drop for Forked<'_, '_, F, R>
 where
     F: FnOnce(FnContext) -> R + Send,
     R: Send,
 {
-    #[cold]
+    /// In place, so that its fields need not be in memory where nothing panics.
+    #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: the newest fork: those of the first half were popped as it unwound.
-        let kept = unsafe { self.context.forks.pop_kept(self.job.cast()) };
-        let result = match kept {
-            Popped::Own => self.run(),
-            Popped::Taken => self.offered(),
-        };
-        drop_contained(result);
+        unsafe { unwound(self.context, self.job) }
     }
 }
+
+/// The first half has panicked: the second one runs to its end all the same, for it may borrow from
+/// the frames above, and is not heard of.
+///
+/// # Safety
+///
+/// `job` is that of the newest fork.
+#[cold]
+#[inline(never)]
+unsafe fn unwound<F, R>(context: &Context<'_>, job: *const StackJob<F, R>)
+where
+    F: FnOnce(FnContext) -> R + Send,
+    R: Send,
+{
+    // SAFETY: the caller says so.
+    let result = unsafe {
+        match context.forks.pop_kept(job.cast()) {
+            Popped::Own => run_here(job),
+            Popped::Taken => offered(context, job),
+        }
+    };
+    drop_contained(result);
+}
+
 #[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};

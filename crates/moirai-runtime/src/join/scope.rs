@@ -30,11 +30,11 @@ use moirai_sync::__prim::{Arc, Mutex};
 
 use crate::sched::current::{self, Context, Place};
 use crate::sched::edge;
+use crate::sched::latch::Latch;
 use crate::sched::offers::Tree;
 use crate::sched::work::{Chain, Header, Kind, VTable, Work};
 use crate::unwind::{catch, drop_contained};
 
-use super::latch::Latch;
 use super::{enter, wait};
 
 /// Spawns closures that end before the [`scope`] does.
@@ -302,7 +302,7 @@ impl Ticket {
                 loop {
                     while let Some(job) = core.pop() {
                         job.run();
-                        edge::at_fork(context);
+                        edge::at_step(context);
                     }
                     // SeqCst: pairs with the look in `spawn`.
                     core.tickets.fetch_sub(1, Ordering::SeqCst);

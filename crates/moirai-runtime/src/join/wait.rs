@@ -12,11 +12,10 @@ use moirai_sync::strand;
 
 use crate::sched::current::Context;
 use crate::sched::edge;
+use crate::sched::latch::Latch;
 use crate::sched::offers::Tree;
 use crate::sched::post::Begged;
 use crate::sched::work::Work;
-
-use super::latch::Latch;
 
 /// Returns once `latch` is set. Until then `own` is asked for work first.
 #[cold]
@@ -28,7 +27,7 @@ pub(super) fn until_set(context: &Context<'_>, latch: &Latch, own: impl Fn() -> 
     while !latch.is_done() {
         if let Some(work) = own() {
             work.run();
-            edge::at_fork(context);
+            edge::at_step(context);
             idle = None;
             continue;
         }

@@ -75,6 +75,7 @@ pub(crate) mod homes;
 pub(crate) mod idle;
 pub(crate) mod injector;
 pub(crate) mod lanes;
+pub(crate) mod latch;
 pub(crate) mod local;
 pub(crate) mod lone;
 pub(crate) mod mailbox;

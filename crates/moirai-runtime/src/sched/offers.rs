@@ -3,8 +3,8 @@
 //!
 //! A fork puts a half of itself in, runs the other one, and then wants the first back. Nearly always
 //! it is there, so that must cost next to nothing: the list is linked through the forks' own frames,
-//! nobody else reaches it, and pushing and popping are plain loads and stores. The oldest forks, which
-//! hold the most work, are in the [`Post`]'s places, where others take them.
+//! nobody else reaches it, and pushing and popping are plain loads and stores: three stores in all. The
+//! oldest forks, which hold the most work, are in the [`Post`]'s places, where others take them.
 //!
 //! ```text
 //!   oldest ................................................ newest
@@ -21,6 +21,16 @@
 //! of the list. So a fork is in the list exactly if it is the newest there when its owner comes back
 //! to it: all that are newer have been popped, and had it been promoted, so had all before it.
 //!
+//! **Every fork is in the list or in a place,** however fine it seems: what is only called can be offered
+//! to nobody, and whether it is fine shows when it is too late (its other half may wait for it). So there
+//! is always something to promote while a thread has forks that have not begun.
+//!
+//! **Links towards the newer are made when they are needed:** the owner pushes and pops by `older` alone,
+//! for a store into another frame costs as much as all the rest. `promote` goes down from the newest and
+//! links, until it meets one from which everything is linked already. That is a mark in its `older`,
+//! which a fork has only once that was done; so each is gone over once, however deep the list is and how
+//! often it is asked for.
+//!
 //! **Who may touch an [`Offer`].** The owner, until it is in a place and after it has been taken back;
 //! whoever took it out of a place, until that one says that it has done. What a taker reads of it is
 //! written before it gets there.
@@ -31,6 +41,7 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
+use super::latch::Latch;
 use super::place::TakenBack;
 use super::post::{At, Post};
 use super::work::{Header, Work};
@@ -38,20 +49,22 @@ use super::work::{Header, Work};
 /// The head of what can be offered.
 #[repr(C)]
 pub(crate) struct Offer {
-    /// First, so that a pointer to it is a pointer to the offer. Its link is the next newer one.
+    /// First, so that a pointer to it is a pointer to the offer. Its link is the next newer one, where
+    /// that has the mark.
     header: Header,
-    /// The next older one in the list.
-    older: Cell<*const Self>,
+    /// The next older one in the list, which may be marked; written when it gets there.
+    older: Cell<MaybeUninit<*const Self>>,
     /// Written when it leaves the list, which few do.
     published: Cell<MaybeUninit<Published>>,
 }
 
-#[derive(Clone, Copy)]
 struct Published {
     /// For the owner, to take it back.
     at: At,
     /// For whoever takes it.
     tree: Tree,
+    /// For the owner, once it was taken.
+    latch: Latch,
 }
 
 /// What belongs together: everything that was forked below one fork.
@@ -114,7 +127,8 @@ impl Tree {
 
 impl Offer {
     pub(crate) fn new(header: Header) -> Self {
-        Self { header, older: Cell::new(ptr::null()), published: Cell::new(MaybeUninit::uninit()) }
+        let (older, published) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+        Self { header, older: Cell::new(older), published: Cell::new(published) }
     }
 
     /// Tells apart where in the program an offer is made, as far as its types differ.
@@ -128,10 +142,52 @@ impl Offer {
     ///
     /// The caller has taken it out of a place.
     pub(crate) unsafe fn tree(&self) -> Tree {
-        // SAFETY: written by `publish` before it came to its place.
-        unsafe { self.published.get().assume_init() }.tree
+        // SAFETY: it was published.
+        unsafe { (*self.published()).tree }
+    }
+
+    /// Says that it was run.
+    ///
+    /// # Safety
+    ///
+    /// `this` is there until the latch is set, and was published.
+    pub(crate) unsafe fn latch(this: *const Self) -> *const Latch {
+        // SAFETY: the caller says so.
+        unsafe { &raw const (*(*this).published()).latch }
+    }
+
+    /// What `publish` has written, if it has.
+    fn published(&self) -> *const Published {
+        self.published.as_ptr().cast_const().cast()
+    }
+
+    /// # Safety
+    ///
+    /// The offer is in the list, and the caller owns that.
+    #[inline(always)]
+    unsafe fn older(&self) -> *const Self {
+        // SAFETY: written when it got there.
+        unsafe { self.older.get().assume_init() }
+    }
+
+    #[inline(always)]
+    fn set_older(&self, older: *const Self) {
+        self.older.set(MaybeUninit::new(older));
     }
 }
+
+/// Everything older is linked, up to the one that has the mark. Offers are aligned, so the lowest bit is
+/// free.
+fn marked(older: *const Offer) -> *const Offer {
+    older.map_addr(|addr| addr | 1)
+}
+
+#[inline(always)]
+fn unmarked(older: *const Offer) -> *const Offer {
+    older.map_addr(|addr| addr & !1)
+}
+
+const _: () = assert!(align_of::<Offer>() > 1);
 
 impl<'a> Offers<'a> {
     pub(crate) fn new(post: Option<&'a Post>) -> Self {
@@ -161,26 +217,19 @@ impl<'a> Offers<'a> {
         self.oldest.set(aside.oldest);
     }
 
-    /// Adds `offer` to the list.
+    /// Adds `offer` to the list, which is not empty.
     ///
     /// # Safety
     ///
     /// `offer` points to an offer with the provenance of all that it heads. It stays there, and
-    /// nobody else uses it, until [`pop`](Self::pop) has returned [`Popped::Own`] for it, or
-    /// [`Popped::Taken`] and then whoever has taken it says that it has done. Everything that is
-    /// added later is popped before.
+    /// nobody else uses it, until [`pop_kept`](Self::pop_kept) or [`pop_offered`](Self::pop_offered)
+    /// has returned [`Popped::Own`] for it, or the latter [`Popped::Taken`] and then whoever has taken
+    /// it says that it has done. Everything that is added later is popped before.
     #[inline(always)]
     pub(crate) unsafe fn push(&self, offer: *const Offer) {
-        let newest = self.newest.replace(offer);
-        if newest.is_null() {
-            self.oldest.set(offer);
-        } else {
-            // SAFETY: both are in the list, which nobody else reaches.
-            unsafe {
-                Work::link(newest.cast_mut().cast(), offer.cast_mut().cast());
-                (*offer).older.set(newest);
-            }
-        }
+        debug_assert!(!self.is_empty(), "the first is published");
+        // SAFETY: it is the caller's, who leaves it to us.
+        unsafe { (*offer).set_older(self.newest.replace(offer)) };
     }
 
     /// Offers `offer` to everybody, if a place is empty; else adds it to the list.
@@ -191,13 +240,18 @@ impl<'a> Offers<'a> {
     pub(crate) unsafe fn publish(&self, offer: *const Offer, tree: Tree) -> Promoted {
         let place = self.post.and_then(|post| Some((post, post.empty_place()?)));
         let Some((post, at)) = place else {
+            let newest = self.newest.replace(offer);
+            if newest.is_null() {
+                self.oldest.set(offer);
+            }
             // SAFETY: the caller says so.
-            unsafe { self.push(offer) };
+            unsafe { (*offer).set_older(newest) };
             return Promoted::No;
         };
         // SAFETY: the caller says so: it is there, and ours until it is in its place.
         unsafe {
-            (*offer).published.set(MaybeUninit::new(Published { at, tree }));
+            let latch = Latch::new();
+            (*offer).published.set(MaybeUninit::new(Published { at, tree, latch }));
             let work = Work::from_header(NonNull::new_unchecked(offer.cast_mut()).cast());
             post.put(at, work, tree.id);
         }
@@ -213,16 +267,36 @@ impl<'a> Offers<'a> {
         if newest == oldest {
             self.newest.set(ptr::null());
         } else {
+            let _linked: usize = self.link();
             // SAFETY: it is in the list and not the last there, so it is linked to another one; what
             // is in the list is ours.
             unsafe {
                 let newer: *const Offer = Work::linked(oldest.cast_mut().cast()).cast();
-                (*newer).older.set(ptr::null());
+                (*newer).set_older(ptr::null());
                 self.oldest.set(newer);
             }
         }
         // SAFETY: it was pushed, under the same contract, and is not in the list any more.
         unsafe { self.publish(oldest, tree) }
+    }
+
+    /// Links all of the list towards the newest; returns how many were not yet.
+    fn link(&self) -> usize {
+        let (mut at, oldest, mut linked) = (self.newest.get(), self.oldest.get(), 0);
+        while at != oldest {
+            // SAFETY: it is in the list, and so is the next, for it is not the oldest.
+            unsafe {
+                let older = (*at).older();
+                if older != unmarked(older) {
+                    break;
+                }
+                Work::link(older.cast_mut().cast(), at.cast_mut().cast());
+                (*at).set_older(marked(older));
+                at = older;
+            }
+            linked += 1;
+        }
+        linked
     }
 
     /// Whether `offer` is still in the list; if so, it leaves it.
@@ -235,8 +309,8 @@ impl<'a> Offers<'a> {
         if self.newest.get() != offer {
             return Popped::Taken;
         }
-        // SAFETY: it is in the list, so it is ours. Its link is null if it is the oldest there.
-        self.newest.set(unsafe { (*offer).older.get() });
+        // SAFETY: it is in the list, so it is ours. The next is null if it is the oldest there.
+        self.newest.set(unmarked(unsafe { (*offer).older() }));
         Popped::Own
     }
 
@@ -249,9 +323,8 @@ impl<'a> Offers<'a> {
         let Some(post) = self.post else {
             unreachable!("without a post, an offer stays in the list");
         };
-        // SAFETY: what is not in the list has been published, which wrote this. The frame is the
-        // caller's, and whoever has taken the offer only reads it.
-        let at = unsafe { (*offer).published.get().assume_init() }.at;
+        // SAFETY: what is not in the list has been published. The frame is the caller's.
+        let at = unsafe { (*(*offer).published()).at };
         // SAFETY: it was put there by `publish`, and is ours if it still is there.
         let back = unsafe {
             let header: NonNull<Header> = NonNull::new_unchecked(offer.cast_mut()).cast();
@@ -261,5 +334,126 @@ impl<'a> Offers<'a> {
             TakenBack::Yes => Popped::Own,
             TakenBack::No => Popped::Taken,
         }
+    }
+}
+
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
+mod tests {
+    use std::time::{SystemTime, UNIX_EPOCH};
+
+    use super::*;
+    use crate::sched::post::PLACES;
+    use crate::sched::work::{Kind, VTable};
+
+    static VTABLE: VTable =
+        VTable { run: |_| (), shutdown: |_| (), describe: || "a half", kind: Kind::Job };
+
+    fn offer() -> Box<Offer> {
+        // SAFETY: the table is a static.
+        Box::new(Offer::new(unsafe { Header::new(NonNull::from(&VTABLE)) }))
+    }
+
+    fn tree() -> Tree {
+        Tree { id: 1, ..Tree::NONE }
+    }
+
+    fn fork(offers: &Offers<'_>, open: &mut Vec<*const Offer>) {
+        let offer = Box::into_raw(offer()).cast_const();
+        open.push(offer);
+        // SAFETY: the box is there until it is popped below, the newest first.
+        unsafe {
+            if offers.is_empty() {
+                let _: Promoted = offers.publish(offer, tree());
+            } else {
+                offers.push(offer);
+            }
+        }
+    }
+
+    /// Pops the newest fork, and says where it was.
+    fn pop(offers: &Offers<'_>, open: &mut Vec<*const Offer>) -> Option<Popped> {
+        let offer = open.pop()?;
+        // SAFETY: the newest fork; nobody runs those that were taken.
+        let popped = unsafe {
+            match offers.pop_kept(offer) {
+                Popped::Own => Popped::Own,
+                Popped::Taken => offers.pop_offered(offer),
+            }
+        };
+        // SAFETY: nobody else has it, or looks at it any more.
+        drop(unsafe { Box::from_raw(offer.cast_mut()) });
+        Some(popped)
+    }
+
+    /// Against a model: forks are taken in the order in which they were forked, whatever the owner has
+    /// popped and promoted in between, and it gets back exactly those that were not.
+    #[test]
+    fn the_oldest_is_promoted_whatever_was_pushed_and_popped_before() {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |now| now.as_nanos());
+        let seed = now as u64 | 1;
+        println!("seed {seed}");
+        let mut random = seed;
+        let mut draw = |n: u64| {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            random % n
+        };
+        let post = Post::new(0);
+        let offers = Offers::new(Some(&post));
+        // Those that are open, and of them those that were taken, both by number.
+        let (mut open, mut numbers, mut taken) = (Vec::new(), Vec::new(), Vec::new());
+        for step in 0..if cfg!(miri) { 300 } else { 30_000 } {
+            match draw(8) {
+                0..=2 => {
+                    fork(&offers, &mut open);
+                    numbers.push(step);
+                }
+                3..=4 => {
+                    let popped = pop(&offers, &mut open);
+                    let number = numbers.pop();
+                    let expected = number.map(|number| match taken.last() {
+                        Some(&last) if last == number => Popped::Taken,
+                        _ => Popped::Own,
+                    });
+                    assert_eq!(popped, expected, "step {step}");
+                    taken.retain(|taken| Some(*taken) != number);
+                }
+                5..=6 => drop(offers.promote(tree())),
+                _ => {
+                    if let Some(work) = post.take() {
+                        let at = open.iter().position(|&offer| {
+                            ptr::eq(offer.cast(), work.as_ptr().as_ptr().cast_const())
+                        });
+                        let number = numbers[at.unwrap()];
+                        // A place that is emptied is filled before those behind it are, so only
+                        // the list itself is in order.
+                        taken.push(number);
+                        taken.sort_unstable();
+                    }
+                }
+            }
+        }
+        while pop(&offers, &mut open).is_some() {}
+        assert!(offers.is_empty() && !post.offers());
+    }
+
+    #[test]
+    fn each_fork_is_gone_over_once_however_often_a_deep_list_is_asked() {
+        let post = Post::new(0);
+        let offers = Offers::new(Some(&post));
+        let mut open = Vec::new();
+        let depth = if cfg!(miri) { 50 } else { 10_000 };
+        (0..depth).for_each(|_| fork(&offers, &mut open));
+        assert_eq!(offers.link(), depth - PLACES - 1);
+        for _ in 0..depth / 3 {
+            assert!(post.take().is_some());
+            assert_eq!(offers.promote(tree()), Promoted::Yes);
+            assert_eq!(offers.link(), 0);
+            let _: Option<Popped> = pop(&offers, &mut open);
+            fork(&offers, &mut open);
+            assert_eq!(offers.link(), 1, "the new one");
+        }
+        while pop(&offers, &mut open).is_some() {}
     }
 }

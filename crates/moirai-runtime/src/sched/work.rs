@@ -6,7 +6,8 @@
 //!
 //! ```text
 //!   Work ──► Header { vtable, next }  then whatever the kind of work needs
-//!              │       └ the next in an injector or a chain, under that list's lock
+//!              │       └ the next in an injector or a chain, under that list's lock; written as it
+//!              │         gets there, and before that not at all
 //!              └ run, shutdown, describe, kind
 //! ```
 
@@ -16,6 +17,7 @@
 )]
 
 use std::fmt;
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use moirai_sync::__prim::UnsafeCell;
@@ -26,7 +28,7 @@ pub(crate) struct Header {
     /// A pointer and not a reference: a table may go on behind what is known here.
     vtable: NonNull<VTable>,
     /// The following work; reached by whoever owns the list that this one is in.
-    next: UnsafeCell<*mut Self>,
+    next: UnsafeCell<MaybeUninit<*mut Self>>,
 }
 
 /// What can be done with work of one kind and type.
@@ -69,7 +71,23 @@ impl Header {
     ///
     /// `vtable` points to a table that lives for ever.
     pub(crate) unsafe fn new(vtable: NonNull<VTable>) -> Self {
-        Self { vtable, next: UnsafeCell::new(ptr::null_mut()) }
+        Self { vtable, next: UnsafeCell::new(MaybeUninit::uninit()) }
+    }
+
+    /// # Safety
+    ///
+    /// Nobody else reaches the link.
+    unsafe fn set_next(&self, next: *mut Self) {
+        // SAFETY: the caller says so.
+        self.next.with_mut(|place| unsafe { (*place).write(next) });
+    }
+
+    /// # Safety
+    ///
+    /// As for [`set_next`](Self::set_next), which was called.
+    unsafe fn next(&self) -> *mut Self {
+        // SAFETY: the caller says so.
+        self.next.with(|next| unsafe { (*next).assume_init() })
     }
 
     pub(crate) fn vtable_ptr(&self) -> NonNull<VTable> {
@@ -148,17 +166,17 @@ impl Work {
     /// `raw` is work that the caller has turned into a pointer: nobody else reaches it.
     pub(super) unsafe fn link(raw: *mut Header, next: *mut Header) {
         // SAFETY: the caller says so.
-        unsafe { (*raw).next.with_mut(|place| *place = next) };
+        unsafe { (*raw).set_next(next) };
     }
 
-    /// What [`link`](Self::link) has written last, or null.
+    /// What [`link`](Self::link) has written last.
     ///
     /// # Safety
     ///
-    /// As for [`link`](Self::link).
+    /// As for [`link`](Self::link), which was called.
     pub(super) unsafe fn linked(raw: *mut Header) -> *mut Header {
         // SAFETY: the caller says so.
-        unsafe { (*raw).next.with(|next| *next) }
+        unsafe { (*raw).next() }
     }
 
     pub(crate) fn kind(&self) -> Kind {
@@ -203,9 +221,10 @@ impl Chain {
         let mut at = newest;
         while let Some(header) = NonNull::new(at) {
             // SAFETY: the list is the caller's, so nobody else reaches its links.
-            at = unsafe { header.as_ref() }.next.with(|next| unsafe { *next });
-            // SAFETY: as above.
-            unsafe { Work::link(header.as_ptr(), chain.head) };
+            unsafe {
+                at = header.as_ref().next();
+                header.as_ref().set_next(chain.head);
+            }
             chain.head = header.as_ptr();
             chain.len += 1;
         }
@@ -220,9 +239,9 @@ impl Chain {
         let raw = work.into_raw();
         // SAFETY: we own `raw` and, if there is one, the tail: nobody else reaches their `next`.
         unsafe {
-            (*raw).next.with_mut(|next| *next = ptr::null_mut());
+            (*raw).set_next(ptr::null_mut());
             match self.tail.as_ref() {
-                Some(tail) => tail.next.with_mut(|next| *next = raw),
+                Some(tail) => tail.set_next(raw),
                 None => self.head = raw,
             }
         }
@@ -235,10 +254,11 @@ impl Chain {
             return;
         }
         // SAFETY: we own the tail, so nobody else reaches its `next`.
-        match unsafe { self.tail.as_ref() } {
-            // SAFETY: as above.
-            Some(tail) => tail.next.with_mut(|next| unsafe { *next = other.head }),
-            None => self.head = other.head,
+        unsafe {
+            match self.tail.as_ref() {
+                Some(tail) => tail.set_next(other.head),
+                None => self.head = other.head,
+            }
         }
         self.tail = other.tail;
         self.len += other.len;
@@ -246,8 +266,8 @@ impl Chain {
 
     pub(crate) fn pop(&mut self) -> Option<Work> {
         let raw = NonNull::new(self.head)?;
-        // SAFETY: we own what is in the chain.
-        self.head = unsafe { raw.as_ref() }.next.with(|next| unsafe { *next });
+        // SAFETY: we own what is in the chain, where each has its link.
+        self.head = unsafe { raw.as_ref().next() };
         if self.head.is_null() {
             self.tail = ptr::null_mut();
         }

@@ -9,7 +9,9 @@
 //! ```
 //! 1 and 4 `poll`, 2, 3 and 5 `set`.
 //!
-//! **Who may touch the waker.** The waiter in PENDING, whoever sets the latch in WAKING.
+//! **Who may touch the waker.** The waiter in PENDING, whoever sets the latch in WAKING. There is one in
+//! WAITING and WAKING only, so a latch that nobody waits for has nothing to be made or dropped but its
+//! state: each fork has one, and hardly any is waited for.
 //!
 //! **The frame is gone once the latch is DONE**: the waiter returns as soon as it sees that. So `set`
 //! takes the waker out before, and touches nothing but that afterwards.
@@ -22,6 +24,7 @@
 
 #![allow(unsafe_code, reason = "a waker handed over by states; model: src/model/join.rs")]
 
+use std::mem::MaybeUninit;
 use std::task::{Context, Poll, Waker};
 
 use moirai_sync::__prim::atomic::{AtomicU32, Ordering};
@@ -33,9 +36,9 @@ const WAKING: u32 = 2;
 const DONE: u32 = 3;
 
 #[derive(Debug)]
-pub(super) struct Latch {
+pub(crate) struct Latch {
     state: AtomicU32,
-    waker: UnsafeCell<Option<Waker>>,
+    waker: UnsafeCell<MaybeUninit<Waker>>,
 }
 
 // SAFETY: the waker is touched by one thread at a time, see the module's doc, and is Send.
@@ -43,27 +46,25 @@ unsafe impl Sync for Latch {}
 
 impl Latch {
     #[inline(always)]
-    pub(super) fn new() -> Self {
-        Self { state: AtomicU32::new(PENDING), waker: UnsafeCell::new(None) }
+    pub(crate) fn new() -> Self {
+        Self { state: AtomicU32::new(PENDING), waker: UnsafeCell::new(MaybeUninit::uninit()) }
     }
 
     #[inline]
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         // Acquire: pairs with the Release in `set`.
         self.state.load(Ordering::Acquire) == DONE
     }
 
     /// Ready once the latch is set; else the context's waker is called then. For one waiter.
-    pub(super) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             // Acquire: pairs with the Release in `set`.
             match self.state.load(Ordering::Acquire) {
                 PENDING => {
-                    let waker = Some(cx.waker().clone());
-                    // SAFETY: the state is PENDING, and only we leave it for another than DONE.
-                    let before =
-                        self.waker.with_mut(|slot| unsafe { std::mem::replace(&mut *slot, waker) });
-                    drop(before);
+                    let waker = MaybeUninit::new(cx.waker().clone());
+                    // SAFETY: the state is PENDING, so the slot is empty, and ours.
+                    self.waker.with_mut(|slot| unsafe { slot.write(waker) });
                     // Release: pairs with the Acquire in `set`. Failure: it is DONE; we look again.
                     let waiting = self.state.compare_exchange(
                         PENDING,
@@ -74,15 +75,21 @@ impl Latch {
                     if waiting.is_ok() {
                         return Poll::Pending;
                     }
+                    // SAFETY: written above, and nobody has learnt of it.
+                    unsafe { self.empty_slot() };
                 }
                 WAITING => {
                     // Acquire: see the table above. Failure: the latch is being set.
-                    let _: Result<u32, u32> = self.state.compare_exchange(
+                    let back = self.state.compare_exchange(
                         WAITING,
                         PENDING,
                         Ordering::Acquire,
                         Ordering::Relaxed,
                     );
+                    if back.is_ok() {
+                        // SAFETY: it was WAITING, so there is one, and it is ours again.
+                        unsafe { self.empty_slot() };
+                    }
                 }
                 WAKING => spin_loop(),
                 _ => return Poll::Ready(()),
@@ -90,12 +97,20 @@ impl Latch {
         }
     }
 
+    /// # Safety
+    ///
+    /// There is a waker in the slot, and it is the caller's.
+    unsafe fn empty_slot(&self) {
+        // SAFETY: the caller says so.
+        self.waker.with_mut(|slot| unsafe { (*slot).assume_init_drop() });
+    }
+
     /// Says that it is done, and wakes who waits.
     ///
     /// # Safety
     ///
     /// `this` points to a latch that stays there until it is done. It is set once.
-    pub(super) unsafe fn set(this: *const Self) {
+    pub(crate) unsafe fn set(this: *const Self) {
         // SAFETY: the latch is not done yet, so it is there.
         let (state, slot) = unsafe { (&raw const (*this).state, &raw const (*this).waker) };
         loop {
@@ -118,16 +133,13 @@ impl Latch {
                     // It has just been taken back, to be put in again.
                     continue;
                 }
-                // WAKING, so the waker is ours.
-                let waker = (*slot).with_mut(|slot| (*slot).take());
+                // WAKING, so there is a waker, and it is ours.
+                let waker = (*slot).with_mut(|slot| (*slot).assume_init_read());
                 // Release: as above.
                 (*state).swap(DONE, Ordering::Release);
                 waker
             };
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-            return;
+            return waker.wake();
         }
     }
 }
