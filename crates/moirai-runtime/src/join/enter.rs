@@ -35,7 +35,7 @@ pub(super) fn with_context<R>(pool: &Pool, f: impl FnOnce(Option<&Context<'_>>) 
     let Some(guest) = pool.guests.sit_down() else { return f(None) };
     strand::hooks(|outer| {
         let seated = Seated { pool, guest, outer, blocking_depth: Cell::new(0) };
-        pool.lend_permit(&seated.guest);
+        pool.admit(&seated.guest);
         let context = Context::of_guest(&seated.guest, pool);
         strand::with_hooks(&seated, || current::enter(&context, || f(Some(&context))))
     })
@@ -53,7 +53,7 @@ struct Seated<'a> {
 impl Hooks for Seated<'_> {
     fn blocking_begin(&self) {
         if self.blocking_depth.replace(self.blocking_depth.get() + 1) == 0 {
-            self.pool.take_permit_back(&self.guest);
+            self.pool.dismiss(&self.guest);
         }
         self.outer.into_iter().for_each(Hooks::blocking_begin);
     }
@@ -64,7 +64,7 @@ impl Hooks for Seated<'_> {
         let depth = self.blocking_depth.get();
         self.blocking_depth.set(depth.saturating_sub(1));
         if depth == 1 {
-            self.pool.lend_permit(&self.guest);
+            self.pool.admit(&self.guest);
         }
     }
 
@@ -78,6 +78,6 @@ impl Hooks for Seated<'_> {
 
 impl Drop for Seated<'_> {
     fn drop(&mut self) {
-        self.pool.take_permit_back(&self.guest);
+        self.pool.dismiss(&self.guest);
     }
 }

@@ -150,7 +150,8 @@ fn a_panic_comes_back_from_the_thief() {
 }
 
 /// A guest takes the only free permit while a task is published: the sleeping worker is woken all the
-/// same, and not at the end of what the guest computes.
+/// same, and not at the end of what the guest computes. The guest is counted until it has the permit
+/// again.
 #[test]
 fn a_guests_permit_is_called_back_for_a_task() {
     loom::model(|| {
@@ -162,13 +163,19 @@ fn a_guests_permit_is_called_back_for_a_task() {
             move || pool.inject(tally.work(1))
         });
         let guest = pool.guests.sit_down().unwrap();
-        pool.lend_permit(&guest);
+        pool.admit(&guest);
         publisher.join().unwrap();
-        // Woken, it searches.
-        assert_eq!(pool.idle.searchers(), 1);
-        pool.take_permit_back(&guest);
+        // Woken, it searches, and it is not to take a part of what the guest computes.
+        assert_eq!((pool.idle.searchers(), pool.missed.count()), (1, 1));
+        assert!(!pool.may_compute());
         run_queued(&pool);
         assert_eq!(tally.ran(), [1]);
+        // It lies down, and the guest looks up.
+        assert_eq!(pool.idle.sleep(0, PermitId::FIRST, Bed::Own, Search::Yes), None);
+        pool.readmit(&guest);
+        assert_eq!((pool.idle.free(), pool.missed.count()), (0, 0));
+        pool.dismiss(&guest);
+        assert_eq!(pool.missed.count(), 0);
     });
 }
 

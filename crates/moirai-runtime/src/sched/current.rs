@@ -42,6 +42,8 @@ pub(crate) struct Context<'a> {
     pub(crate) local: Option<LocalQueue>,
     /// The worker's shared half.
     remote: Option<&'a Remote>,
+    /// On a thread of the program's own that forks.
+    guest: Option<&'a Guest<'a>>,
     pub(crate) busy: Cell<Busy>,
     /// Whether it has rested since its permit was lent.
     rested: Cell<bool>,
@@ -98,6 +100,7 @@ impl<'a> Context<'a> {
             pool,
             local,
             remote: None,
+            guest: None,
             busy: Cell::new(Busy::Task),
             rested: Cell::new(false),
             last: Cell::new(None),
@@ -112,8 +115,9 @@ impl<'a> Context<'a> {
     }
 
     /// The context of a thread that is no worker and forks.
-    pub(crate) fn of_guest(guest: &Guest<'a>, pool: &'a Pool) -> Self {
-        Self { forks: Forks::new(Some(guest.post())), ..Self::new(pool, None) }
+    pub(crate) fn of_guest(guest: &'a Guest<'a>, pool: &'a Pool) -> Self {
+        let forks = Forks::new(Some(guest.post()));
+        Self { guest: Some(guest), forks, ..Self::new(pool, None) }
     }
 
     /// The context of a worker's thread.
@@ -204,8 +208,11 @@ impl<'a> Context<'a> {
         self.pool.no_longer_without(before);
     }
 
-    /// A worker whose permit was taken or lent takes a free one.
+    /// A thread whose permit was taken, lent or called back takes a free one.
     pub(crate) fn regain_permit(&self) {
+        if let Some(guest) = self.guest {
+            self.pool.readmit(guest);
+        }
         if let Some(remote) = self.remote
             && remote.own.permit.is_away()
             && let Acquired::Yes(permit) = self.pool.idle.try_acquire(self.last())

@@ -3,11 +3,17 @@
 //! Such a thread gets a [`Post`], so that workers find what it offers, and takes a permit if one is
 //! free, so that no more threads compute than there are permits. It runs no tasks, so the permit is
 //! only borrowed: whoever has published a task and finds no free permit calls it back at once, and
-//! the guest goes on without. While it blocks it has none, either.
+//! the guest goes on without. Then it is counted among those who do (`permit::Missed`), so that no worker
+//! takes a part of a computation in its stead, and it takes a permit again when it looks up and one is
+//! free. While it blocks it has none, and computes not.
 //!
 //! ```text
-//!                  lend                        recall, or it leaves or blocks
-//!   permit free ──────────► borrowed by a guest ───────────────────► permit free
+//!                    borrow                       return: it leaves or blocks
+//!   permit free ────────────────► borrowed ─────────────────────────────────► permit free
+//!        │ ▲                         │  ▲
+//!        │ └────────── recall ───────┘  │ borrow: it looks up
+//!        │  none is free      └──► goes on without ──► return: nothing to pass on
+//!        └───────────────────────────►┘
 //! ```
 //!
 //! **No task is forgotten.** A publisher pushes, fences, finds no free permit, and then looks at
@@ -16,12 +22,14 @@
 //!
 //! | access | ordering | pairs with |
 //! |---|---|---|
-//! | changes of `borrowed` and of a guest's permit | SeqCst | the fences of `Idle::wake_one` and `Pool::has_work` |
+//! | changes of `borrowed` | SeqCst | the fences of `Idle::wake_one` and `Pool::has_work` |
+//! | changes of a guest's permit | Relaxed | as in `permit`; the fence of `borrow_permit` comes after them |
 //! | exchange of `taken` | Acquire, Release | each other: the post is as its last guest left it |
 
-use moirai_sync::__prim::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
+use moirai_sync::__prim::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use moirai_sync::CachePadded;
 
+use super::permit::{GaveUp, Permit};
 use super::permits::PermitId;
 use super::post::Post;
 
@@ -38,8 +46,7 @@ pub(crate) struct Guests {
 struct Seat {
     post: Post,
     taken: AtomicBool,
-    /// The number of its permit and one more, or zero.
-    permit: AtomicU32,
+    permit: Permit,
 }
 
 /// A seat that the calling thread has taken.
@@ -49,22 +56,13 @@ pub(crate) struct Guest<'a> {
     seat: &'a Seat,
 }
 
-/// Whether a permit was given back, which its former holder must pass on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use = "a permit that is not passed on is lost"]
-pub(crate) enum Returned {
-    Yes(PermitId),
-    /// There was none.
-    No,
-}
-
 impl Guests {
     /// Room for `seats` guests at once, whose posts are numbered from `first` on.
     pub(crate) fn new(seats: usize, first: usize) -> Self {
         let seat = |at| Seat {
             post: Post::new(first + at),
             taken: AtomicBool::new(false),
-            permit: AtomicU32::new(0),
+            permit: Permit::none(),
         };
         Self {
             seats: (0..seats).map(seat).collect(),
@@ -98,38 +96,30 @@ impl Guests {
         self.borrowed.load(Ordering::Acquire) != 0
     }
 
-    /// Takes a permit from a guest, if one has borrowed any. The caller has fenced as above.
-    pub(crate) fn recall(&self) -> Returned {
+    /// Takes a permit from a guest, if one has borrowed any; it is counted as going on without, as the
+    /// caller has noted before. The caller has fenced as above.
+    pub(crate) fn recall(&self) -> GaveUp {
         self.recall_from(|_| true)
     }
 
-    /// Takes this very permit from a guest, if one has borrowed it. The caller has fenced as above.
-    pub(crate) fn recall_this(&self, permit: PermitId) -> Returned {
-        let of_interest = permit.index() as u32 + 1;
-        self.recall_from(|seat| seat.permit.load(Ordering::Relaxed) == of_interest)
+    /// The same for this very permit.
+    pub(crate) fn recall_this(&self, permit: PermitId) -> GaveUp {
+        self.recall_from(|seat| seat.permit.holds(permit))
     }
 
-    fn recall_from(&self, of_interest: impl Fn(&Seat) -> bool) -> Returned {
-        if !self.have_permits() {
-            return Returned::No;
-        }
+    fn recall_from(&self, of_interest: impl Fn(&Seat) -> bool) -> GaveUp {
         let seats = self.seats[..self.used.load(Ordering::Relaxed)].iter();
-        let mut taken = seats.filter(|seat| of_interest(seat)).map(|seat| self.take_permit(seat));
-        taken.find(|returned| *returned != Returned::No).unwrap_or(Returned::No)
+        let mut recalled =
+            seats.filter(|seat| of_interest(seat)).map(|seat| self.returned(seat.permit.recall()));
+        recalled.find(|gone| *gone != GaveUp::Nothing).unwrap_or(GaveUp::Nothing)
     }
 
-    fn take_permit(&self, seat: &Seat) -> Returned {
-        // SeqCst: see the module's doc. One of the guest and whoever recalls it gets the permit.
-        let permit = match seat.permit.load(Ordering::Relaxed) {
-            0 => 0,
-            _ => seat.permit.swap(0, Ordering::SeqCst),
-        };
-        if permit == 0 {
-            return Returned::No;
+    fn returned(&self, gone: GaveUp) -> GaveUp {
+        if let GaveUp::Held(_) = gone {
+            // SeqCst: see the module's doc.
+            self.borrowed.fetch_sub(1, Ordering::SeqCst);
         }
-        // SeqCst: as above.
-        self.borrowed.fetch_sub(1, Ordering::SeqCst);
-        Returned::Yes(PermitId::new(permit as usize - 1))
+        gone
     }
 }
 
@@ -138,18 +128,34 @@ impl<'a> Guest<'a> {
         &self.seat.post
     }
 
-    /// The guest has acquired a permit. It must look at every queue afterwards, and give the permit
-    /// back if work is there.
-    pub(crate) fn borrow_permit(&self, permit: PermitId) {
-        self.guests.borrowed.fetch_add(1, Ordering::SeqCst);
-        self.seat.permit.swap(permit.index() as u32 + 1, Ordering::SeqCst);
-        // SeqCst fence: pairs with the one in `Idle::wake_one`.
-        fence(Ordering::SeqCst);
+    /// Whether it computes and has no permit.
+    pub(crate) fn is_without(&self) -> bool {
+        self.seat.permit.is_missed()
     }
 
-    /// Gives the permit back, if the guest has one.
-    pub(crate) fn return_permit(&self) -> Returned {
-        self.guests.take_permit(self.seat)
+    /// The guest has acquired a permit; returns what it did without. It must look at every queue
+    /// afterwards, and give the permit back if work is there.
+    pub(crate) fn borrow_permit(&self, permit: PermitId) -> GaveUp {
+        self.guests.borrowed.fetch_add(1, Ordering::SeqCst);
+        let before = self.seat.permit.hold(permit);
+        // SeqCst fence: pairs with the one in `Idle::wake_one`.
+        fence(Ordering::SeqCst);
+        before
+    }
+
+    /// The guest goes on, and there is no permit for it: the caller has counted that.
+    pub(crate) fn go_without(&self) {
+        self.seat.permit.go_without();
+    }
+
+    /// The guest computes no longer.
+    pub(crate) fn return_permit(&self) -> GaveUp {
+        self.guests.returned(self.seat.permit.give_up())
+    }
+
+    /// The guest goes on without its permit, as if that had been called back.
+    pub(crate) fn renounce(&self) -> GaveUp {
+        self.guests.returned(self.seat.permit.recall())
     }
 }
 

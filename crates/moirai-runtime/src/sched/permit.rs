@@ -4,8 +4,8 @@
 //!          hold                       take (the watcher: it blocks, and told nobody)
 //!   NONE ───────► HELD ──────────────────────────────────────────► TAKEN
 //!    ▲ │           │ │                                               ▲
-//!    │ │ give_up ──┘ │   lend (anybody, for tasks that wait)         │
-//!    │ │             └─────────────────────────────────────► LENT ───┤ settle
+//!    │ │ give_up ──┘ ├── lend (anybody, for tasks that wait) ► LENT ─┤ settle
+//!    │ │             └── recall (the same, from a guest) ► WITHOUT ──┤
 //!    │ └── go_without ─────────────────────────────────────► WITHOUT ┘
 //!    │
 //!    └── give_up, from everywhere; the caller passes on what was HELD
@@ -111,6 +111,11 @@ impl Permit {
     /// Takes the permit from its owner, who computes on.
     pub(crate) fn lend(&self) -> GaveUp {
         self.change(HELD, LENT)
+    }
+
+    /// Takes the permit from a guest, who computes on without.
+    pub(crate) fn recall(&self) -> GaveUp {
+        self.change(HELD, WITHOUT)
     }
 
     /// An owner that goes on without does not compute, after all.

@@ -34,7 +34,7 @@ use crate::topology::{Domain, Placement};
 use crate::trace::{Ended, Metering, Stall};
 
 use super::driver::Driver;
-use super::guests::{Guest, Guests, Returned};
+use super::guests::{Guest, Guests};
 use super::homes::Homes;
 use super::idle::{Acquired, Bed, Grant, Idle, Rested};
 use super::injector::Injector;
@@ -338,7 +338,7 @@ impl Pool {
     /// worker that computes is asked to look up.
     #[cold]
     pub(crate) fn press_home(&self, home: PermitId) {
-        if let Returned::Yes(permit) = self.guests.recall_this(home) {
+        if let Some(permit) = self.recall(|guests| guests.recall_this(home)) {
             return self.release_permit(permit);
         }
         let holder = self.remotes().find(|remote| remote.own.permit.holds(home));
@@ -449,7 +449,7 @@ impl Pool {
         if self.idle.searchers() != 0 || !self.has_tasks() {
             return;
         }
-        if let Returned::Yes(permit) = self.guests.recall() {
+        if let Some(permit) = self.recall(Guests::recall) {
             self.idle.release(permit);
             self.wake_idle();
             self.wake_homes();
@@ -514,23 +514,57 @@ impl Pool {
         self.missed.count() < self.idle.free()
     }
 
-    /// Lends a permit to a guest, if one is free and no task waits for it.
-    pub(crate) fn lend_permit(&self, guest: &Guest<'_>) {
-        if self.idle.free() == 0 {
-            return;
+    /// Calls a permit back that a guest has borrowed: the guest goes on without.
+    fn recall(&self, recall: impl FnOnce(&Guests) -> GaveUp) -> Option<PermitId> {
+        if !self.guests.have_permits() {
+            return None;
         }
-        let Acquired::Yes(permit) = self.idle.try_acquire(PermitId::FIRST) else { return };
-        guest.borrow_permit(permit);
-        // The fence in `borrow_permit` pairs with the publisher's: one of us sees the other.
-        if self.has_tasks() || self.homes.has_work(permit) {
-            self.take_permit_back(guest);
+        self.missed.go_without();
+        match recall(&self.guests) {
+            GaveUp::Held(permit) => Some(permit),
+            GaveUp::Lent | GaveUp::Without | GaveUp::Nothing => {
+                self.missed.end_without();
+                None
+            }
         }
     }
 
-    /// Takes the permit back, if the guest still has it.
-    pub(crate) fn take_permit_back(&self, guest: &Guest<'_>) {
-        if let Returned::Yes(permit) = guest.return_permit() {
+    /// A guest begins to compute, or goes on.
+    pub(crate) fn admit(&self, guest: &Guest<'_>) {
+        if self.lend_to(guest) == Lent::No {
+            self.missed.go_without();
+            guest.go_without();
+        }
+    }
+
+    /// A guest that goes on without takes a permit if one is free.
+    pub(crate) fn readmit(&self, guest: &Guest<'_>) {
+        if guest.is_without() {
+            let _: Lent = self.lend_to(guest);
+        }
+    }
+
+    /// Lends a permit to a guest, if one is free; if a task waits for it, the guest does without at once.
+    fn lend_to(&self, guest: &Guest<'_>) -> Lent {
+        if self.idle.free() == 0 {
+            return Lent::No;
+        }
+        let Acquired::Yes(permit) = self.idle.try_acquire(PermitId::FIRST) else { return Lent::No };
+        self.no_longer_without(guest.borrow_permit(permit));
+        // The fence in `borrow_permit` pairs with the publisher's: one of us sees the other.
+        if (self.has_tasks() || self.homes.has_work(permit))
+            && let Some(permit) = self.recall(|_| guest.renounce())
+        {
             self.release_permit(permit);
+        }
+        Lent::Yes
+    }
+
+    /// A guest computes no longer: it leaves, or blocks.
+    pub(crate) fn dismiss(&self, guest: &Guest<'_>) {
+        match guest.return_permit() {
+            GaveUp::Held(permit) => self.release_permit(permit),
+            gone => self.no_longer_without(gone),
         }
     }
 

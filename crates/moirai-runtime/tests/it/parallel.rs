@@ -1,6 +1,7 @@
 //! Fork-join: what is forked runs once, at the same time if a worker is free, and whatever panics,
 //! nothing is left behind.
 
+use std::hint::spin_loop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Barrier};
@@ -469,6 +470,45 @@ fn a_task_runs_while_a_thread_of_the_program_computes_with_the_only_permit() {
     });
 }
 
+/// The only permit goes to and fro between a guest that computes and a worker that runs tasks: the worker
+/// takes no part of the computation, for the guest is still at it.
+#[test]
+fn no_worker_computes_in_the_stead_of_a_guest_whose_permit_was_called_back() {
+    fn tree(depth: u32, leaf: &(impl Fn() + Sync)) {
+        if depth == 0 {
+            leaf();
+        } else {
+            join(|| tree(depth - 1, leaf), || tree(depth - 1, leaf));
+        }
+    }
+    watch(|| {
+        let runtime = runtime(1);
+        let handle = runtime.handle().clone();
+        let tasks = if cfg!(miri) { 2 } else { 200 };
+        runtime.block_on(async {
+            let (me, elsewhere) = (thread::current().id(), AtomicU32::new(0));
+            let leaf = || {
+                (0..100).for_each(|_| spin_loop());
+                if thread::current().id() != me {
+                    elsewhere.fetch_add(1, Ordering::Relaxed);
+                }
+            };
+            let ran = Arc::new(AtomicU32::new(0));
+            let compute = || {
+                for task in 1..=tasks {
+                    let counted = Arc::clone(&ran);
+                    drop(handle.spawn(async move { counted.fetch_add(1, Ordering::Relaxed) }));
+                    while ran.load(Ordering::Relaxed) < task {
+                        tree(4, &leaf);
+                    }
+                }
+            };
+            join(compute, leaf);
+            assert_eq!(elsewhere.into_inner(), 0);
+        });
+    });
+}
+
 #[test]
 fn a_thread_that_borrows_the_only_permit_keeps_no_timer_from_firing() {
     watch(|| {
@@ -845,7 +885,7 @@ fn what_is_asked_for_too_early_is_done_later() {
         let slow = runtime.spawn(async move {
             let start = std::time::Instant::now();
             while start.elapsed() < Duration::from_millis(3) {
-                std::hint::spin_loop();
+                spin_loop();
             }
             polled();
         });
