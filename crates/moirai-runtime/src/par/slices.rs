@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::convert::IntoParallelRefMutIterator as _;
 use super::indexed::IndexedParallelIterator as _;
 use super::parallel::ParallelIterator as _;
-use super::sort::sort;
+use super::sort::{sort, sort_unstable};
 
 use super::source::{
     SliceChunkBy, SliceChunkByMut, SliceChunks, SliceChunksExact, SliceChunksExactMut,
@@ -404,8 +404,7 @@ pub trait ParallelSliceMut<T: Send> {
 
     /// Sorts; equal items may change places.
     ///
-    /// As [`par_sort`](Self::par_sort), with std's unstable sort at the leaves; also needs memory for as
-    /// many items again, unlike rayon's.
+    /// A quicksort in place with std's own unstable sort at the leaves; allocates nothing.
     ///
     /// # Panics
     ///
@@ -425,7 +424,7 @@ pub trait ParallelSliceMut<T: Send> {
     where
         T: Ord,
     {
-        sort(self.as_parallel_slice_mut(), &T::cmp, &|leaf| leaf.sort_unstable());
+        sort_unstable(self.as_parallel_slice_mut(), &T::lt, &|leaf| leaf.sort_unstable());
     }
 
     /// As [`par_sort_unstable`](Self::par_sort_unstable), by `compare`.
@@ -448,7 +447,9 @@ pub trait ParallelSliceMut<T: Send> {
     where
         F: Fn(&T, &T) -> Ordering + Sync,
     {
-        sort(self.as_parallel_slice_mut(), &compare, &|leaf| leaf.sort_unstable_by(&compare));
+        let is_less = |a: &T, b: &T| compare(a, b) == Ordering::Less;
+        let leaf = |leaf: &mut [T]| leaf.sort_unstable_by(&compare);
+        sort_unstable(self.as_parallel_slice_mut(), &is_less, &leaf);
     }
 
     /// As [`par_sort_unstable`](Self::par_sort_unstable), by a key that is cheap to make.

@@ -1,4 +1,4 @@
-//! Sorting: std's sort at the leaves, and merges that are themselves divided.
+//! Stable sorting: std's sort at the leaves, and merges that are themselves divided.
 //!
 //! ```text
 //!   home   [ leaf | leaf | leaf | leaf ]    each sorted by std
@@ -9,15 +9,14 @@
 //! ```
 //! Runs move from the slice (home) to a buffer (away) and back, so that nothing is copied only to be
 //! moved. A [`Run`] knows where its items are, and brings them home when a comparison panics: the
-//! slice then holds each item once, in some order. The same tree serves stable and unstable sorts;
-//! only the leaves differ.
+//! slice then holds each item once, in some order.
 //!
-//! Why not quicksort, as rayon's unstable sort: its first partition is serial, and items that are
-//! not `Sync` allow no other, since two workers would have to look at one pivot.
+//! Where equal items may change places, `quick` needs no buffer.
 
 #![allow(unsafe_code, reason = "moves items between a slice and a buffer, divided among workers")]
 
 mod merge;
+mod quick;
 
 use std::cmp::Ordering;
 use std::mem::ManuallyDrop;
@@ -25,7 +24,9 @@ use std::ptr;
 
 use crate::join::{current_num_workers, join};
 
-/// Sorts `v` as `compare` says, stably if `leaf` does: that sorts a short slice.
+pub(super) use quick::sort_unstable;
+
+/// Sorts `v` as `compare` says, with `leaf` for what is short, which does it stably.
 pub(super) fn sort<T, F, L>(v: &mut [T], compare: &F, leaf: &L)
 where
     T: Send,

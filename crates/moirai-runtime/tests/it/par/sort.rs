@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering as Memory};
 
 use moirai_runtime::Runtime;
@@ -103,7 +104,7 @@ fn a_comparison_that_panics_loses_no_item_and_doubles_none() {
         };
         let rounds = if cfg!(miri) { 3 } else { 30 };
         for round in 0..=rounds {
-            // The last calls are those of the last merge.
+            // The last calls of the stable sort are those of its last merge.
             let k = match round {
                 0..10 => total - 1 - round,
                 _ => random.below(total as u64) as usize,
@@ -154,6 +155,52 @@ fn an_order_that_contradicts_itself_loses_no_item_and_doubles_none() {
             same_items(sorted, &items);
         }
     }
+}
+
+/// After McIlroy: decides what a comparison says as late as it can, so that each pivot is nearly the least.
+struct Adversary {
+    /// Of each item; `usize::MAX` until it is decided.
+    values: Vec<usize>,
+    decided: usize,
+    /// Compared last without being decided: probably the pivot.
+    candidate: usize,
+    comparisons: usize,
+}
+
+impl Adversary {
+    fn compare(&mut self, a: usize, b: usize) -> Ordering {
+        self.comparisons += 1;
+        let open = |values: &[usize], item: usize| values[item] == usize::MAX;
+        if open(&self.values, a) && open(&self.values, b) {
+            let item = if a == self.candidate { a } else { b };
+            self.values[item] = self.decided;
+            self.decided += 1;
+        }
+        if open(&self.values, a) {
+            self.candidate = a;
+        } else if open(&self.values, b) {
+            self.candidate = b;
+        }
+        self.values[a].cmp(&self.values[b])
+    }
+}
+
+#[test]
+fn the_worst_order_there_is_costs_no_more_than_n_log_n() {
+    let runtime = runtime(3);
+    let mut items: Vec<usize> = (0..LEN).collect();
+    let mut values = vec![usize::MAX; LEN];
+    // Neither up nor down.
+    (values[0], values[1], values[2]) = (0, 2, 1);
+    let adversary = Adversary { values, decided: 3, candidate: 0, comparisons: 0 };
+    let adversary = Mutex::new(adversary);
+    let compare = |a: &usize, b: &usize| adversary.lock().unwrap().compare(*a, *b);
+    on(&runtime, || items.par_sort_unstable_by(compare));
+    let adversary = adversary.into_inner().unwrap();
+    assert!(items.is_sorted_by_key(|&item| adversary.values[item]));
+    let most = 6 * LEN * LEN.ilog2() as usize;
+    assert!(adversary.comparisons < most, "{} comparisons", adversary.comparisons);
+    println!("{} of {most} comparisons", adversary.comparisons);
 }
 
 #[test]
