@@ -1,9 +1,13 @@
-//! Fork-join on several workers, with tasks that want to be polled in the middle of it.
+//! Fork-join on several workers and on threads of the program's own, with tasks that want to run in the
+//! middle of it, on a thread that gets the permit for that or on top.
 
 use std::sync::Arc;
 
+use shuttle::thread;
+
 use super::{Count, all_permits_are_there, draw, explore, pool};
 use crate::join::{broadcast, join, scope};
+use crate::sched::current::{self, Context};
 use crate::sched::pool::Pool;
 use crate::task;
 
@@ -38,8 +42,37 @@ fn trees_of_forks_end_and_so_do_the_tasks_that_they_spawn() {
         assert_eq!(leaves.get(), 8);
         all_permits_are_there(&pool);
         while tasks.get() < 8 {
-            shuttle::thread::yield_now();
+            thread::yield_now();
         }
+        pool.close();
+    });
+}
+
+/// Guests borrow permits, lose them to tasks, go on without and take others, while workers compute and
+/// lend theirs.
+#[test]
+fn guests_and_workers_compute_and_every_task_finds_a_permit() {
+    explore(600, || {
+        let pool = pool(1 + draw(2) as usize);
+        let (leaves, tasks) = (Count::default(), Count::default());
+        let compute = || {
+            let (pool, leaves, tasks) = (Arc::clone(&pool), leaves.clone(), tasks.clone());
+            move || tree(&pool, 2, &leaves, &tasks)
+        };
+        let guests: Vec<_> = (0..1 + draw(2))
+            .map(|_| {
+                let (pool, compute) = (Arc::clone(&pool), compute());
+                thread::spawn(move || current::enter(&Context::new(&pool, None), compute))
+            })
+            .collect();
+        let trees = 1 + guests.len() as u32;
+        task::spawn_parallel(&pool, compute()).join().unwrap();
+        guests.into_iter().for_each(|guest| guest.join().unwrap());
+        assert_eq!(leaves.get(), 4 * trees);
+        while tasks.get() < 4 * trees {
+            thread::yield_now();
+        }
+        all_permits_are_there(&pool);
         pool.close();
     });
 }

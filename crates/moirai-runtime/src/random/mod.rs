@@ -131,7 +131,8 @@ fn pool_with_workers(
         sharing,
         task_metering: Metering::Off,
         task_retention: 0,
-        between_forks: Interrupts::Allowed,
+        // Who computes lends its permit, or polls tasks itself: each is half of the schedules.
+        between_forks: if draw(2) == 0 { Interrupts::Allowed } else { Interrupts::Refused },
         thread_hooks: ThreadHooks::default(),
         work_begins: Hook::default(),
         work_ends: Hook::default(),
@@ -151,6 +152,10 @@ fn all_permits_are_there(pool: &Arc<Pool>) {
     let tasks: Vec<_> =
         (0..permits).map(|_| task::spawn_parallel(pool, meet(&started, permits))).collect();
     tasks.into_iter().for_each(|task| task.join().unwrap());
+    // Who has gone on without one, has one or has ended, and is not counted any more.
+    while pool.missed.count() != 0 {
+        thread::yield_now();
+    }
 }
 
 /// Computes until `n` have started.

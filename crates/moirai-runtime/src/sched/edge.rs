@@ -77,7 +77,12 @@ pub(crate) fn look_up(context: &Context<'_>) {
         context.forks.feed(context.pool);
     }
     let urgent = asked.contains(Ask::Urgent);
-    let (due, now) = if HAS_CLOCK { time_to_look(context) } else { (Due::No, None) };
+    let (due, now) = if HAS_CLOCK {
+        time_to_look(context)
+    } else {
+        context.regain_permit();
+        (Due::No, None)
+    };
     if due == Due::No && !urgent {
         return;
     }
