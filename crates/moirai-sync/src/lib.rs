@@ -18,6 +18,7 @@
 //! | every message, to many, also to those who come later | [`channel::broadcast`] |
 //! | a message in the future | [`channel::after`], [`channel::at`], [`channel::tick`] |
 //! | one result, once | [`result_channel`] |
+//! | something made of the messages: mapped, in batches, when it has been quiet, two channels as one | [`channel::ChannelExt`] on any receiver |
 //! | whatever comes first of several channels | [`select!`], [`Select`], [`SelectSet`] |
 //! | nothing but a wake-up for one thread | [`Parker`] |
 //! | the word to stop, to all below | [`CancelToken`] |

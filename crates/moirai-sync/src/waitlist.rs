@@ -51,11 +51,14 @@
 //! **A select** waits in several lists with one waker, which its [`Group`]'s claim holds: a notifier
 //! that takes its node out and loses the claim has told nobody, and goes on to the next waiter. A set
 //! ([`ReadySet`]) stays in its lists between waits, and is told by a bit.
+//!
+//! **A waiter that outlives a wait** ([`OwnedWaiter`]) holds what its list lies in.
 
 #![allow(unsafe_code, reason = "intrusive nodes; model: src/model/waitlist.rs")]
 
 mod claim;
 mod group;
+mod owned;
 mod ready;
 
 use std::fmt;
@@ -70,6 +73,7 @@ use crate::wake::wake;
 
 use claim::{Claim, Won};
 pub(crate) use group::Group;
+pub(crate) use owned::OwnedWaiter;
 pub(crate) use ready::ReadySet;
 
 const IDLE: u32 = 0;

@@ -33,7 +33,8 @@
 //! Channels of another kind have handles of their own: [`broadcast`], whose receivers all get every
 //! message, and [`watch`], which keeps the latest value only.
 //!
-//! A [`FanoutChannel`] is a sending end for several channels at once.
+//! What is received can be mapped, gathered, delayed and merged before: see [`ops`]. A
+//! [`FanoutChannel`] is a sending end for several channels at once.
 //!
 //! `shared` is where the queue and the two wait lists meet; `sender` and `receiver` are the handles
 //! (what all have is in `handle`),
@@ -49,6 +50,7 @@ mod handle;
 mod loan;
 mod lull;
 mod nudge;
+pub mod ops;
 pub mod priority;
 mod receiver;
 mod rendezvous;
@@ -66,6 +68,7 @@ pub use error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
 pub use fanout::{DistributionStrategy, FanoutChannel};
+pub use ops::{ChannelExt, Messages};
 pub use priority::Level;
 pub use receiver::{IntoIter, Iter, Receiver, TryIter};
 pub use sender::{Sender, WeakSender};

@@ -26,7 +26,7 @@ impl<T> Receiver<T> {
         Self { shared }
     }
 
-    pub(super) fn shared(&self) -> &Shared<T> {
+    pub(super) fn shared(&self) -> &Arc<Shared<T>> {
         &self.shared
     }
 

@@ -547,6 +547,11 @@ impl<T> Receiver<T> {
         self.try_recv_ref().map_err(|_| RecvError)
     }
 
+    /// The channel, and the right to receive from it.
+    pub(super) fn parts(&mut self) -> (&Arc<Shared<T>>, &mut Key) {
+        (&self.shared, &mut self.key)
+    }
+
     /// The receiver while it takes part in a select.
     #[inline]
     pub(crate) fn attend(&mut self) -> Attending<'_, T> {

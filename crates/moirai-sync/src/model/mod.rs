@@ -13,6 +13,7 @@ mod mutex;
 mod notify;
 mod once;
 mod oneshot;
+mod ops;
 mod parker;
 mod ready;
 mod ring;

@@ -9,6 +9,7 @@ mod idle;
 mod mutex;
 mod notify;
 mod once;
+mod ops;
 mod order;
 mod priority;
 mod rendezvous;

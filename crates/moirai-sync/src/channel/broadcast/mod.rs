@@ -125,7 +125,7 @@ impl<T> fmt::Debug for BroadcastChannel<T> {
     }
 }
 
-struct Shared<T> {
+pub(super) struct Shared<T> {
     log: Arc<Log<T>>,
     receivers_waiting: WaitList,
     /// Nobody waits here unless the channel is one of [`Overflow::Block`].
@@ -134,6 +134,11 @@ struct Shared<T> {
 }
 
 impl<T> Shared<T> {
+    /// Who waits for a message.
+    pub(super) fn receivers_waiting(&self) -> &WaitList {
+        &self.receivers_waiting
+    }
+
     fn close(&self) -> bool {
         let closed = self.log.close().into();
         if closed {

@@ -40,12 +40,6 @@ pub struct BroadcastReceiver<T> {
 /// Tells the senders that a receiver is gone.
 struct Leaving<T>(Arc<Shared<T>>);
 
-/// One wait for a message.
-struct Waiting<'a> {
-    waiter: Pin<&'a Waiter<'a>>,
-    nudge: Nudge,
-}
-
 impl<T> BroadcastReceiver<T> {
     pub(super) fn new(shared: Arc<Shared<T>>, reader: Reader<T>) -> Self {
         Self { reader, shared: Leaving(shared) }
@@ -103,6 +97,10 @@ impl<T> BroadcastReceiver<T> {
     /// Whether both handles belong to one channel.
     pub fn same_channel(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared.0, &other.shared.0)
+    }
+
+    pub(in crate::channel) fn shared(&self) -> Arc<Shared<T>> {
+        Arc::clone(&self.shared.0)
     }
 
     /// The receiver while it takes part in a select.
@@ -190,8 +188,8 @@ impl<T: Clone> BroadcastReceiver<T> {
         coop::consume_budget().await;
         let Self { reader, shared } = self;
         let waiter = pin!(Waiter::new(&shared.0.receivers_waiting));
-        let mut waiting = Waiting { waiter: waiter.as_ref(), nudge: Nudge::default() };
-        poll_fn(|cx| waiting.poll(reader, &shared.0, cx)).await
+        let mut nudge = Nudge::default();
+        poll_fn(|cx| poll(reader, &shared.0, waiter.as_ref(), &mut nudge, cx)).await
     }
 
     fn recv_until(&mut self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
@@ -203,9 +201,20 @@ impl<T: Clone> BroadcastReceiver<T> {
             return Ok(result?);
         }
         let waiter = pin!(Waiter::new(&shared.0.receivers_waiting));
-        let mut waiting = Waiting { waiter: waiter.as_ref(), nudge: Nudge::default() };
-        let received = strand::wait(deadline, |cx| waiting.poll(reader, &shared.0, cx));
+        let mut nudge = Nudge::default();
+        let received =
+            strand::wait(deadline, |cx| poll(reader, &shared.0, waiter.as_ref(), &mut nudge, cx));
         Ok(received.ok_or(RecvTimeoutError::Timeout)??)
+    }
+
+    /// One poll of a wait in a place of the caller's.
+    pub(in crate::channel) fn poll_recv(
+        &mut self,
+        waiter: Pin<&Waiter<'_>>,
+        nudge: &mut Nudge,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, RecvError>> {
+        poll(&mut self.reader, &self.shared.0, waiter, nudge, cx)
     }
 
     /// An iterator that waits for messages and ends when all were received and none can follow. Where
@@ -267,31 +276,31 @@ fn attempt<T: Clone>(reader: &mut Reader<T>, shared: &Shared<T>) -> Poll<Result<
     }
 }
 
-impl Waiting<'_> {
-    fn poll<T: Clone>(
-        &mut self,
-        reader: &mut Reader<T>,
-        shared: &Shared<T>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<T, RecvError>> {
-        let mut result = attempt(reader, shared);
-        if result.is_pending() {
-            self.waiter.register(cx.waker());
-            result = attempt(reader, shared);
-        }
-        match result {
-            // All were notified, so there is nothing to pass on.
-            Poll::Ready(_) => {
-                let _ = self.waiter.finish();
-            }
-            // Senders that were told of the room that there is may be futures that nobody polls.
-            Poll::Pending => {
-                let has_room = || shared.log.room() == Room::Some;
-                self.nudge.before_sleep(&shared.senders_waiting, has_room, cx);
-            }
-        }
-        result
+/// One poll of a wait for a message.
+fn poll<T: Clone>(
+    reader: &mut Reader<T>,
+    shared: &Shared<T>,
+    waiter: Pin<&Waiter<'_>>,
+    nudge: &mut Nudge,
+    cx: &mut Context<'_>,
+) -> Poll<Result<T, RecvError>> {
+    let mut result = attempt(reader, shared);
+    if result.is_pending() {
+        waiter.register(cx.waker());
+        result = attempt(reader, shared);
     }
+    match result {
+        // All were notified, so there is nothing to pass on.
+        Poll::Ready(_) => {
+            let _ = waiter.finish();
+        }
+        // Senders that were told of the room that there is may be futures that nobody polls.
+        Poll::Pending => {
+            let has_room = || shared.log.room() == Room::Some;
+            nudge.before_sleep(&shared.senders_waiting, has_room, cx);
+        }
+    }
+    result
 }
 
 /// A receiver while it takes part in a select, whose arms are shared between its polls: so its place
