@@ -2,8 +2,8 @@
 //!
 //! [`ChannelExt`] has them for every receiver. Their result, [`Messages`], is received from as a
 //! channel is: it blocks a thread ([`recv`](Messages::recv), `for`), suspends a task
-//! ([`recv_async`](Messages::recv_async), [`stream`](Messages::stream)), or waits for so long only; and
-//! it has the operators in turn.
+//! ([`recv_async`](Messages::recv_async), or with the feature `futures` its `stream`), or waits for so
+//! long only; and it has the operators in turn.
 //!
 //! ```
 //! use moirai_sync::channel::{self, ChannelExt};
