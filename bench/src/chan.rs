@@ -2,7 +2,7 @@
 //!
 //! A row is a rival and where its ends run: `kanal@threads`, `kanal@tokio`, `kanal@smol`. Every
 //! workload adds up what it receives. Rivals that only spin (`rtrb`, `ringbuf`) or run elsewhere
-//! (`may`) are printed for reference and are no rivals.
+//! (`may`), and our own without loans (`by-value`), are printed for reference and are no rivals.
 
 mod batch;
 mod broadcast;
@@ -32,7 +32,7 @@ pub(crate) const NAME: &str = "chan";
 
 /// Ours against the best of the others, wherever they run.
 pub(crate) const STANDING: Standing =
-    Standing { ours: "moirai", limits: &["rtrb", "ringbuf", "may"] };
+    Standing { ours: "moirai", limits: &["rtrb", "ringbuf", "may", "by-value"] };
 
 /// The executors that the channels are tried on.
 pub(crate) struct Executors {

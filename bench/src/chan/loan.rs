@@ -38,6 +38,15 @@ pub(super) fn case_64k() -> Case {
             |receiver| receiver.recv_ref().ok().map(|message| read(&message)),
         ),
         entrant(
+            "by-value@threads",
+            || spsc::bounded::<Message>(CAPACITY),
+            |sender, number| {
+                let message = std::array::from_fn(|i| word(number, i));
+                sender.send(message).expect("the receiver is alive");
+            },
+            |receiver| receiver.recv().ok().map(|message| read(&message)),
+        ),
+        entrant(
             "crossbeam-box@threads",
             || crossbeam_channel::bounded::<Box<Message>>(CAPACITY),
             |sender, number| {

@@ -33,6 +33,20 @@ impl<'a, T> Loan<'a, T> {
     }
 }
 
+impl<T: Copy> Loan<'_, T> {
+    /// Sends a copy of `message`, made in its place.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if the channel was closed meanwhile.
+    pub fn copy(self, message: &T) -> Result<(), SendError<()>> {
+        let shared = self.shared;
+        self.slot.copy(message).map_err(|_| SendError(()))?;
+        shared.receivers_waiting().notify_one_fenced();
+        Ok(())
+    }
+}
+
 impl<U: Copy, const N: usize> Loan<'_, [U; N]> {
     /// Sends an array whose elements are made one by one, in their place.
     ///
@@ -56,7 +70,15 @@ impl<T> fmt::Debug for Loan<'_, T> {
 /// A message where it lies, from [`Receiver::recv_ref`](super::spsc::Receiver::recv_ref).
 ///
 /// Dropping it drops the message and frees its place; a forgotten one leaves the message to the next
-/// receive.
+/// receive. As long as it is there, nobody else has the place:
+///
+/// ```compile_fail,E0499
+/// let (mut sender, mut receiver) = moirai_sync::channel::spsc::bounded(1);
+/// sender.send(1).unwrap();
+/// let message = receiver.recv_ref().unwrap();
+/// assert!(receiver.try_recv().is_err()); // borrowed already
+/// assert_eq!(*message, 1);
+/// ```
 #[must_use = "the message is dropped with this"]
 pub struct RecvRef<'a, T> {
     shared: &'a Shared<T>,

@@ -319,6 +319,98 @@ impl<T> Sender<T> {
     }
 }
 
+impl<T: Copy> Sender<T> {
+    /// Sends a copy of `message`, made in its place, waiting while the channel is full: what is large is
+    /// copied once.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError`] if the channel is closed, also while waiting.
+    ///
+    /// # Panics
+    ///
+    /// If this is not a bounded `spsc` channel: no other lends its places.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_sync::channel::{TrySendError, spsc};
+    ///
+    /// let (mut sender, mut receiver) = spsc::bounded(1);
+    /// let frame = [7_u8; 4096];
+    /// sender.send_ref(&frame).unwrap();
+    /// assert_eq!(sender.try_send_ref(&frame), Err(TrySendError::Full(())));
+    /// assert_eq!(*receiver.recv_ref().unwrap(), frame);
+    /// ```
+    pub fn send_ref(&mut self, message: &T) -> Result<(), SendError<()>> {
+        self.loan()?.copy(message)
+    }
+
+    /// [`send_ref`](Self::send_ref) if there is room now.
+    ///
+    /// # Errors
+    ///
+    /// [`TrySendError`] if the channel is full or closed.
+    ///
+    /// # Panics
+    ///
+    /// If this is not a bounded `spsc` channel: no other lends its places.
+    pub fn try_send_ref(&mut self, message: &T) -> Result<(), TrySendError<()>> {
+        Ok(self.try_loan()?.copy(message)?)
+    }
+
+    /// [`send_ref`](Self::send_ref), waiting at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`SendTimeoutError`] if the channel stayed full or is closed.
+    ///
+    /// # Panics
+    ///
+    /// If this is not a bounded `spsc` channel: no other lends its places.
+    pub fn send_ref_timeout(
+        &mut self,
+        message: &T,
+        timeout: Duration,
+    ) -> Result<(), SendTimeoutError<()>> {
+        Ok(self.loan_timeout(timeout)?.copy(message)?)
+    }
+
+    /// [`send_ref`](Self::send_ref), waiting until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_ref_timeout`](Self::send_ref_timeout).
+    ///
+    /// # Panics
+    ///
+    /// If this is not a bounded `spsc` channel: no other lends its places.
+    pub fn send_ref_deadline(
+        &mut self,
+        message: &T,
+        deadline: Instant,
+    ) -> Result<(), SendTimeoutError<()>> {
+        Ok(self.loan_deadline(deadline)?.copy(message)?)
+    }
+
+    /// [`send_ref`](Self::send_ref), suspending the async task while the channel is full.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_ref`](Self::send_ref).
+    ///
+    /// # Panics
+    ///
+    /// If this is not a bounded `spsc` channel: no other lends its places.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future before it completes sends nothing, and leaves the message where it is.
+    pub async fn send_ref_async(&mut self, message: &T) -> Result<(), SendError<()>> {
+        self.loan_async().await?.copy(message)
+    }
+}
+
 impl<T> Receiver<T> {
     pub(super) fn new(shared: Arc<Shared<T>>, mut key: Key) -> Self {
         let lull = shared.queue.at_hand(&mut key).map(|_| Lull::default());

@@ -589,6 +589,16 @@ impl<T> FreeSlot<'_, T> {
     }
 }
 
+impl<T: Copy> FreeSlot<'_, T> {
+    /// Hands a copy of `value` to the receiver, made in the slot.
+    pub(crate) fn copy(self, value: &T) -> Result<(), PushError<()>> {
+        // SAFETY: one value each; the slot is borrowed exclusively, so it is not where `value` is.
+        unsafe { self.place.as_mut_ptr().copy_from_nonoverlapping(value, 1) };
+        // SAFETY: the slot was borrowed by the only sender, and just filled.
+        unsafe { self.ring.publish_slot() }
+    }
+}
+
 impl<U: Copy, const N: usize> FreeSlot<'_, [U; N]> {
     /// Hands an array to the receiver that is made in the slot, element by element.
     pub(crate) fn fill(self, mut element: impl FnMut(usize) -> U) -> Result<(), PushError<()>> {

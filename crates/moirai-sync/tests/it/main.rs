@@ -6,6 +6,7 @@ mod close;
 mod fanout;
 #[cfg(all(unix, not(miri)))] // reads the clock of a thread
 mod idle;
+mod loans;
 mod mutex;
 mod notify;
 mod once;
