@@ -3,7 +3,8 @@
 //! A waiting thread first helps, with parts of the same tree only: what it takes on holds up what it
 //! waits for no longer than that would have taken anyway, and nothing that it takes on can wait for
 //! what lies below it on this stack. It asks whoever works on the tree for more. When there has been
-//! nothing for a while, it blocks as its strand does: a worker gives its permit to another thread.
+//! nothing for a while, it blocks as its strand does: a worker gives its permit to another thread. How
+//! long a while is depends on what looking was worth lately.
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ use crate::sched::current::Context;
 use crate::sched::edge;
 use crate::sched::latch::Latch;
 use crate::sched::offers::Tree;
+use crate::sched::patience::Trip;
 use crate::sched::post::Begged;
 use crate::sched::work::Work;
 
@@ -24,6 +26,7 @@ pub(super) fn until_set(context: &Context<'_>, latch: &Latch, own: impl Fn() -> 
     let own = || own().or_else(|| context.remote().and_then(|remote| remote.mailbox.pop()));
     let mut idle: Option<Instant> = None;
     let mut yields = 0;
+    let patience = if context.hope.is_due() { SPIN } else { SPIN / 8 };
     while !latch.is_done() {
         if let Some(work) = own() {
             work.run();
@@ -44,12 +47,18 @@ pub(super) fn until_set(context: &Context<'_>, latch: &Latch, own: impl Fn() -> 
             continue;
         }
         let now = Instant::now();
-        if now.saturating_duration_since(*idle.get_or_insert(now)) >= SPIN {
+        if now.saturating_duration_since(*idle.get_or_insert(now)) >= patience {
+            if patience == SPIN {
+                context.hope.learn(Trip::Futile);
+            }
             return block(context, latch);
         }
         for _ in 0..PAUSES {
             spin_loop();
         }
+    }
+    if idle.is_some() {
+        context.hope.learn(Trip::Paid);
     }
 }
 

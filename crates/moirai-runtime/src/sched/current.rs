@@ -25,6 +25,7 @@ use super::guests::Guest;
 use super::idle::{Acquired, Rose};
 use super::lanes::Lane;
 use super::local::{LocalQueue, Pushed};
+use super::patience::Hope;
 use super::permit::Lent;
 use super::permits::PermitId;
 use super::pool::Pool;
@@ -58,6 +59,8 @@ pub(crate) struct Context<'a> {
     pub(crate) blocking_depth: Cell<u32>,
     /// How many parts of a tree run on top of each other here, each while another waits.
     pub(crate) help_depth: Cell<u32>,
+    /// Whether the other half of a fork ends soon after one's own.
+    pub(crate) hope: Hope,
     /// What the thread has forked.
     pub(crate) forks: Forks<'a>,
     /// The lowest address that the stack may come to, if it is known.
@@ -109,6 +112,7 @@ impl<'a> Context<'a> {
             frames: Frames::default(),
             blocking_depth: Cell::new(0),
             help_depth: Cell::new(0),
+            hope: Hope::new(),
             forks: Forks::new(None),
             stack_floor: None,
         }

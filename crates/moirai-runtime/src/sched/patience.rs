@@ -1,5 +1,5 @@
-//! How long a worker looks for work, by what that was worth lately: before it sleeps, and before it
-//! looks far away.
+//! How long a thread looks for work, by what that was worth lately: before it sleeps or blocks, and
+//! before it looks far away.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -27,15 +27,46 @@ impl Rest {
     }
 }
 
+/// Whether to look on for what others fork, where that was worth nothing lately: parts of a computation
+/// may be so long that nobody comes by before a sleep would be over.
+#[derive(Debug)]
+pub(crate) struct Hope {
+    /// So many times it is not tried after it was tried in vain.
+    interval: Cell<u32>,
+    left: Cell<u32>,
+}
+
+impl Hope {
+    pub(crate) fn new() -> Self {
+        Self { interval: Cell::new(0), left: Cell::new(0) }
+    }
+
+    /// Whether it is to be tried; asked once each time.
+    pub(crate) fn is_due(&self) -> bool {
+        let left = self.left.get();
+        self.left.set(left.saturating_sub(1));
+        left == 0
+    }
+
+    pub(crate) fn learn(&self, trip: Trip) {
+        let interval = match trip {
+            Trip::Paid => 0,
+            Trip::Futile => (self.interval.get() * 2 + 1).min(HOPE_MAX),
+        };
+        self.interval.set(interval);
+        self.left.set(interval);
+    }
+}
+
 /// How often a worker looks around in its own domain, before it looks in others.
 pub(crate) struct Patience {
     rounds: Cell<u32>,
 }
 
-/// What became of a look in other domains.
+/// What became of a look around.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Trip {
-    /// There was more than one task to bring home.
+    /// There was enough to bring home.
     Paid,
     Futile,
 }
@@ -67,9 +98,26 @@ const SPIN_WORTH_MAX: Duration =
 /// what a task costs whose memory is far away, and less than sleep does.
 const PATIENCE_MAX: u32 = 16;
 
+/// So often at most a thread does not look on before it tries again: what one look costs is nothing
+/// beside so many sleeps, and what others fork may have become finer.
+const HOPE_MAX: u32 = 15;
+
 #[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn hope_is_tried_less_often_each_time_that_it_is_in_vain_up_to_its_limit() {
+        let hope = Hope::new();
+        let mut waits = Vec::new();
+        for _ in 0..6 {
+            waits.push((0..).take_while(|_| !hope.is_due()).count());
+            hope.learn(Trip::Futile);
+        }
+        assert_eq!(waits, [0, 1, 3, 7, HOPE_MAX as usize, HOPE_MAX as usize]);
+        hope.learn(Trip::Paid);
+        assert!((0..100).all(|_| hope.is_due()));
+    }
 
     #[test]
     fn patience_grows_with_each_futile_trip_up_to_its_limit_and_shrinks_with_each_that_paid() {

@@ -24,7 +24,7 @@ use super::lanes::URGENT_STREAK_MAX;
 use super::local::LocalQueue;
 use super::lone::{Called, Lone};
 use super::offers::{Interrupts, Tree};
-use super::patience::{Patience, Rest, Trip};
+use super::patience::{Hope, Patience, Rest, Trip};
 use super::permit::GaveUp;
 use super::permits::PermitId;
 use super::pool::{Begin, Pool};
@@ -190,6 +190,7 @@ struct Worker<'a> {
     looked_us: Cell<u64>,
     rest: Rest,
     patience: Patience,
+    hope: Hope,
 }
 
 /// How much a worker takes out of the injector.
@@ -229,6 +230,7 @@ impl<'a> Worker<'a> {
             looked_us: Cell::new(context.pool.clock_us()),
             rest: Rest::new(),
             patience: Patience::new(),
+            hope: Hope::new(),
         }
     }
 
@@ -583,8 +585,8 @@ impl<'a> Worker<'a> {
     }
 
     /// Looks on for a moment before it sleeps, if work has come soon lately: waking a sleeping
-    /// thread costs more than this on both sides. Only one searcher does, and nobody is woken
-    /// while it looks.
+    /// thread costs more than this on both sides. Also where somebody forks, who may give it a part, as
+    /// long as that is worth it. Only one searcher does, and nobody is woken while it looks.
     fn spin(&self) -> Option<Work> {
         // Its permit is for tasks, and who has lent it waits for it.
         if !self.pool().may_compute() {
@@ -593,14 +595,16 @@ impl<'a> Worker<'a> {
         if self.pool().forks() {
             self.beg();
         }
-        if self.search.get() == Search::No
-            || !(self.rest.is_short() || self.pool().forks())
-            || !self.pool().idle.is_only_searcher()
-        {
+        if self.search.get() == Search::No || !self.pool().idle.is_only_searcher() {
+            return None;
+        }
+        let mut stuck = self.find_keeper();
+        let forks = self.pool().forks();
+        let pays = self.rest.is_short() || (forks && (stuck.is_some() || self.hope.is_due()));
+        if !pays {
             return None;
         }
         let start = Instant::now();
-        let mut stuck = self.find_keeper();
         loop {
             spin_pause();
             let mut work = if self.pool().has_tasks() || self.pool().has_offers() {
@@ -619,12 +623,14 @@ impl<'a> Worker<'a> {
             }
             if work.is_some() {
                 self.rest.took(spun);
+                self.hope.learn(Trip::Paid);
                 return work;
             }
             let called = self.is_called() || !self.pool().may_compute();
             if spun >= SPIN_MAX || self.pool().is_closed() || called {
                 // Or every rest would begin with a spin for the sake of a tree that is long gone.
                 self.pool().nobody_forks();
+                self.hope.learn(Trip::Futile);
                 return None;
             }
         }
