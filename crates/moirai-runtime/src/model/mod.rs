@@ -8,6 +8,7 @@ mod control;
 mod deque;
 mod injector;
 mod join;
+mod latch;
 mod park;
 mod permit;
 mod place;

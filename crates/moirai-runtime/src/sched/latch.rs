@@ -22,7 +22,7 @@
 //! | exchange to WAITING | Release | the Acquire exchange to WAKING: the waker is written |
 //! | exchange from WAITING to PENDING | Acquire | nothing is read that others wrote; it is the waiter's own again |
 
-#![allow(unsafe_code, reason = "a waker handed over by states; model: src/model/join.rs")]
+#![allow(unsafe_code, reason = "a waker handed over by states; models: src/model/{join,latch}.rs")]
 
 use std::mem::MaybeUninit;
 use std::task::{Context, Poll, Waker};
@@ -95,6 +95,12 @@ impl Latch {
                 _ => return Poll::Ready(()),
             }
         }
+    }
+
+    /// What the owner's next call does to the frame.
+    #[cfg(all(test, moirai_loom))]
+    pub(crate) fn overwrite(&self) {
+        self.waker.with_mut(|_| ());
     }
 
     /// # Safety
