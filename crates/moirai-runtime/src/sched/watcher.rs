@@ -95,6 +95,14 @@ struct Seen {
     reported: bool,
 }
 
+/// Whether a worker was woken to wait in the driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+enum HandedOver {
+    Yes,
+    No,
+}
+
 /// What to do after a tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Next {
@@ -142,10 +150,14 @@ impl<'a> Watcher<'a> {
         let mut driver = DriverIs::Served;
         while !self.pool.is_closed() {
             let start = Instant::now();
-            self.wait(Some(interval), driver);
+            let handed_over = self.wait(Some(interval), driver);
             // A process that was stopped for a while has not stalled.
             let next = self.tick(start.elapsed().min(interval * 2));
-            driver = next.driver;
+            driver = match handed_over {
+                // Or it would never find the place free, and be woken for it again and again.
+                HandedOver::Yes => DriverIs::Served,
+                HandedOver::No => next.driver,
+            };
             interval = match next.wait {
                 Wait::Longer => (interval * 2).min(TICK_MAX),
                 Wait::For(left) => left.clamp(TICK_MIN, TICK_MAX),
@@ -163,13 +175,14 @@ impl<'a> Watcher<'a> {
         // A rousing that came before may have ended the last wait: so both reasons are looked at.
         let nobody_runs = self.pool.idle.free() == self.pool.config().worker_threads;
         if nobody_runs && !self.pool.is_closed() {
-            self.wait(None, DriverIs::Neglected);
+            let _: HandedOver = self.wait(None, DriverIs::Neglected);
         }
         self.pool.watch.come_back();
         self.idle_ticks = 0;
     }
 
-    fn wait(&self, interval: Option<Duration>, driver: DriverIs) {
+    /// Waits, in the driver if nobody looks at that; says whether a worker was woken to take the place.
+    fn wait(&self, interval: Option<Duration>, driver: DriverIs) -> HandedOver {
         let bed = match driver {
             DriverIs::Neglected => self.pool.man_driver(),
             DriverIs::Served => Bed::Own,
@@ -185,9 +198,11 @@ impl<'a> Watcher<'a> {
                 // wakes without waking anybody.
                 if self.pool.idle.has_sleeper() {
                     self.pool.wake_one();
+                    return HandedOver::Yes;
                 }
             }
         }
+        HandedOver::No
     }
 
     fn wait_in_driver(&self, deadline: Option<Instant>) {

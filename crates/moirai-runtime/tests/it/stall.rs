@@ -52,6 +52,31 @@ fn tasks_that_block_in_foreign_calls_do_not_stop_what_they_wait_for() {
     }
 }
 
+/// While its worker is held, the watcher waits in the driver, and then wakes the worker to take that
+/// place. Fails, where another processor is idle, if it takes the place again before the worker can: the
+/// two would wake each other for ever.
+#[test]
+fn a_runtime_without_work_comes_to_rest() {
+    watch(|| {
+        let wakes = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&wakes);
+        let builder = one_worker().on_thread_unpark(move || {
+            counted.fetch_add(1, Ordering::Relaxed);
+        });
+        let runtime = builder.build().unwrap();
+        let held = Duration::from_millis(20);
+        runtime.spawn(async move { std::thread::sleep(held) }).join().unwrap();
+        let mut before = None;
+        // Far longer than the watcher's ticks.
+        while before != Some(wakes.load(Ordering::Relaxed)) {
+            before = Some(wakes.load(Ordering::Relaxed));
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let wakes = wakes.load(Ordering::Relaxed);
+        assert!(wakes < 50, "the worker woke {wakes} times for one task");
+    });
+}
+
 /// Fails if the watcher leaves alone what lies in a next-task slot.
 #[test]
 fn what_a_task_woke_before_it_blocked_runs_elsewhere() {
