@@ -2,6 +2,7 @@
 
 use std::sync::mpsc;
 use std::sync::{Arc, Barrier};
+use std::time::Duration;
 
 use moirai_runtime::deque::StealStrategy::{self, Adaptive, Half, One, Quarter};
 use moirai_runtime::{Runtime, spawn};
@@ -11,7 +12,9 @@ use crate::watch;
 /// A worker queues a hundred tasks and is held until another has stolen from it and runs the oldest.
 /// Returns which task the victim runs next: the first that was not stolen.
 fn first_left(strategy: StealStrategy) -> u32 {
-    let runtime = Runtime::builder().worker_threads(2).steal(strategy).build().unwrap();
+    // Both workers are held for long, and nobody is to stand in for them.
+    let builder = Runtime::builder().worker_threads(2).stall_after(Duration::MAX);
+    let runtime = builder.steal(strategy).build().unwrap();
     let both_run = Arc::new(Barrier::new(2));
     let (release, released) = mpsc::channel::<()>();
     let thief = runtime.spawn_parallel({
