@@ -16,24 +16,38 @@
 //! The lock is held for a few steps; no future, value, error or handle is dropped under it, and no
 //! waker is called.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
-use moirai_sync::__prim::Mutex;
+use moirai_sync::__prim::{Mutex, thread_local};
 use moirai_sync::channel::{self, Receiver};
 use moirai_sync::{CancelToken, TaskError};
 
+use crate::local::LocalKey;
 use crate::runtime::Handle;
 use crate::task::TaskHandle;
 
 use super::error::{Failure, NurseryError};
 use super::members::{Inserted, Left, Members};
 
-crate::task_local! {
-    /// The nursery whose child the running code is.
-    pub(super) static ENCLOSING: Arc<dyn Enclosing>;
-}
+/// The nursery whose child the running code is. As [`task_local!`](crate::task_local) makes it, of a
+/// thread-local that random schedules know.
+pub(super) static ENCLOSING: LocalKey<Arc<dyn Enclosing>> = {
+    type Slot = RefCell<Option<Arc<dyn Enclosing>>>;
+    #[cfg(moirai_loom)]
+    thread_local! {
+        static SLOT: Slot = RefCell::new(None);
+    }
+    #[cfg(not(moirai_loom))]
+    thread_local! {
+        static SLOT: Slot = const { RefCell::new(None) };
+    }
+    LocalKey::__new(|f| {
+        let _: Result<(), _> = SLOT.try_with(|slot| f(slot));
+    })
+};
 
 /// A nursery of whatever error.
 pub(super) trait Enclosing: Send + Sync {

@@ -28,10 +28,12 @@
 //! | passing on what was taken (`Watcher::relieve`) | the same |
 //! | the look at the call before the driver (`Worker::wait_in_driver`) | `a_lone_worker_misses_neither_a_call_nor_a_task` |
 //! | a thread for a second job (`BlockingPool::spawn`) | `blocking_jobs_that_wait_for_each_other_have_a_thread_each` |
+//! | the cancel of a child that comes late (`Core::insert` of a group) | `a_nursery_ends_whenever_children_come` |
 
 mod blocking;
 mod close;
 mod driver;
+mod group;
 mod join;
 mod lone;
 mod park;

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use moirai_runtime::{
     Failure, Handle, Nursery, NurseryBuilder, NurseryError, Runtime, Supervision, TaskError,
@@ -364,6 +364,25 @@ fn a_nursery_ends_with_any_number_of_children_that_end_at_once() {
     });
 }
 
+/// On a thread that is no worker, which has no budget to stop it before.
+#[test]
+fn a_nursery_ends_with_any_number_of_children_that_have_ended_before_it_looks() {
+    watch(|| {
+        let runtime = runtime(1);
+        for count in [255, 256, 257, 1000] {
+            let handle = runtime.handle().clone();
+            let run = nursery(async move |n: Nursery<()>| {
+                (0..count).for_each(|_| drop(n.spawn(async { Ok(()) })));
+                while handle.metrics().idle == 0 {
+                    std::thread::yield_now();
+                }
+                Ok(count)
+            });
+            assert_eq!(runtime.block_on(run).unwrap(), count);
+        }
+    });
+}
+
 #[test]
 fn a_nursery_that_is_polled_once_and_held_stops_nobody_and_cancels_its_token_at_once() {
     watch(|| {
@@ -471,6 +490,49 @@ fn a_race_is_won_by_the_first_success_and_the_others_are_gone_by_then() {
         let empty = runtime.block_on(race::<_, (), ()>(async |_| ()));
         let first = empty.unwrap_err().into_first();
         assert!(matches!(first, Failure::Task(TaskError::ResultNotFound)));
+    });
+}
+
+/// One that succeeds when it is cancelled already. Fails if its value replaces the winner's.
+#[test]
+fn a_success_that_comes_second_wins_nothing() {
+    watch(|| {
+        let runtime = runtime(2);
+        let (gone, is_gone) = std::sync::mpsc::channel();
+        let winner = runtime.block_on(race(async |r| {
+            let held = AtDrop::new(move || gone.send(()).unwrap());
+            r.spawn(async move {
+                let _held = held;
+                pending::<Result<i32, ()>>().await
+            });
+            // The race is won, and the others are cancelled.
+            r.spawn_blocking(move || is_gone.recv().map(|()| 2).map_err(drop));
+            r.spawn(async { Ok(1) });
+        }));
+        assert_eq!(winner.unwrap(), 1);
+    });
+}
+
+/// The first time at once, then after a pause that doubles. Fails if there is none.
+#[test]
+fn a_supervised_child_that_goes_on_failing_is_started_less_and_less_often() {
+    watch(|| {
+        let runtime = runtime(1);
+        let (started, starts) = std::sync::mpsc::channel();
+        let (first, max) = (Duration::from_millis(10), Duration::from_millis(15));
+        let limits = Supervision::new().restarts(4, Duration::from_secs(3600)).backoff(first, max);
+        let result = runtime.block_on(supervise(limits, async move |s| {
+            s.spawn(move || {
+                started.send(Instant::now()).unwrap();
+                async { Err::<(), ()>(()) }
+            });
+            pending::<Result<(), ()>>().await
+        }));
+        assert!(result.is_err());
+        let starts: Vec<_> = starts.iter().collect();
+        let pauses: Vec<_> = starts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(pauses.len(), 4);
+        assert!(pauses[1] >= first && pauses[2] >= max && pauses[3] >= max, "{pauses:?}");
     });
 }
 
