@@ -99,6 +99,7 @@ const ENDLESS: &[&str] = &[
     "block_on_works_everywhere",
     "the_global_runtime_is_used_where_there_is_none",
     "timers_are_kept_after_the_runtime_is_gone",
+    "both_halves_run_also_when_one_panics_and_the_first_panic_wins",
 ];
 
 /// What Miri cannot run, and why.

@@ -27,6 +27,8 @@
 //! | the look whether the permit was taken (`Worker::sleep`) | `permits_that_are_taken_come_back` |
 //! | passing on what was taken (`Watcher::relieve`) | the same |
 //! | the look at the call before the driver (`Worker::wait_in_driver`) | `a_lone_worker_misses_neither_a_call_nor_a_task` |
+//! | the looks at the mailbox in bed (`Worker::lie`, `Worker::wait_in_driver`) | `scopes_and_broadcasts_end_whoever_waits_for_what` |
+//! | that a guest with a permit again is counted no more (`Pool::lend_to`) | `guests_and_workers_compute_and_every_task_finds_a_permit` |
 //! | a thread for a second job (`BlockingPool::spawn`) | `blocking_jobs_that_wait_for_each_other_have_a_thread_each` |
 //! | the cancel of a child that comes late (`Core::insert` of a group) | `a_nursery_ends_whenever_children_come` |
 
