@@ -129,6 +129,27 @@ fn a_thread_that_stands_in_for_a_worker_runs_where_that_one_did() {
     });
 }
 
+/// Fails if a thread that takes another permit than it had is looked for where it was before.
+#[test]
+fn a_thread_that_stands_in_for_a_worker_is_found_in_the_node_of_that_one() {
+    watch(|| {
+        // So the thread of the other worker stands in.
+        let builder = machine(2, 1).spare_threads(0).stall_after(Duration::MAX);
+        let runtime = builder.build().unwrap();
+        while runtime.handle().metrics().idle != 2 {
+            std::thread::yield_now();
+        }
+        let (release, released) = moirai_sync::channel::bounded::<()>(1);
+        let waiting = runtime.spawn_on(1, async move { released.recv() });
+        // It runs as soon as the other thread has the permit.
+        runtime.spawn_on(1, async {}).join().unwrap();
+        let workers = runtime.handle().metrics().workers;
+        assert!(workers.iter().map(|worker| worker.domain).eq([1, 1]), "{workers:?}");
+        drop(release);
+        waiting.join().unwrap().unwrap_err();
+    });
+}
+
 #[test]
 fn a_hundred_and_twenty_eight_workers_on_eight_nodes_run_everything_once() {
     watch(|| {
