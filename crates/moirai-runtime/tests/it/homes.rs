@@ -36,6 +36,32 @@ async fn only_at<F: Future<Output = ()>>(home: usize, future: F) -> u32 {
     polls
 }
 
+/// Of each kind a task that is always ready. Fails if what is for one worker waits until that has
+/// nothing else to run, or the other way round.
+#[test]
+fn what_is_for_one_worker_and_what_is_for_all_take_turns() {
+    watch(|| {
+        let runtime = Runtime::builder().worker_threads(1).stall_after(Duration::MAX);
+        let runtime = runtime.build().unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let ready = || {
+            let stop = Arc::clone(&stop);
+            async move {
+                while !stop.load(Ordering::Relaxed) {
+                    yield_now().await;
+                }
+            }
+        };
+        let busy = [runtime.spawn(ready()), runtime.spawn_on(0, ready())];
+        for _ in 0..20 {
+            runtime.spawn_on(0, async {}).join().unwrap();
+            runtime.spawn(async { spawn(async {}).await.unwrap() }).join().unwrap();
+        }
+        stop.store(true, Ordering::Relaxed);
+        busy.into_iter().for_each(|task| task.join().unwrap());
+    });
+}
+
 /// Tasks in a ring of channels, of which each is for another worker: every wake-up comes from
 /// elsewhere, and now and then from a thread of the test.
 fn pass_round(runtime: &Runtime, workers: usize) {
