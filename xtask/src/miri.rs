@@ -100,6 +100,7 @@ const ENDLESS: &[&str] = &[
     "the_global_runtime_is_used_where_there_is_none",
     "timers_are_kept_after_the_runtime_is_gone",
     "both_halves_run_also_when_one_panics_and_the_first_panic_wins",
+    "a_tree_has_the_same_result_wherever_it_is_forked",
 ];
 
 /// What Miri cannot run, and why.
