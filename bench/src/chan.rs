@@ -8,6 +8,7 @@ mod batch;
 mod broadcast;
 mod ends;
 mod loan;
+mod metrics;
 mod oneshot;
 mod priority;
 mod rivals;
@@ -65,6 +66,7 @@ impl Executors {
         cases.extend(priority::cases());
         cases.push(broadcast::case_1_4());
         cases.push(loan::case_64k());
+        cases.push(metrics::case_on());
         cases.push(size::empty_case());
         cases.into_iter().map(Group::alone).collect()
     }

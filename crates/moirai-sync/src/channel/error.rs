@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// An error from [`Sender::send`](super::Sender::send): no receiver is left, or the channel was
-/// closed.
+/// closed; or it is full, where its [strategy](super::BackpressureStrategy) is not to wait.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
@@ -170,7 +170,7 @@ impl<T> fmt::Debug for SendTimeoutError<T> {
 
 impl<T> fmt::Display for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("sending on a closed channel")
+        f.write_str("sending on a channel that is closed, or full and does not wait")
     }
 }
 

@@ -43,6 +43,23 @@ macro_rules! tells_of_its_channel {
                 self.len()
             }
 
+            /// What [`ChannelBuilder::name`](crate::channel::ChannelBuilder::name) was given.
+            pub fn name(&self) -> Option<&str> {
+                self.shared.name()
+            }
+
+            /// What the channel has done; `None` unless it was made with
+            /// [`enable_metrics`](crate::channel::ChannelBuilder::enable_metrics).
+            pub fn metrics(&self) -> Option<crate::channel::ChannelMetrics> {
+                self.shared.metrics()
+            }
+
+            /// Has [`metrics`](Self::metrics) count from now on: the most that was queued is what is
+            /// queued now, and all sums are 0.
+            pub fn reset_metrics(&self) {
+                self.shared.reset_metrics();
+            }
+
             /// Whether no message is queued; always so in a rendezvous channel.
             pub fn is_empty(&self) -> bool {
                 self.shared.is_empty()
@@ -66,8 +83,11 @@ macro_rules! tells_of_its_channel {
 
         impl<T> std::fmt::Debug for $handle<T> {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.debug_struct(stringify!($handle))
-                    .field("len", &self.len())
+                let mut this = f.debug_struct(stringify!($handle));
+                self.name().iter().for_each(|name| {
+                    this.field("name", name);
+                });
+                this.field("len", &self.len())
                     .field("capacity", &self.capacity())
                     .field("closed", &self.is_closed())
                     .finish()

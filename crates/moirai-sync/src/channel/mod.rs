@@ -38,17 +38,21 @@
 //!
 //! `shared` is where the queue and the two wait lists meet; `sender` and `receiver` are the handles
 //! (what all have is in `handle`),
-//! `priority` what they have for levels,
+//! `priority` what they have for levels, `extras` what a `builder` adds to a channel, and `metrics` what
+//! that tells;
 //! `sole` those that are alone on their side, with what they lend in `loan` and how they look for
 //! messages in `lull`; `sending` is a send that waits, and a permit; `suspended` is any wait of a task; `nudge` is for
 //! futures that nobody polls.
 
 pub mod broadcast;
+mod builder;
 mod error;
+mod extras;
 mod fanout;
 mod handle;
 mod loan;
 mod lull;
+mod metrics;
 mod nudge;
 pub mod ops;
 pub mod priority;
@@ -64,10 +68,12 @@ mod suspended;
 mod timer;
 pub mod watch;
 
+pub use builder::{BackpressureStrategy, ChannelBuilder, ConfigError};
 pub use error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
 pub use fanout::{DistributionStrategy, FanoutChannel};
+pub use metrics::{ChannelMetrics, MetricsExporter, PrometheusExporter};
 pub use ops::{ChannelExt, Messages};
 pub use priority::Level;
 pub use receiver::{IntoIter, Iter, Receiver, TryIter};

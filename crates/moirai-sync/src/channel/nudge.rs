@@ -24,11 +24,14 @@ use crate::prim;
 use crate::strand;
 use crate::waitlist::WaitList;
 
+use super::extras::Watch;
+
 /// Of one wait.
 #[derive(Debug, Default)]
 pub(super) struct Nudge {
     alarm: Alarm,
     at: Option<Instant>,
+    pub(super) watch: Option<Box<Watch>>,
 }
 
 impl Nudge {
@@ -58,7 +61,12 @@ impl Nudge {
                 }
             }
         }
-        *self = Self::default();
+        (self.alarm, self.at) = (Alarm::default(), None);
+    }
+
+    /// Whether the wait has lasted for as long as the channel's strategy lets it.
+    pub(super) fn is_over(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.is_over())
     }
 }
 

@@ -195,6 +195,11 @@ impl<T> Rendezvous<T> {
         !self.0.lock().delivered.is_empty()
     }
 
+    /// How many senders wait with a message.
+    pub(super) fn offers(&self) -> usize {
+        self.0.lock().offers.len()
+    }
+
     /// Forbids later sends and wakes those who offer; what was delivered can still be received.
     pub(super) fn close(&self) -> Close {
         let mut meeting = self.0.lock();

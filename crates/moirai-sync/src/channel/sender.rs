@@ -12,6 +12,7 @@ use crate::queue::front::Front;
 use crate::waitlist::{Own, WaitList};
 
 use super::error::{SendError, SendTimeoutError, TrySendError};
+use super::extras::by;
 use super::handle::tells_of_its_channel;
 use super::sending::{Permit, Sending};
 use super::shared::{LastHandle, Revived, Shared, Side};
@@ -288,10 +289,9 @@ impl<T> Sender<T> {
     /// ```
     pub fn send_batch(&self, messages: &mut Vec<T>) -> Result<(), SendError<()>> {
         let mut messages = Front::new(messages);
-        match self.shared.wait(Side::Senders, None, |_| self.attempt_batch(&mut messages)) {
-            Some(result) => result,
-            None => unreachable!("a wait without a deadline ended without a result"),
-        }
+        let limit = self.shared.limit(None);
+        let sent = self.shared.wait(Side::Senders, limit, |_| self.attempt_batch(&mut messages));
+        sent.unwrap_or(Err(SendError(())))
     }
 
     /// Sends as many of `messages` as fit at once, in order; says how many, which are gone
@@ -336,7 +336,9 @@ impl<T> Sender<T> {
     /// ```
     pub async fn send_batch_async(&self, messages: &mut Vec<T>) -> Result<(), SendError<()>> {
         let mut messages = Front::new(messages);
-        self.shared.suspend(Side::Senders, |_| self.attempt_batch(&mut messages)).await
+        let attempt = |_| self.attempt_batch(&mut messages);
+        let sent = by(self.shared.limit(None), self.shared.suspend(Side::Senders, attempt));
+        sent.await.unwrap_or(Err(SendError(())))
     }
 
     fn attempt_batch(&self, messages: &mut Front<'_, T>) -> Poll<Result<(), SendError<()>>> {

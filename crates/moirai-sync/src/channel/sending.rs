@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use crate::alarm::Set;
 use crate::queue::PushError;
 use crate::strand;
 use crate::waitlist::Taken;
@@ -41,12 +42,14 @@ impl<'a, T> Sending<'a, T> {
         let (shared, part) = (self.shared, self.part);
         let (message, offer) = (&mut self.message, &mut self.offer);
         let mut nudge = Nudge::default();
+        let deadline = shared.limit(deadline);
         let sent = match &shared.flavour {
             Flavour::Rendezvous(rendezvous) => strand::wait(deadline, |cx| {
                 poll_offer(shared, rendezvous, &mut nudge, cx, message, offer)
             }),
             _ => shared.wait(Side::Senders, deadline, |_| attempt(shared, part, message)),
         };
+        shared.watched(&mut nudge.watch);
         match sent {
             Some(result) => Ok(result?),
             // In the last moment somebody may have taken it.
@@ -64,9 +67,20 @@ impl<'a, T> Sending<'a, T> {
         let mut nudge = Nudge::default();
         match &shared.flavour {
             Flavour::Rendezvous(rendezvous) => {
-                poll_fn(|cx| poll_offer(shared, rendezvous, &mut nudge, cx, message, offer)).await
+                poll_fn(|cx| match poll_offer(shared, rendezvous, &mut nudge, cx, message, offer) {
+                    Poll::Pending => last_offer(rendezvous, &nudge, offer),
+                    result => result,
+                })
+                .await
             }
-            _ => Suspended::new(shared, Side::Senders, |_| attempt(shared, part, message)).await,
+            _ => {
+                let mut limit = None;
+                let attempt = |_| match attempt(shared, part, message) {
+                    Poll::Pending if shared.extras.is_some() => last(shared, &mut limit, message),
+                    result => result,
+                };
+                Suspended::new(shared, Side::Senders, attempt).await
+            }
         }
     }
 
@@ -130,7 +144,7 @@ fn poll_offer<T>(
             Offered::Closed(message) => Poll::Ready(Err(SendError(message))),
             Offered::Waiting(id) => {
                 *offer = Some(id);
-                shared.nudge_other(Side::Senders, nudge, cx);
+                before_sleep(shared, nudge, cx);
                 Poll::Pending
             }
         };
@@ -138,10 +152,53 @@ fn poll_offer<T>(
     let Some(id) = *offer else { unreachable!("polled after the message was sent") };
     let result = rendezvous.poll_offer(id, cx.waker()).map_err(SendError);
     match result {
-        Poll::Ready(_) => *offer = None,
-        Poll::Pending => shared.nudge_other(Side::Senders, nudge, cx),
+        Poll::Ready(_) => {
+            *offer = None;
+            shared.watched(&mut nudge.watch);
+        }
+        Poll::Pending => before_sleep(shared, nudge, cx),
     }
     result
+}
+
+fn before_sleep<T>(shared: &Shared<T>, nudge: &mut Nudge, cx: &Context<'_>) {
+    shared.nudge_other(Side::Senders, nudge, cx);
+    if shared.extras.is_some() {
+        // Who may be too late looks at the clock.
+        let _: Set = shared.watch(Side::Senders, &mut nudge.watch, cx);
+    }
+}
+
+/// What an attempt in vain gives: once the strategy's limit has passed, it was the last one.
+#[cold]
+fn last<T>(
+    shared: &Shared<T>,
+    limit: &mut Option<Instant>,
+    message: &mut Option<T>,
+) -> Poll<Result<(), SendError<T>>> {
+    *limit = limit.or_else(|| shared.limit(None));
+    match limit.is_some_and(|limit| strand::now() >= limit) {
+        true => {
+            message.take().map_or(Poll::Pending, |message| Poll::Ready(Err(SendError(message))))
+        }
+        false => Poll::Pending,
+    }
+}
+
+/// As [`last`], of an offer.
+fn last_offer<T>(
+    rendezvous: &Rendezvous<T>,
+    nudge: &Nudge,
+    offer: &mut Option<OfferId>,
+) -> Poll<Result<(), SendError<T>>> {
+    match (offer.as_ref(), nudge.is_over()) {
+        (Some(id), true) => {
+            let message = rendezvous.withdraw(*id);
+            *offer = None;
+            Poll::Ready(message.map_or(Ok(()), |message| Err(SendError(message))))
+        }
+        _ => Poll::Pending,
+    }
 }
 
 /// A place in a channel, kept for one message; from [`Sender::reserve`](super::Sender::reserve).

@@ -11,6 +11,7 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::alarm::Set;
 use crate::coop;
 use crate::prim::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::prim::fence_after_rmw;
@@ -21,6 +22,7 @@ use crate::strand;
 use crate::waitlist::{Claimed, Finished, Own, WaitList, Waiter};
 
 use super::error::{RecvError, TryRecvError, TrySendError};
+use super::extras::Extras;
 use super::nudge::Nudge;
 use super::rendezvous::Rendezvous;
 use super::suspended::Suspended;
@@ -30,6 +32,8 @@ use super::timer::Timer;
 pub(crate) struct Shared<T> {
     pub(super) queue: Queue<T>,
     pub(super) flavour: Flavour<T>,
+    /// What only some channels have.
+    pub(super) extras: Option<Box<Extras>>,
     /// See [`receivers_waiting`](Self::receivers_waiting).
     receivers_waiting: WaitList,
     pub(super) senders_waiting: WaitList,
@@ -93,6 +97,7 @@ impl<T> Shared<T> {
         Self {
             queue,
             flavour,
+            extras: None,
             receivers_waiting: WaitList::new(),
             senders_waiting: WaitList::new(),
             senders: AtomicUsize::new(1),
@@ -121,13 +126,13 @@ impl<T> Shared<T> {
 
     #[inline]
     pub(super) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        self.send_now(message).or_else(|message| self.not_queued(message))
+        self.send_now(message).or_else(|message| self.not_queued(None, message))
     }
 
     /// [`try_send`](Self::try_send), to a part of a queue that has parts.
     pub(super) fn try_send_to(&self, part: usize, message: T) -> Result<(), TrySendError<T>> {
         if let Err(message) = self.queue.push_to(part, message) {
-            return self.not_queued(message);
+            return self.not_queued(Some(part), message);
         }
         self.receivers_waiting.notify_one_fenced();
         Ok(())
@@ -153,14 +158,15 @@ impl<T> Shared<T> {
 
     #[inline]
     pub(super) fn try_send_sole(&self, key: &mut Key, message: T) -> Result<(), TrySendError<T>> {
-        self.send_now_sole(key, message).or_else(|message| self.not_queued(message))
+        self.send_now_sole(key, message).or_else(|message| self.not_queued(None, message))
     }
 
     /// What becomes of a message that no queue has taken: there is none, or it is full or closed.
     #[cold]
-    fn not_queued(&self, message: T) -> Result<(), TrySendError<T>> {
+    fn not_queued(&self, part: Option<usize>, message: T) -> Result<(), TrySendError<T>> {
         match &self.flavour {
             Flavour::Queue if self.queue.is_closed() => Err(TrySendError::Disconnected(message)),
+            Flavour::Queue if self.extras.is_some() => self.overflow(part, message),
             Flavour::Queue => Err(TrySendError::Full(message)),
             Flavour::Rendezvous(meeting) => meeting.try_send(message, &self.receivers_waiting),
             Flavour::Timer(_) | Flavour::Never(_) => Err(TrySendError::Disconnected(message)),
@@ -186,9 +192,7 @@ impl<T> Shared<T> {
     #[inline]
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
         match (self.try_take(Claimed::No), &self.flavour) {
-            (Err(TryRecvError::Empty), Flavour::Rendezvous(rendezvous)) => {
-                self.try_meet(rendezvous)
-            }
+            (Err(TryRecvError::Empty), Flavour::Rendezvous(_)) => self.try_meet(),
             (result, _) => result,
         }
     }
@@ -226,7 +230,8 @@ impl<T> Shared<T> {
             Flavour::Queue if self.queue.has_ended() => Err(TryRecvError::Disconnected),
             Flavour::Queue => Err(TryRecvError::Empty),
             Flavour::Rendezvous(rendezvous) => {
-                rendezvous.try_recv(claimed, &self.receivers_waiting)
+                let taken = rendezvous.try_recv(claimed, &self.receivers_waiting);
+                taken.inspect(|_| self.count_handed_over())
             }
             Flavour::Timer(timer) => timer.try_recv(),
             // Relaxed: nothing is read through it.
@@ -245,7 +250,7 @@ impl<T> Shared<T> {
     /// A select that waits to send has no message yet: it makes one when somebody begins to receive,
     /// so whoever only looks has to wait for it a moment. Not for one in a future, which may need
     /// this very thread.
-    fn try_meet(&self, rendezvous: &Rendezvous<T>) -> Result<T, TryRecvError> {
+    fn try_meet(&self) -> Result<T, TryRecvError> {
         if !self.senders_waiting.has_blocked() {
             return Err(TryRecvError::Empty);
         }
@@ -254,7 +259,7 @@ impl<T> Shared<T> {
         let deadline = Instant::now() + MEET_MAX;
         let met = strand::wait(Some(deadline), |cx| {
             self.poll(Side::Receivers, Tried::No, waiter.as_ref(), &mut nudge, cx, |claimed| {
-                received(rendezvous.try_recv(claimed, &self.receivers_waiting))
+                received(self.not_taken(claimed))
             })
         });
         met.ok_or(TryRecvError::Empty)?.map_err(TryRecvError::from)
@@ -265,25 +270,32 @@ impl<T> Shared<T> {
         &self,
         messages: &mut Front<'_, T>,
     ) -> Result<(), TrySendError<()>> {
-        if let Flavour::Rendezvous(rendezvous) = &self.flavour {
-            while messages.left() > 0 {
-                let sent = rendezvous.try_send(messages.take(), &self.receivers_waiting);
-                sent.map_err(|error| match error {
-                    TrySendError::Full(message) => {
-                        messages.put_back(message);
-                        TrySendError::Full(())
-                    }
-                    TrySendError::Disconnected(message) => {
-                        messages.put_back(message);
-                        TrySendError::Disconnected(())
-                    }
-                })?;
-            }
-            return Ok(());
+        if self.is_rendezvous() {
+            return self.try_send_each(messages);
         }
         let before = messages.left();
         let result = self.queue.push_batch(messages);
-        self.pushed_batch(before - messages.left(), result)
+        match self.pushed_batch(before - messages.left(), result) {
+            // The strategy may know what to do with the rest.
+            Err(TrySendError::Full(())) if self.extras.is_some() => self.try_send_each(messages),
+            result => result,
+        }
+    }
+
+    fn try_send_each(&self, messages: &mut Front<'_, T>) -> Result<(), TrySendError<()>> {
+        while messages.left() > 0 {
+            self.try_send(messages.take()).map_err(|error| match error {
+                TrySendError::Full(message) => {
+                    messages.put_back(message);
+                    TrySendError::Full(())
+                }
+                TrySendError::Disconnected(message) => {
+                    messages.put_back(message);
+                    TrySendError::Disconnected(())
+                }
+            })?;
+        }
+        Ok(())
     }
 
     pub(super) fn try_send_batch_sole(
@@ -366,7 +378,7 @@ impl<T> Shared<T> {
             if tried == Tried::Yes {
                 waiter.register(cx.waker());
             }
-            let result = attempt(waiter.claimed());
+            let mut result = attempt(waiter.claimed());
             if result.is_ready() {
                 break result;
             }
@@ -375,12 +387,20 @@ impl<T> Shared<T> {
                     self.before_receiver_sleeps(Own::NONE);
                 }
                 self.nudge_other(side, nudge, cx);
+                if self.extras.is_some() && self.watch(side, &mut nudge.watch, cx) == Set::Passed {
+                    result = attempt(waiter.claimed());
+                }
                 break result;
             }
             tried = Tried::Yes;
         };
-        if result.is_ready() && waiter.finish() == Finished::Waited && self.has_more(side) {
-            self.waiting(side).notify_one();
+        if result.is_ready() && waiter.finish() == Finished::Waited {
+            if self.has_more(side) {
+                self.waiting(side).notify_one();
+            }
+            if self.extras.is_some() {
+                self.watched(&mut nudge.watch);
+            }
         }
         result
     }
@@ -410,6 +430,7 @@ impl<T> Shared<T> {
         let met = strand::wait(deadline, |cx| {
             self.poll(side, Tried::No, waiter.as_ref(), &mut nudge, cx, &mut attempt)
         });
+        self.watched(&mut nudge.watch);
         if met.is_some() || waiter.as_ref().give_up() == Claimed::No {
             return met;
         }
@@ -438,6 +459,7 @@ impl<T> Shared<T> {
 
     /// Somebody of `side` is about to sleep. If the other side could go on, those who were told so
     /// may be futures that are never polled again, and others wait behind them.
+    #[inline]
     pub(super) fn nudge_other(&self, side: Side, nudge: &mut Nudge, cx: &Context<'_>) {
         let other = self.waiting(side.other());
         nudge.before_sleep(other, || self.has_more(side.other()), cx);
@@ -588,7 +610,7 @@ impl<T> Shared<T> {
         let _: Close = self.close();
         match &self.flavour {
             Flavour::Queue if self.queue.is_empty() => {}
-            Flavour::Queue => discard(|| self.queue.pop()),
+            Flavour::Queue => discard(|| self.queue.pop().inspect(|_| self.count_evicted())),
             Flavour::Rendezvous(rendezvous) => rendezvous.discard(),
             Flavour::Timer(_) | Flavour::Never(_) => {}
         }

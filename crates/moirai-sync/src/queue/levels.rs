@@ -42,7 +42,7 @@
 use crate::prim::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::prim::fence_after_rmw;
 
-use super::{Close, PushError, Queue};
+use super::{Close, Least, PushError, Queue};
 
 /// The most levels: the bits of the mask.
 pub(crate) const LEVELS_MAX: usize = 64;
@@ -99,6 +99,15 @@ impl<T> Levels<T> {
                 return Some((value, level));
             }
         }
+    }
+
+    /// Takes the oldest value of the lowest level, up to `level`, that has one.
+    pub(crate) fn pop_least(&self, level: usize) -> Result<T, Least> {
+        let value = self.queues[..=self.existing(level)].iter().find_map(Queue::pop);
+        if value.is_some() {
+            self.give_places_back(1);
+        }
+        value.ok_or_else(|| if self.is_empty() { Least::Nothing } else { Least::MoreUrgent })
     }
 
     /// The highest level whose bit is set.
@@ -191,6 +200,16 @@ impl<T> Levels<T> {
 
     pub(crate) fn len(&self) -> usize {
         self.queues.iter().map(Queue::len).sum()
+    }
+
+    /// How many values were ever pushed.
+    pub(crate) fn pushed(&self) -> usize {
+        self.queues.iter().map(Queue::pushed).fold(0, usize::wrapping_add)
+    }
+
+    /// How many values were ever popped.
+    pub(crate) fn popped(&self) -> usize {
+        self.queues.iter().map(Queue::popped).fold(0, usize::wrapping_add)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

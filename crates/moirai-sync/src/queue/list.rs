@@ -605,11 +605,26 @@ impl<T> List<T> {
             let tail = self.tail.index.load(Ordering::SeqCst);
             let head = self.head.index.load(Ordering::SeqCst);
             if self.tail.index.load(Ordering::SeqCst) == tail {
-                // Values before an index: whole blocks, and its offset.
-                let before = |index| (lap(index) * Self::BLOCK).wrapping_add(offset(index));
-                return before(tail).wrapping_sub(before(head));
+                return Self::before(tail).wrapping_sub(Self::before(head));
             }
         }
+    }
+
+    /// Values before an index: whole blocks, and its offset.
+    fn before(index: usize) -> usize {
+        (lap(index) * Self::BLOCK).wrapping_add(offset(index))
+    }
+
+    /// How many values were ever appended.
+    pub(crate) fn pushed(&self) -> usize {
+        // SeqCst: as in `len`.
+        Self::before(self.tail.index.load(Ordering::SeqCst))
+    }
+
+    /// How many values were ever taken.
+    pub(crate) fn popped(&self) -> usize {
+        // SeqCst: as in `len`.
+        Self::before(self.head.index.load(Ordering::SeqCst))
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -39,6 +39,7 @@ use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::{Deref, DerefMut};
 
 use crate::prim::Counter;
+use crate::prim::atomic::{AtomicUsize, Ordering};
 
 use front::Front;
 use levels::Levels;
@@ -96,8 +97,28 @@ enum Kind<T> {
     Spsc(Locks, Spsc<T>),
     /// Made of queues. Whatever is short for the others is a call for this one.
     Levels(Box<Levels<T>>),
+    /// Another one, whose length is looked at.
+    Watched(Box<Watched<T>>),
     /// Holds nothing and has no room; the channel does everything.
     Nothing,
+}
+
+/// A queue, and how long it has been.
+#[derive(Debug)]
+struct Watched<T> {
+    queue: Queue<T>,
+    most: AtomicUsize,
+    /// What [`Queue::popped`] has said at the last look, which costs a transfer of that line.
+    popped: AtomicUsize,
+}
+
+/// Why there is no message that might go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Least {
+    /// There is none at all.
+    Nothing,
+    /// All are of higher levels.
+    MoreUrgent,
 }
 
 /// Which keys fit.
@@ -206,13 +227,17 @@ impl<T> Queue<T> {
     #[cold]
     #[inline(never)]
     fn push_elsewhere(&self, value: T) -> Result<(), T> {
-        self.push_to(LEVEL, value)
+        match &self.0 {
+            Kind::Watched(watched) => watched.queue.push(value).map(|()| watched.look()),
+            _ => self.push_to(LEVEL, value),
+        }
     }
 
     /// [`push`](Self::push), to a part of a queue that has parts.
     pub(crate) fn push_to(&self, part: usize, value: T) -> Result<(), T> {
         match &self.0 {
             Kind::Levels(levels) => levels.push(part, value),
+            Kind::Watched(watched) => watched.queue.push_to(part, value).map(|()| watched.look()),
             Kind::List(..) | Kind::Ring(..) => self.push(value),
             Kind::Spsc(..) | Kind::Nothing => Err(value),
         }
@@ -235,7 +260,7 @@ impl<T> Queue<T> {
                 locks.check_producer(key.0);
                 ring.push(value).map_err(PushError::into_inner)
             }
-            Kind::Levels(_) | Kind::Nothing => Err(value),
+            Kind::Levels(_) | Kind::Watched(_) | Kind::Nothing => Err(value),
         }
     }
 
@@ -250,7 +275,7 @@ impl<T> Queue<T> {
                 locks.check_producer(0);
                 list.push_batch(values)
             }
-            Kind::Levels(_) => self.push_each(values),
+            Kind::Levels(_) | Kind::Watched(_) => self.push_each(values),
             Kind::Spsc(..) | Kind::Nothing => Err(PushError::Full(())),
         }
     }
@@ -288,7 +313,7 @@ impl<T> Queue<T> {
                 locks.check_producer(key.0);
                 list.push_batch(values)
             }
-            Kind::Levels(_) | Kind::Nothing => Err(PushError::Full(())),
+            Kind::Levels(_) | Kind::Watched(_) | Kind::Nothing => Err(PushError::Full(())),
         }
     }
 
@@ -313,6 +338,9 @@ impl<T> Queue<T> {
     #[cold]
     #[inline(never)]
     fn pop_elsewhere(&self) -> Option<T> {
+        if let Kind::Watched(watched) = &self.0 {
+            return watched.queue.pop();
+        }
         self.pop_part().map(|(value, _)| value)
     }
 
@@ -320,6 +348,7 @@ impl<T> Queue<T> {
     pub(crate) fn pop_part(&self) -> Option<(T, usize)> {
         match &self.0 {
             Kind::Levels(levels) => levels.pop(),
+            Kind::Watched(watched) => watched.queue.pop_part(),
             Kind::List(..) | Kind::Ring(..) => self.pop().map(|value| (value, LEVEL)),
             Kind::Spsc(..) | Kind::Nothing => None,
         }
@@ -344,7 +373,7 @@ impl<T> Queue<T> {
                 // SAFETY: as above.
                 unsafe { ring.pop() }.ok()
             }
-            Kind::Levels(_) | Kind::Nothing => None,
+            Kind::Levels(_) | Kind::Watched(_) | Kind::Nothing => None,
         }
     }
 
@@ -358,7 +387,7 @@ impl<T> Queue<T> {
                 // SAFETY: as in `pop_sole`.
                 Some(unsafe { ring.at_hand() })
             }
-            Kind::Ring(..) | Kind::List(..) | Kind::Levels(_) | Kind::Nothing => None,
+            _ => None,
         }
     }
 
@@ -373,7 +402,7 @@ impl<T> Queue<T> {
                 locks.check_consumer(0);
                 list.pop_batch(values, max)
             }
-            Kind::Levels(_) => self.pop_each(values, max),
+            Kind::Levels(_) | Kind::Watched(_) => self.pop_each(values, max),
             Kind::Spsc(..) | Kind::Nothing => Err(PopError::Empty),
         }
     }
@@ -410,14 +439,14 @@ impl<T> Queue<T> {
                 // SAFETY: as in `pop_sole`.
                 unsafe { ring.pop_batch(values, max) }
             }
-            Kind::Levels(_) | Kind::Nothing => Err(PopError::Empty),
+            Kind::Levels(_) | Kind::Watched(_) | Kind::Nothing => Err(PopError::Empty),
         }
     }
 
     /// Keeps a place for [`push_reserved`](Self::push_reserved) or
     /// [`unreserve`](Self::unreserve), which is not yet closed then.
     pub(crate) fn reserve(&self) -> Result<(), PushError<()>> {
-        match &self.0 {
+        match self.kind() {
             Kind::Ring(locks, ring) => {
                 locks.check_producer(0);
                 ring.reserve()
@@ -427,13 +456,17 @@ impl<T> Queue<T> {
                 list.reserve()
             }
             Kind::Levels(levels) => levels.reserve(LEVEL),
-            Kind::Spsc(..) | Kind::Nothing => Err(PushError::Full(())),
+            Kind::Spsc(..) | Kind::Watched(_) | Kind::Nothing => Err(PushError::Full(())),
         }
     }
 
     /// Pushes into a reserved place, also after a close.
     pub(crate) fn push_reserved(&self, value: T) {
         match &self.0 {
+            Kind::Watched(watched) => {
+                watched.queue.push_reserved(value);
+                watched.look();
+            }
             Kind::Ring(_, ring) => ring.push_reserved(value),
             Kind::List(_, list) => list.push_reserved(value),
             Kind::Levels(levels) => levels.push_reserved(LEVEL, value),
@@ -443,32 +476,34 @@ impl<T> Queue<T> {
 
     /// Gives a reserved place back.
     pub(crate) fn unreserve(&self) {
-        match &self.0 {
+        match self.kind() {
             Kind::Ring(_, ring) => ring.unreserve(),
             Kind::List(_, list) => list.unreserve(),
             Kind::Levels(levels) => levels.unreserve(LEVEL),
-            Kind::Spsc(..) | Kind::Nothing => unreachable!("a place that nobody could reserve"),
+            Kind::Spsc(..) | Kind::Watched(_) | Kind::Nothing => {
+                unreachable!("a place that nobody could reserve")
+            }
         }
     }
 
     /// Forbids every later push; what is queued can still be taken.
     pub(crate) fn close(&self) -> Close {
-        match &self.0 {
+        match self.kind() {
             Kind::Ring(_, ring) => ring.close(),
             Kind::List(_, list) => list.close(),
             Kind::Levels(levels) => levels.close(),
             Kind::Spsc(_, ring) => ring.close(),
-            Kind::Nothing => Close::AlreadyClosed,
+            Kind::Watched(_) | Kind::Nothing => Close::AlreadyClosed,
         }
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        match &self.0 {
+        match self.kind() {
             Kind::Ring(_, ring) => ring.is_closed(),
             Kind::List(_, list) => list.is_closed(),
             Kind::Levels(levels) => levels.is_closed(),
             Kind::Spsc(_, ring) => ring.is_closed(),
-            Kind::Nothing => false,
+            Kind::Watched(_) | Kind::Nothing => false,
         }
     }
 
@@ -480,43 +515,43 @@ impl<T> Queue<T> {
 
     /// Whether a value may follow a close.
     pub(crate) fn has_reserved(&self) -> bool {
-        match &self.0 {
+        match self.kind() {
             Kind::Ring(_, ring) => ring.has_reserved(),
             Kind::List(_, list) => list.has_reserved(),
             Kind::Levels(levels) => levels.has_reserved(),
-            Kind::Spsc(..) | Kind::Nothing => false,
+            Kind::Spsc(..) | Kind::Watched(_) | Kind::Nothing => false,
         }
     }
 
     /// How many values are queued, including those that a sender is still writing.
     pub(crate) fn len(&self) -> usize {
-        match &self.0 {
+        match self.kind() {
             Kind::Ring(_, ring) => ring.len(),
             Kind::List(_, list) => list.len(),
             Kind::Levels(levels) => levels.len(),
             Kind::Spsc(_, ring) => ring.len(),
-            Kind::Nothing => 0,
+            Kind::Watched(_) | Kind::Nothing => 0,
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        match &self.0 {
+        match self.kind() {
             Kind::Ring(_, ring) => ring.is_empty(),
             Kind::List(_, list) => list.is_empty(),
             Kind::Levels(levels) => levels.is_empty(),
             Kind::Spsc(_, ring) => ring.len() == 0,
-            Kind::Nothing => true,
+            Kind::Watched(_) | Kind::Nothing => true,
         }
     }
 
     /// Whether every place is taken or reserved.
     pub(crate) fn is_full(&self) -> bool {
-        match &self.0 {
+        match self.kind() {
             Kind::Ring(_, ring) => ring.is_full(),
             Kind::List(..) => false,
             Kind::Levels(levels) => levels.is_full(),
             Kind::Spsc(_, ring) => ring.len() == ring.capacity(),
-            Kind::Nothing => true,
+            Kind::Watched(_) | Kind::Nothing => true,
         }
     }
 
@@ -527,12 +562,72 @@ impl<T> Queue<T> {
 
     /// `None`: as many as the memory holds.
     pub(crate) fn capacity(&self) -> Option<usize> {
-        match &self.0 {
+        match self.kind() {
             Kind::Ring(_, ring) => Some(ring.capacity()),
             Kind::List(..) => None,
             Kind::Levels(levels) => levels.capacity(),
             Kind::Spsc(_, ring) => Some(ring.capacity()),
-            Kind::Nothing => Some(0),
+            Kind::Watched(_) | Kind::Nothing => Some(0),
+        }
+    }
+
+    /// What it is, watched or not.
+    fn kind(&self) -> &Kind<T> {
+        match &self.0 {
+            Kind::Watched(watched) => watched.queue.kind(),
+            kind => kind,
+        }
+    }
+
+    /// Takes the oldest value of the lowest level, up to `level`, that has one.
+    pub(crate) fn pop_least(&self, level: usize) -> Result<T, Least> {
+        match self.kind() {
+            Kind::Levels(levels) => levels.pop_least(level),
+            _ => self.pop().ok_or(Least::Nothing),
+        }
+    }
+
+    /// How many values were ever pushed, as its tail says: modulo what positions can count, which is
+    /// at least 2^46 where a pointer has 64 bits.
+    pub(crate) fn pushed(&self) -> usize {
+        match self.kind() {
+            Kind::Ring(_, ring) => ring.pushed(),
+            Kind::List(_, list) => list.pushed(),
+            Kind::Levels(levels) => levels.pushed(),
+            Kind::Spsc(..) | Kind::Watched(_) | Kind::Nothing => 0,
+        }
+    }
+
+    /// How many values were ever popped; as [`pushed`](Self::pushed).
+    pub(crate) fn popped(&self) -> usize {
+        match self.kind() {
+            Kind::Ring(_, ring) => ring.popped(),
+            Kind::List(_, list) => list.popped(),
+            Kind::Levels(levels) => levels.popped(),
+            Kind::Spsc(..) | Kind::Watched(_) | Kind::Nothing => 0,
+        }
+    }
+
+    /// This queue, with its length looked at in every push.
+    pub(crate) fn watched(self) -> Self {
+        let (most, popped) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Self(Kind::Watched(Box::new(Watched { queue: self, most, popped })))
+    }
+
+    /// How long it has been at most; 0 unless it is watched.
+    pub(crate) fn most(&self) -> usize {
+        match &self.0 {
+            // Relaxed: nothing is read through it.
+            Kind::Watched(watched) => watched.most.load(Ordering::Relaxed),
+            _ => 0,
+        }
+    }
+
+    /// From now on, [`most`](Self::most) is how long it will have been.
+    pub(crate) fn forget_most(&self) {
+        if let Kind::Watched(watched) = &self.0 {
+            // Relaxed: as in `most`.
+            watched.most.store(self.len(), Ordering::Relaxed);
         }
     }
 
@@ -562,6 +657,24 @@ impl<T> Queue<T> {
         let place = unsafe { ring.filled_slot() }?;
         // SAFETY: as above; a filled slot is the receiver's and holds a value.
         Ok(FilledSlot { ring, value: unsafe { (*place).assume_init_mut() } })
+    }
+}
+
+impl<T> Watched<T> {
+    /// Something was pushed.
+    fn look(&self) {
+        // Relaxed, all of them: counts that nothing is read through. With what was popped until the last
+        // look, this is the most that it can be.
+        let (pushed, most) = (self.queue.pushed(), self.most.load(Ordering::Relaxed));
+        if pushed.wrapping_sub(self.popped.load(Ordering::Relaxed)) > most {
+            let popped = self.queue.popped();
+            self.popped.store(popped, Ordering::Relaxed);
+            // What others have pushed and received since counts as negative.
+            let length = pushed.wrapping_sub(popped);
+            if length > most && length <= usize::MAX / 2 {
+                self.most.fetch_max(length, Ordering::Relaxed);
+            }
+        }
     }
 }
 

@@ -568,6 +568,24 @@ impl<T> Ring<T> {
         self.reserved(self.tail.load(Ordering::SeqCst)) != 0
     }
 
+    /// Values before a position: whole laps, and its index.
+    fn before(&self, position: usize) -> usize {
+        let laps = position >> self.one_lap.trailing_zeros();
+        (laps * self.slots.len()).wrapping_add(position & (self.closed_bit - 1))
+    }
+
+    /// How many values were ever pushed.
+    pub(crate) fn pushed(&self) -> usize {
+        // SeqCst: as in `len`.
+        self.before(self.tail.load(Ordering::SeqCst))
+    }
+
+    /// How many values were ever popped.
+    pub(crate) fn popped(&self) -> usize {
+        // SeqCst: as in `len`.
+        self.before(self.head.load(Ordering::SeqCst))
+    }
+
     pub(crate) fn capacity(&self) -> usize {
         self.slots.len()
     }

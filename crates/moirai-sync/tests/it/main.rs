@@ -1,12 +1,14 @@
 //! What a user of the channels relies on, by failure theme.
 
 mod broadcast;
+mod builder;
 mod cancel;
 mod close;
 mod fanout;
 #[cfg(all(unix, not(miri)))] // reads the clock of a thread
 mod idle;
 mod loans;
+mod metrics;
 mod mutex;
 mod notify;
 mod once;
