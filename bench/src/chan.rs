@@ -14,6 +14,7 @@ mod priority;
 mod rivals;
 mod select;
 mod size;
+mod work_stealing;
 
 use std::sync::Arc;
 use std::thread;
@@ -67,6 +68,7 @@ impl Executors {
         cases.push(broadcast::case_1_4());
         cases.push(loan::case_64k());
         cases.push(metrics::case_on());
+        cases.push(work_stealing::case_4());
         cases.push(size::empty_case());
         cases.into_iter().map(Group::alone).collect()
     }

@@ -13,6 +13,8 @@
 //! | large messages, made or copied once and read where they lie | [`spsc::Sender::loan`](channel::spsc::Sender::loan), [`send_ref`](channel::spsc::Sender::send_ref), [`recv_ref`](channel::spsc::Receiver::recv_ref) |
 //! | messages of which some may be dropped, or refused, when there are too many | [`channel::ChannelBuilder`] |
 //! | messages, and know how many there are and for how long one waits | [`enable_metrics`](channel::ChannelBuilder::enable_metrics) |
+//! | work to so many workers, and what one does not get to, to the others | [`channel::work_stealing`] |
+//! | messages that had better stay on their node of memory, or with their thread | [`channel::numa()`], [`worker_affinity`](channel::ChannelBuilder::worker_affinity) |
 //! | many small messages | [`send_batch`](channel::Sender::send_batch), [`recv_batch`](channel::Receiver::recv_batch) on any of these |
 //! | a message that is made once there is room for it | [`reserve`](channel::Sender::reserve) |
 //! | messages to one of several workers each: in turns, by load, by key, at random | [`channel::FanoutChannel`] |

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::queue::Queue;
 use crate::queue::levels::LEVELS_MAX;
+use crate::queue::shards::HOMES_MAX;
 
 use super::extras::{Extras, Metering};
 use super::shared::Shared;
@@ -69,7 +70,7 @@ impl BackpressureStrategy {
 
 /// Chooses what a channel is like; [`build`](Self::build) makes it.
 ///
-/// Without a choice it has no bound, one level, no metrics and no name.
+/// Without a choice it has no bound, one level, one queue, no metrics and no name.
 ///
 /// # Examples
 ///
@@ -94,6 +95,7 @@ impl BackpressureStrategy {
 pub struct ChannelBuilder<T> {
     capacity: Option<usize>,
     levels: Option<usize>,
+    homes: Option<usize>,
     strategy: BackpressureStrategy,
     metrics: Metering,
     name: Option<Box<str>>,
@@ -106,6 +108,7 @@ impl<T> ChannelBuilder<T> {
         Self {
             capacity: None,
             levels: None,
+            homes: None,
             strategy: BackpressureStrategy::Block,
             metrics: Metering::Off,
             name: None,
@@ -128,6 +131,19 @@ impl<T> ChannelBuilder<T> {
     /// So many levels, from 1 to 64; see [`priority`](super::priority).
     pub fn with_priorities(mut self, levels: usize) -> Self {
         self.levels = Some(levels);
+        self
+    }
+
+    /// A queue for each of so many threads, from 1 to 1024: a thread receives first what it has sent
+    /// itself, while that is still in its cache, and then what others have. Where there are more threads
+    /// than queues, some share one.
+    ///
+    /// For threads that both send and receive, as workers do. What is sent on one thread is received in
+    /// order; a task that sends on several has no order. One receive of 64 begins with the messages of
+    /// any thread, so that none wait for ever. With [levels](Self::with_priorities), the level counts
+    /// first. A channel of capacity 0 has nothing to choose from.
+    pub fn worker_affinity(mut self, workers: usize) -> Self {
+        self.homes = Some(workers);
         self
     }
 
@@ -164,13 +180,9 @@ impl<T> ChannelBuilder<T> {
     ///
     /// [`ConfigError`] where the choices do not go together, or a number is out of range.
     pub fn build(self) -> Result<(Sender<T>, Receiver<T>), ConfigError> {
-        let Self { capacity, levels, strategy, metrics, name, _message } = self;
-        if let Some(levels) = levels
-            && !(1..=LEVELS_MAX).contains(&levels)
-        {
-            let option = "with_priorities";
-            return Err(ConfigError::OutOfRange { option, value: levels, min: 1, max: LEVELS_MAX });
-        }
+        let Self { capacity, levels, homes, strategy, metrics, name, _message } = self;
+        in_range("with_priorities", levels, LEVELS_MAX)?;
+        in_range("worker_affinity", homes, HOMES_MAX)?;
         match capacity {
             Some(0) if levels.is_some() => Err(ConfigError::NoPlace { option: "with_priorities" }),
             Some(0) if strategy.drops() => Err(ConfigError::NoPlace { option: "backpressure" }),
@@ -180,11 +192,12 @@ impl<T> ChannelBuilder<T> {
             }
             _ => Ok(()),
         }?;
-        let queue = match (capacity, levels) {
-            (_, Some(levels)) => Some(Queue::levels(levels, capacity)),
-            (None, None) => Some(Queue::unbounded()),
-            (Some(0), None) => None,
-            (Some(capacity), None) => Some(Queue::bounded(capacity)),
+        let queue = match (capacity, levels, homes) {
+            (Some(0), ..) => None,
+            (_, Some(levels), _) => Some(Queue::levels(levels, homes, capacity)),
+            (_, None, Some(homes)) => Some(Queue::of_threads(homes, capacity)),
+            (None, None, None) => Some(Queue::unbounded()),
+            (Some(capacity), None, None) => Some(Queue::bounded(capacity)),
         };
         let queue = queue.map(|queue| match metrics {
             Metering::Off => queue,
@@ -192,6 +205,16 @@ impl<T> ChannelBuilder<T> {
         });
         let shared = queue.map_or_else(Shared::rendezvous, Shared::queue);
         Ok(handles(shared.with(Extras::new(strategy, name, metrics))))
+    }
+}
+
+/// Whether `value`, if there is one, lies in `1..=max`.
+fn in_range(option: &'static str, value: Option<usize>, max: usize) -> Result<(), ConfigError> {
+    match value {
+        Some(value) if !(1..=max).contains(&value) => {
+            Err(ConfigError::OutOfRange { option, value, min: 1, max })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::alarm::{Alarm, Set};
 use crate::prim::Mutex;
 use crate::prim::atomic::{AtomicU64, Ordering};
-use crate::queue::{LEVEL, Least};
+use crate::queue::{Least, Part};
 use crate::strand;
 
 use super::builder::BackpressureStrategy;
@@ -102,16 +102,14 @@ impl<T> Shared<T> {
 
     /// What becomes of a message for which there is no place.
     #[inline(never)]
-    pub(super) fn overflow(&self, part: Option<usize>, message: T) -> Result<(), TrySendError<T>> {
+    pub(super) fn overflow(&self, part: Part, message: T) -> Result<(), TrySendError<T>> {
         let Some(extras) = &self.extras else { return Err(TrySendError::Full(message)) };
         match extras.strategy {
             BackpressureStrategy::DropNewest => {
                 count(&extras.refused);
                 Ok(()) // and the message is dropped
             }
-            BackpressureStrategy::DropOldest => {
-                self.replace_oldest(extras, part.unwrap_or(LEVEL), message)
-            }
+            BackpressureStrategy::DropOldest => self.replace_oldest(extras, part, message),
             _ => Err(TrySendError::Full(message)),
         }
     }
@@ -121,7 +119,7 @@ impl<T> Shared<T> {
     fn replace_oldest(
         &self,
         extras: &Extras,
-        part: usize,
+        part: Part,
         mut message: T,
     ) -> Result<(), TrySendError<T>> {
         loop {

@@ -38,7 +38,7 @@
 //!
 //! `shared` is where the queue and the two wait lists meet; `sender` and `receiver` are the handles
 //! (what all have is in `handle`),
-//! `priority` what they have for levels, `extras` what a `builder` adds to a channel, and `metrics` what
+//! `priority` what they have for levels, `work_stealing` a receiving end for each worker, `numa` a queue for each node, `extras` what a `builder` adds to a channel, and `metrics` what
 //! that tells;
 //! `sole` those that are alone on their side, with what they lend in `loan` and how they look for
 //! messages in `lull`; `sending` is a send that waits, and a permit; `suspended` is any wait of a task; `nudge` is for
@@ -54,6 +54,7 @@ mod loan;
 mod lull;
 mod metrics;
 mod nudge;
+mod numa;
 pub mod ops;
 pub mod priority;
 mod receiver;
@@ -67,6 +68,7 @@ mod stream;
 mod suspended;
 mod timer;
 pub mod watch;
+mod work_stealing;
 
 pub use builder::{BackpressureStrategy, ChannelBuilder, ConfigError};
 pub use error::{
@@ -74,6 +76,7 @@ pub use error::{
 };
 pub use fanout::{DistributionStrategy, FanoutChannel};
 pub use metrics::{ChannelMetrics, MetricsExporter, PrometheusExporter};
+pub use numa::numa;
 pub use ops::{ChannelExt, Messages};
 pub use priority::Level;
 pub use receiver::{IntoIter, Iter, Receiver, TryIter};
@@ -83,6 +86,7 @@ pub(crate) use sole::Attending;
 #[cfg(feature = "futures")]
 pub use stream::{RecvStream, SendSink};
 pub use timer::{after, at, never, tick};
+pub use work_stealing::{SendToWorkerError, WorkerIter, WorkerReceiver, work_stealing};
 
 use shared::Shared;
 

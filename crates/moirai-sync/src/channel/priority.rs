@@ -25,8 +25,8 @@ use std::time::{Duration, Instant};
 
 use crate::Priority;
 use crate::coop;
-use crate::queue::Queue;
 use crate::queue::levels::LEVELS_MAX;
+use crate::queue::{Part, Queue};
 
 use super::error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
@@ -50,7 +50,7 @@ use super::{Receiver, Sender, handles};
 /// assert_eq!(receiver.try_iter().collect::<Vec<_>>(), ["now", "soon", "some day"]);
 /// ```
 pub fn bounded<T>(levels: usize, capacity: usize) -> (Sender<T>, Receiver<T>) {
-    handles(Shared::queue(Queue::levels(levels, Some(capacity))))
+    handles(Shared::queue(Queue::levels(levels, None, Some(capacity))))
 }
 
 /// Makes a channel with `levels` levels, from 1 to 64, and without a bound. 0 counts as 1, and more
@@ -66,7 +66,7 @@ pub fn bounded<T>(levels: usize, capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// assert!(receiver.try_iter().eq((0..64).rev()));
 /// ```
 pub fn unbounded<T>(levels: usize) -> (Sender<T>, Receiver<T>) {
-    handles(Shared::queue(Queue::levels(levels, None)))
+    handles(Shared::queue(Queue::levels(levels, None, None)))
 }
 
 /// A level of a priority channel: a [`Priority`], or a number from 0 to 63; higher ones go first.
@@ -108,8 +108,8 @@ impl From<Level> for Priority {
 }
 
 impl Level {
-    fn part(self) -> usize {
-        usize::from(self.0)
+    fn part(self) -> Part {
+        Part::Level(usize::from(self.0))
     }
 }
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use crate::alarm::Set;
-use crate::queue::PushError;
+use crate::queue::{Part, PushError};
 use crate::strand;
 use crate::waitlist::Taken;
 
@@ -21,20 +21,20 @@ use super::suspended::Suspended;
 pub(super) struct Sending<'a, T> {
     shared: &'a Shared<T>,
     message: Option<T>,
-    /// The part of the queue that the message is for, if it is not for any.
-    part: Option<usize>,
+    /// The part of the queue that the message is for.
+    part: Part,
     /// Where the message is, once it was left with a rendezvous channel.
     offer: Option<OfferId>,
 }
 
 impl<'a, T> Sending<'a, T> {
     pub(super) fn new(shared: &'a Shared<T>, message: T) -> Self {
-        Self { shared, message: Some(message), part: None, offer: None }
+        Self { shared, message: Some(message), part: Part::Any, offer: None }
     }
 
     /// A send to a part of the queue.
-    pub(super) fn to_part(shared: &'a Shared<T>, part: usize, message: T) -> Self {
-        Self { shared, message: Some(message), part: Some(part), offer: None }
+    pub(super) fn to_part(shared: &'a Shared<T>, part: Part, message: T) -> Self {
+        Self { shared, message: Some(message), part, offer: None }
     }
 
     /// Waits on the current strand.
@@ -102,13 +102,13 @@ impl<T> Drop for Sending<'_, T> {
 /// Sends what is in `message`; takes it out unless the result is pending.
 fn attempt<T>(
     shared: &Shared<T>,
-    part: Option<usize>,
+    part: Part,
     message: &mut Option<T>,
 ) -> Poll<Result<(), SendError<T>>> {
     let Some(taken) = message.take() else { unreachable!("polled after the message was sent") };
     let result = match part {
-        None => shared.try_send(taken),
-        Some(part) => shared.try_send_to(part, taken),
+        Part::Any => shared.try_send(taken),
+        part => shared.try_send_to(part, taken),
     };
     sent(result, message)
 }

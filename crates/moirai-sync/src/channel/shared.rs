@@ -16,7 +16,7 @@ use crate::coop;
 use crate::prim::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::prim::fence_after_rmw;
 use crate::queue::front::Front;
-use crate::queue::{Close, Key, LEVEL, PopError, PushError, Queue};
+use crate::queue::{Close, Key, LEVEL, Part, PopError, PushError, Queue};
 use crate::spin::{Prospect, spin};
 use crate::strand;
 use crate::waitlist::{Claimed, Finished, Own, WaitList, Waiter};
@@ -126,13 +126,13 @@ impl<T> Shared<T> {
 
     #[inline]
     pub(super) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        self.send_now(message).or_else(|message| self.not_queued(None, message))
+        self.send_now(message).or_else(|message| self.not_queued(Part::Any, message))
     }
 
     /// [`try_send`](Self::try_send), to a part of a queue that has parts.
-    pub(super) fn try_send_to(&self, part: usize, message: T) -> Result<(), TrySendError<T>> {
+    pub(super) fn try_send_to(&self, part: Part, message: T) -> Result<(), TrySendError<T>> {
         if let Err(message) = self.queue.push_to(part, message) {
-            return self.not_queued(Some(part), message);
+            return self.not_queued(part, message);
         }
         self.receivers_waiting.notify_one_fenced();
         Ok(())
@@ -149,7 +149,7 @@ impl<T> Shared<T> {
     }
 
     /// [`begin_send`](Self::begin_send), to a part of a queue that has parts.
-    pub(super) fn begin_send_to(&self, part: usize, message: T) -> Result<(), TrySendError<T>> {
+    pub(super) fn begin_send_to(&self, part: Part, message: T) -> Result<(), TrySendError<T>> {
         match self.flavour {
             Flavour::Queue => self.try_send_to(part, message),
             _ => self.begin_send(message),
@@ -158,12 +158,12 @@ impl<T> Shared<T> {
 
     #[inline]
     pub(super) fn try_send_sole(&self, key: &mut Key, message: T) -> Result<(), TrySendError<T>> {
-        self.send_now_sole(key, message).or_else(|message| self.not_queued(None, message))
+        self.send_now_sole(key, message).or_else(|message| self.not_queued(Part::Any, message))
     }
 
     /// What becomes of a message that no queue has taken: there is none, or it is full or closed.
     #[cold]
-    fn not_queued(&self, part: Option<usize>, message: T) -> Result<(), TrySendError<T>> {
+    fn not_queued(&self, part: Part, message: T) -> Result<(), TrySendError<T>> {
         match &self.flavour {
             Flavour::Queue if self.queue.is_closed() => Err(TrySendError::Disconnected(message)),
             Flavour::Queue if self.extras.is_some() => self.overflow(part, message),
@@ -214,12 +214,23 @@ impl<T> Shared<T> {
 
     /// [`try_take`](Self::try_take), and of which part of the queue the message was.
     pub(super) fn try_take_part(&self, claimed: Claimed) -> Result<(T, usize), TryRecvError> {
-        match self.queue.pop_part() {
+        match self.queue.pop_part(None) {
             Some(taken) => {
                 self.senders_waiting.notify_one_fenced();
                 Ok(taken)
             }
             None => self.not_taken(claimed).map(|message| (message, LEVEL)),
+        }
+    }
+
+    /// [`try_take`](Self::try_take) for whoever is at `home`.
+    pub(super) fn try_take_at(&self, home: usize) -> Result<T, TryRecvError> {
+        match self.queue.pop_part(Some(home)) {
+            Some((message, _)) => {
+                self.senders_waiting.notify_one_fenced();
+                Ok(message)
+            }
+            None => self.not_taken(Claimed::No),
         }
     }
 

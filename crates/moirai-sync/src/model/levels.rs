@@ -4,34 +4,33 @@ use loom::sync::Arc;
 use loom::thread;
 
 use crate::Priority;
-use crate::channel::priority;
-use crate::queue::Close;
-use crate::queue::levels::Levels;
+use crate::channel::{priority, work_stealing};
+use crate::queue::{Close, Part, Queue};
 
 /// A pop that finds a level empty clears its bit while a push leaves it set: the level is not
 /// forgotten, or the value below it would go first.
 #[test]
 fn a_level_that_is_cleared_and_pushed_to_goes_first() {
     loom::model(|| {
-        let levels = Arc::new(Levels::new(2, None));
-        levels.push(1, 0).unwrap();
-        assert_eq!(levels.pop(), Some((0, 1))); // its bit stays behind
-        levels.push(0, 1).unwrap();
+        let levels = Arc::new(Queue::levels(2, None, None));
+        levels.push_to(Part::Level(1), 0).unwrap();
+        assert_eq!(levels.pop_part(None), Some((0, 1))); // its bit stays behind
+        levels.push_to(Part::Level(0), 1).unwrap();
         let pushing = thread::spawn({
             let levels = Arc::clone(&levels);
-            move || levels.push(1, 2).unwrap()
+            move || levels.push_to(Part::Level(1), 2).unwrap()
         });
-        let first = levels.pop();
+        let first = levels.pop_part(None);
         pushing.join().unwrap();
-        levels.push(0, 3).unwrap();
+        levels.push_to(Part::Level(0), 3).unwrap();
         match first {
-            Some((1, 0)) => assert_eq!(levels.pop(), Some((2, 1))),
+            Some((1, 0)) => assert_eq!(levels.pop_part(None), Some((2, 1))),
             first => {
                 assert_eq!(first, Some((2, 1)));
-                assert_eq!(levels.pop(), Some((1, 0)));
+                assert_eq!(levels.pop_part(None), Some((1, 0)));
             }
         }
-        assert_eq!((levels.pop(), levels.pop()), (Some((3, 0)), None));
+        assert_eq!((levels.pop_part(None), levels.pop_part(None)), (Some((3, 0)), None));
     });
 }
 
@@ -40,26 +39,26 @@ fn a_level_that_is_cleared_and_pushed_to_goes_first() {
 #[test]
 fn two_pops_that_clear_hide_no_value() {
     loom::model(|| {
-        let levels = Arc::new(Levels::new(2, None));
-        levels.push(1, 0).unwrap();
-        assert_eq!(levels.pop(), Some((0, 1)));
+        let levels = Arc::new(Queue::levels(2, None, None));
+        levels.push_to(Part::Level(1), 0).unwrap();
+        assert_eq!(levels.pop_part(None), Some((0, 1)));
         let popping = thread::spawn({
             let levels = Arc::clone(&levels);
-            move || levels.pop()
+            move || levels.pop_part(None)
         });
         let pushing = thread::spawn({
             let levels = Arc::clone(&levels);
-            move || levels.push(1, 1).unwrap()
+            move || levels.push_to(Part::Level(1), 1).unwrap()
         });
-        let popped = levels.pop();
+        let popped = levels.pop_part(None);
         let other = popping.join().unwrap();
         pushing.join().unwrap();
-        levels.push(0, 2).unwrap();
+        levels.push_to(Part::Level(0), 2).unwrap();
         match popped.or(other) {
             Some(value) => assert_eq!(value, (1, 1)),
-            None => assert_eq!(levels.pop(), Some((1, 1))),
+            None => assert_eq!(levels.pop_part(None), Some((1, 1))),
         }
-        assert_eq!((levels.pop(), levels.pop()), (Some((2, 0)), None));
+        assert_eq!((levels.pop_part(None), levels.pop_part(None)), (Some((2, 0)), None));
     });
 }
 
@@ -96,17 +95,30 @@ fn a_bound_of_one_passes_two_messages() {
 #[test]
 fn a_close_is_one_for_all_levels() {
     loom::model(|| {
-        let levels = Arc::new(Levels::new(2, None));
+        let levels = Arc::new(Queue::levels(2, None, None));
         let closing = [(); 2].map(|()| {
             let levels = Arc::clone(&levels);
             thread::spawn(move || levels.close())
         });
-        let (low, high) = (levels.push(0, 1).is_ok(), levels.push(1, 2).is_ok());
+        let (low, high) =
+            (levels.push_to(Part::Level(0), 1).is_ok(), levels.push_to(Part::Level(1), 2).is_ok());
         assert!(low || !high);
         assert!(low && high || levels.is_closed());
         let closed = closing.map(|thread| thread.join().unwrap());
         assert!(closed.contains(&Close::Closed) && closed.contains(&Close::AlreadyClosed));
-        let popped: Vec<_> = std::iter::from_fn(|| levels.pop()).collect();
+        let popped: Vec<_> = std::iter::from_fn(|| levels.pop_part(None)).collect();
         assert_eq!(popped.len(), usize::from(low) + usize::from(high));
+    });
+}
+
+/// A message for a worker that stalls comes while another one goes to sleep: it is woken, and steals.
+#[test]
+fn a_sleeping_worker_hears_of_anothers_message() {
+    loom::model(|| {
+        let (sender, mut workers) = work_stealing(2);
+        let idle = workers.remove(0);
+        let receiving = thread::spawn(move || idle.recv());
+        sender.send_to_worker(1, 7).unwrap();
+        assert_eq!(receiving.join().unwrap(), Ok(7));
     });
 }

@@ -6,7 +6,7 @@
 //! | [`list`] | none | many and many | a compare-exchange to push, two read-modify-writes to pop |
 //! | [`list`] | none | many and one | a compare-exchange to push |
 //! | [`spsc`] | fixed | one and one | a compare-exchange to push, a swap to pop |
-//! | [`levels`] | either | many and many | as a list, and two read-modify-writes more where it has a bound |
+//! | [`parts`] | either | many and many | as a list, and two read-modify-writes more where it has a bound |
 //!
 //! Every queue has the same few operations. A push moves the queue's tail and a pop its head by a
 //! SeqCst read-modify-write followed by a full fence, so whoever then looks for waiters needs no
@@ -31,7 +31,9 @@ pub(crate) mod front;
 pub(crate) mod levels;
 pub(crate) mod list;
 pub(crate) mod log;
+pub(crate) mod parts;
 pub(crate) mod ring;
+pub(crate) mod shards;
 pub(crate) mod spsc;
 
 use std::fmt;
@@ -42,9 +44,11 @@ use crate::prim::Counter;
 use crate::prim::atomic::{AtomicUsize, Ordering};
 
 use front::Front;
-use levels::Levels;
+use levels::LEVELS_MAX;
 use list::List;
+use parts::Parts;
 use ring::Ring;
+use shards::{HOMES_MAX, Shards};
 use spsc::Spsc;
 
 /// Why a push did not happen; the value comes back.
@@ -96,7 +100,7 @@ enum Kind<T> {
     List(Locks, List<T>),
     Spsc(Locks, Spsc<T>),
     /// Made of queues. Whatever is short for the others is a call for this one.
-    Levels(Box<Levels<T>>),
+    Parts(Box<Parts<T>>),
     /// Another one, whose length is looked at.
     Watched(Box<Watched<T>>),
     /// Holds nothing and has no room; the channel does everything.
@@ -110,6 +114,15 @@ struct Watched<T> {
     most: AtomicUsize,
     /// What [`Queue::popped`] has said at the last look, which costs a transfer of that line.
     popped: AtomicUsize,
+}
+
+/// To which part of a queue a value goes, where it has such parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Whichever the queue chooses.
+    Any,
+    Level(usize),
+    Home(usize),
 }
 
 /// Why there is no message that might go.
@@ -168,9 +181,39 @@ impl<T> Queue<T> {
         Self(Kind::List(Locks::OPEN, List::new()))
     }
 
-    /// A queue for many on both sides, with a level for each value.
-    pub(crate) fn levels(levels: usize, capacity: Option<usize>) -> Self {
-        Self(Kind::Levels(Box::new(Levels::new(levels, capacity))))
+    /// A queue for many on both sides, with a level for each value; each level has a part for each of
+    /// `homes`, if there are any.
+    pub(crate) fn levels(levels: usize, homes: Option<usize>, capacity: Option<usize>) -> Self {
+        let level = |_| homes.map_or_else(Self::unbounded, |homes| Self::of_threads(homes, None));
+        let queues = (0..levels.clamp(1, LEVELS_MAX)).map(level).collect();
+        Self(Kind::Parts(Box::new(Parts::levels(queues, capacity))))
+    }
+
+    /// A queue for many on both sides: each receives its own values first, and those that are for
+    /// nobody go to each in turn.
+    pub(crate) fn in_turn(homes: usize) -> Self {
+        let homes = homes.clamp(1, HOMES_MAX);
+        Self::shards(homes, Shards::in_turn(homes), None)
+    }
+
+    /// A queue for many on both sides, of which each thread receives first what threads of its home
+    /// have pushed.
+    pub(crate) fn of_threads(homes: usize, capacity: Option<usize>) -> Self {
+        let homes = homes.clamp(1, HOMES_MAX);
+        Self::shards(homes, Shards::of_threads(homes), capacity)
+    }
+
+    /// As [`of_threads`](Self::of_threads), for homes that `home` names; of `capacity` places, each has
+    /// an equal share, and so have all together.
+    pub(crate) fn of_nodes(homes: usize, capacity: usize, home: fn() -> usize) -> Self {
+        let homes = homes.clamp(1, HOMES_MAX);
+        let share = (capacity / (homes + 1)).max(1);
+        Self::shards(homes + 1, Shards::with_common(homes, share, home), Some(capacity))
+    }
+
+    fn shards(parts: usize, shards: Shards, capacity: Option<usize>) -> Self {
+        let queues = (0..parts).map(|_| Self::unbounded()).collect();
+        Self(Kind::Parts(Box::new(Parts::shards(queues, shards, capacity))))
     }
 
     /// No queue at all.
@@ -229,14 +272,14 @@ impl<T> Queue<T> {
     fn push_elsewhere(&self, value: T) -> Result<(), T> {
         match &self.0 {
             Kind::Watched(watched) => watched.queue.push(value).map(|()| watched.look()),
-            _ => self.push_to(LEVEL, value),
+            _ => self.push_to(Part::Any, value),
         }
     }
 
-    /// [`push`](Self::push), to a part of a queue that has parts.
-    pub(crate) fn push_to(&self, part: usize, value: T) -> Result<(), T> {
+    /// [`push`](Self::push), to a part of a queue that has parts, or to the one that it chooses.
+    pub(crate) fn push_to(&self, part: Part, value: T) -> Result<(), T> {
         match &self.0 {
-            Kind::Levels(levels) => levels.push(part, value),
+            Kind::Parts(parts) => parts.push(part, value),
             Kind::Watched(watched) => watched.queue.push_to(part, value).map(|()| watched.look()),
             Kind::List(..) | Kind::Ring(..) => self.push(value),
             Kind::Spsc(..) | Kind::Nothing => Err(value),
@@ -260,7 +303,7 @@ impl<T> Queue<T> {
                 locks.check_producer(key.0);
                 ring.push(value).map_err(PushError::into_inner)
             }
-            Kind::Levels(_) | Kind::Watched(_) | Kind::Nothing => Err(value),
+            Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => Err(value),
         }
     }
 
@@ -275,7 +318,7 @@ impl<T> Queue<T> {
                 locks.check_producer(0);
                 list.push_batch(values)
             }
-            Kind::Levels(_) | Kind::Watched(_) => self.push_each(values),
+            Kind::Parts(_) | Kind::Watched(_) => self.push_each(values),
             Kind::Spsc(..) | Kind::Nothing => Err(PushError::Full(())),
         }
     }
@@ -313,7 +356,7 @@ impl<T> Queue<T> {
                 locks.check_producer(key.0);
                 list.push_batch(values)
             }
-            Kind::Levels(_) | Kind::Watched(_) | Kind::Nothing => Err(PushError::Full(())),
+            Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => Err(PushError::Full(())),
         }
     }
 
@@ -341,14 +384,14 @@ impl<T> Queue<T> {
         if let Kind::Watched(watched) = &self.0 {
             return watched.queue.pop();
         }
-        self.pop_part().map(|(value, _)| value)
+        self.pop_part(None).map(|(value, _)| value)
     }
 
-    /// [`pop`](Self::pop), and of which part of the queue it was.
-    pub(crate) fn pop_part(&self) -> Option<(T, usize)> {
+    /// [`pop`](Self::pop) for whoever is at `home`, and of which level it was.
+    pub(crate) fn pop_part(&self, home: Option<usize>) -> Option<(T, usize)> {
         match &self.0 {
-            Kind::Levels(levels) => levels.pop(),
-            Kind::Watched(watched) => watched.queue.pop_part(),
+            Kind::Parts(parts) => parts.pop(home),
+            Kind::Watched(watched) => watched.queue.pop_part(home),
             Kind::List(..) | Kind::Ring(..) => self.pop().map(|value| (value, LEVEL)),
             Kind::Spsc(..) | Kind::Nothing => None,
         }
@@ -373,7 +416,7 @@ impl<T> Queue<T> {
                 // SAFETY: as above.
                 unsafe { ring.pop() }.ok()
             }
-            Kind::Levels(_) | Kind::Watched(_) | Kind::Nothing => None,
+            Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => None,
         }
     }
 
@@ -402,7 +445,7 @@ impl<T> Queue<T> {
                 locks.check_consumer(0);
                 list.pop_batch(values, max)
             }
-            Kind::Levels(_) | Kind::Watched(_) => self.pop_each(values, max),
+            Kind::Parts(_) | Kind::Watched(_) => self.pop_each(values, max),
             Kind::Spsc(..) | Kind::Nothing => Err(PopError::Empty),
         }
     }
@@ -439,7 +482,7 @@ impl<T> Queue<T> {
                 // SAFETY: as in `pop_sole`.
                 unsafe { ring.pop_batch(values, max) }
             }
-            Kind::Levels(_) | Kind::Watched(_) | Kind::Nothing => Err(PopError::Empty),
+            Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => Err(PopError::Empty),
         }
     }
 
@@ -455,7 +498,7 @@ impl<T> Queue<T> {
                 locks.check_producer(0);
                 list.reserve()
             }
-            Kind::Levels(levels) => levels.reserve(LEVEL),
+            Kind::Parts(parts) => parts.reserve(),
             Kind::Spsc(..) | Kind::Watched(_) | Kind::Nothing => Err(PushError::Full(())),
         }
     }
@@ -469,7 +512,7 @@ impl<T> Queue<T> {
             }
             Kind::Ring(_, ring) => ring.push_reserved(value),
             Kind::List(_, list) => list.push_reserved(value),
-            Kind::Levels(levels) => levels.push_reserved(LEVEL, value),
+            Kind::Parts(parts) => parts.push_reserved(value),
             Kind::Spsc(..) | Kind::Nothing => unreachable!("a place that nobody could reserve"),
         }
     }
@@ -479,7 +522,7 @@ impl<T> Queue<T> {
         match self.kind() {
             Kind::Ring(_, ring) => ring.unreserve(),
             Kind::List(_, list) => list.unreserve(),
-            Kind::Levels(levels) => levels.unreserve(LEVEL),
+            Kind::Parts(parts) => parts.unreserve(),
             Kind::Spsc(..) | Kind::Watched(_) | Kind::Nothing => {
                 unreachable!("a place that nobody could reserve")
             }
@@ -491,7 +534,7 @@ impl<T> Queue<T> {
         match self.kind() {
             Kind::Ring(_, ring) => ring.close(),
             Kind::List(_, list) => list.close(),
-            Kind::Levels(levels) => levels.close(),
+            Kind::Parts(parts) => parts.close(),
             Kind::Spsc(_, ring) => ring.close(),
             Kind::Watched(_) | Kind::Nothing => Close::AlreadyClosed,
         }
@@ -501,7 +544,7 @@ impl<T> Queue<T> {
         match self.kind() {
             Kind::Ring(_, ring) => ring.is_closed(),
             Kind::List(_, list) => list.is_closed(),
-            Kind::Levels(levels) => levels.is_closed(),
+            Kind::Parts(parts) => parts.is_closed(),
             Kind::Spsc(_, ring) => ring.is_closed(),
             Kind::Watched(_) | Kind::Nothing => false,
         }
@@ -518,7 +561,7 @@ impl<T> Queue<T> {
         match self.kind() {
             Kind::Ring(_, ring) => ring.has_reserved(),
             Kind::List(_, list) => list.has_reserved(),
-            Kind::Levels(levels) => levels.has_reserved(),
+            Kind::Parts(parts) => parts.has_reserved(),
             Kind::Spsc(..) | Kind::Watched(_) | Kind::Nothing => false,
         }
     }
@@ -528,7 +571,7 @@ impl<T> Queue<T> {
         match self.kind() {
             Kind::Ring(_, ring) => ring.len(),
             Kind::List(_, list) => list.len(),
-            Kind::Levels(levels) => levels.len(),
+            Kind::Parts(parts) => parts.len(),
             Kind::Spsc(_, ring) => ring.len(),
             Kind::Watched(_) | Kind::Nothing => 0,
         }
@@ -538,7 +581,7 @@ impl<T> Queue<T> {
         match self.kind() {
             Kind::Ring(_, ring) => ring.is_empty(),
             Kind::List(_, list) => list.is_empty(),
-            Kind::Levels(levels) => levels.is_empty(),
+            Kind::Parts(parts) => parts.is_empty(),
             Kind::Spsc(_, ring) => ring.len() == 0,
             Kind::Watched(_) | Kind::Nothing => true,
         }
@@ -549,7 +592,7 @@ impl<T> Queue<T> {
         match self.kind() {
             Kind::Ring(_, ring) => ring.is_full(),
             Kind::List(..) => false,
-            Kind::Levels(levels) => levels.is_full(),
+            Kind::Parts(parts) => parts.is_full(),
             Kind::Spsc(_, ring) => ring.len() == ring.capacity(),
             Kind::Watched(_) | Kind::Nothing => true,
         }
@@ -565,7 +608,7 @@ impl<T> Queue<T> {
         match self.kind() {
             Kind::Ring(_, ring) => Some(ring.capacity()),
             Kind::List(..) => None,
-            Kind::Levels(levels) => levels.capacity(),
+            Kind::Parts(parts) => parts.capacity(),
             Kind::Spsc(_, ring) => Some(ring.capacity()),
             Kind::Watched(_) | Kind::Nothing => Some(0),
         }
@@ -579,11 +622,28 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Takes the oldest value of the lowest level, up to `level`, that has one.
-    pub(crate) fn pop_least(&self, level: usize) -> Result<T, Least> {
+    /// Takes the value that can be missed most: the oldest of the lowest level, up to `part`, that has
+    /// one.
+    pub(crate) fn pop_least(&self, part: Part) -> Result<T, Least> {
         match self.kind() {
-            Kind::Levels(levels) => levels.pop_least(level),
+            Kind::Parts(parts) => parts.pop_least(part),
             _ => self.pop().ok_or(Least::Nothing),
+        }
+    }
+
+    /// How many homes there are for values; none unless each has a part of its own.
+    pub(crate) fn homes(&self) -> usize {
+        match self.kind() {
+            Kind::Parts(parts) => parts.homes(),
+            _ => 0,
+        }
+    }
+
+    /// Whether a push would stay at the thread's home, if the queue has homes.
+    pub(crate) fn has_local_room(&self) -> bool {
+        match self.kind() {
+            Kind::Parts(parts) => parts.has_local_room(),
+            _ => true,
         }
     }
 
@@ -593,7 +653,7 @@ impl<T> Queue<T> {
         match self.kind() {
             Kind::Ring(_, ring) => ring.pushed(),
             Kind::List(_, list) => list.pushed(),
-            Kind::Levels(levels) => levels.pushed(),
+            Kind::Parts(parts) => parts.pushed(),
             Kind::Spsc(..) | Kind::Watched(_) | Kind::Nothing => 0,
         }
     }
@@ -603,7 +663,7 @@ impl<T> Queue<T> {
         match self.kind() {
             Kind::Ring(_, ring) => ring.popped(),
             Kind::List(_, list) => list.popped(),
-            Kind::Levels(levels) => levels.popped(),
+            Kind::Parts(parts) => parts.popped(),
             Kind::Spsc(..) | Kind::Watched(_) | Kind::Nothing => 0,
         }
     }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 use shuttle::thread;
 
 use super::{draw, explore};
-use crate::channel::{Receiver, Sender, bounded, priority, unbounded};
+use crate::channel::{ChannelBuilder, Receiver, Sender, bounded, priority, unbounded};
 use crate::queue::list::List;
 
 /// Polls `future` up to `polls` times and drops it; says what it returned.
@@ -54,6 +54,7 @@ impl Book {
 /// A channel of any kind, with room for at most `places` messages if it has a bound.
 fn any_channel(places: u32) -> (Sender<u32>, Receiver<u32>) {
     match (draw(places + 2), draw(3)) {
+        (0, 0) if draw(2) == 0 => ChannelBuilder::new().worker_affinity(2).build().unwrap(),
         (0, 0) => priority::unbounded(2),
         (0, _) => unbounded(),
         (capacity @ 2.., 0) => priority::bounded(2, capacity as usize - 1),
