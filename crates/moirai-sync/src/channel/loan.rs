@@ -1,12 +1,43 @@
 //! Places and messages that are borrowed where they lie.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 use crate::queue::{FilledSlot, FreeSlot};
 
 use super::error::SendError;
 use super::shared::Shared;
+use super::spsc;
+
+/// What makes channels whose messages are made, or copied, and read where they lie: those of
+/// [`spsc`], under the name of what they are for.
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::channel::ZeroCopyChannel;
+///
+/// let (mut sender, mut receiver) = ZeroCopyChannel::<[u8; 4096]>::with_capacity(4);
+/// sender.loan().unwrap().fill(|i| i as u8).unwrap();
+/// sender.send_ref(&[7; 4096]).unwrap();
+/// assert_eq!(receiver.recv_ref().unwrap()[9], 9);
+/// assert_eq!(receiver.recv_ref().unwrap()[9], 7);
+/// ```
+pub struct ZeroCopyChannel<T>(PhantomData<fn() -> T>);
+
+impl<T> ZeroCopyChannel<T> {
+    /// As [`spsc::bounded`].
+    pub fn with_capacity(capacity: usize) -> (spsc::Sender<T>, spsc::Receiver<T>) {
+        spsc::bounded(capacity)
+    }
+}
+
+impl<T> fmt::Debug for ZeroCopyChannel<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ZeroCopyChannel").finish_non_exhaustive()
+    }
+}
 
 /// The place of the next message, from [`Sender::loan`](super::spsc::Sender::loan). Dropping it sends nothing.
 #[must_use = "a loan that is dropped sends nothing"]

@@ -75,6 +75,7 @@ pub use error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
 pub use fanout::{DistributionStrategy, FanoutChannel};
+pub use loan::ZeroCopyChannel;
 pub use metrics::{ChannelMetrics, MetricsExporter, PrometheusExporter};
 pub use numa::numa;
 pub use ops::{ChannelExt, Messages};

@@ -679,7 +679,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 5 } else { 500 }))]
+    #![proptest_config(crate::cases(500, 1))]
 
     /// A vector of all that was sent, and for each receiver where it is.
     #[test]

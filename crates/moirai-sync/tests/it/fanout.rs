@@ -234,7 +234,7 @@ fn a_send_has_a_limit_in_time() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 3 } else { 60 }))]
+    #![proptest_config(crate::cases(60, 1))]
 
     /// Workers close their channels while others send, wait and give up: what was sent is received.
     #[test]

@@ -72,7 +72,7 @@ fn frames_that_are_copied_into_their_places_arrive_whole_and_in_order() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 5 } else { 300 }))]
+    #![proptest_config(crate::cases(300, 2))]
 
     /// Sends by value, by reference and by loan, receives by value and where it lies.
     #[test]

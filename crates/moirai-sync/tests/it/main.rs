@@ -26,3 +26,11 @@ mod torture;
 mod waiting;
 mod watch;
 mod work_stealing;
+
+use proptest::test_runner::Config;
+
+/// So many random cases; under Miri fewer. A failure prints what it fails on, and no file keeps it.
+fn cases(n: u32, under_miri: u32) -> Config {
+    let cases = if cfg!(miri) { under_miri } else { n };
+    Config { cases, failure_persistence: None, ..Config::default() }
+}

@@ -58,7 +58,7 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 60 }))]
+    #![proptest_config(crate::cases(60, 1))]
 
     #[test]
     fn operators_on_one_channel_do_as_on_a_vector(input in bytes(), n in 0..6_usize) {
