@@ -95,6 +95,7 @@ const IGNORE_LEAKS: &str = "-Zmiri-ignore-leaks";
 const ENDLESS: &[&str] = &[
     "the_timer_thread_wakes_at_a_deadline_nearer_than_the_one_it_waits_for",
     "a_timer_wakes_on_a_thread_without_a_runtime",
+    "a_send_that_is_forgotten_stops_no_other",
     "a_foreign_executor_awaits_our_handles_and_timers",
     "block_on_works_everywhere",
     "the_global_runtime_is_used_where_there_is_none",
