@@ -83,6 +83,7 @@
 mod prim;
 
 mod alarm;
+mod asymmetric;
 mod backoff;
 mod cache_padded;
 mod cancel;

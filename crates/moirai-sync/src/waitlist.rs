@@ -24,7 +24,8 @@
 //!   waiter:   count += 1 (register) ─ fence ─ try again ─ sleep
 //!   notifier: publish               ─ fence ─ count == 0 ? return : lock, notify
 //! ```
-//! At least one of them sees the other.
+//! At least one of them sees the other. Where only one publishes, the waiter may pay for both fences
+//! (`light`; see `asymmetric.rs`).
 //!
 //! **One at a time.** A blocked thread that was notified tries again soon, and tells the next one of
 //! what is left: as long as it has not (`promised`), nobody else is woken, or each message of a
@@ -35,8 +36,10 @@
 //! | access | ordering | pairs with |
 //! |---|---|---|
 //! | `promised` subtraction and fence in `kept` | SeqCst | the fences of who publishes: either the publisher finds no promise, or who promised finds what was published |
-//! | fence in `register` | SeqCst | the fences in `notify_one`, `notify_all` |
+//! | fence in `fence_if` | SeqCst | the fences in `notify_one`, `notify_all` |
 //! | `state` store in `pop` | Release | the owner's Acquire loads: the notifier has done with the node |
+//! | fence in `begin_light` | SeqCst | the fence in `fence_if`: a waiter knows of it, or is seen |
+//! | `light` | Release, Acquire | each other: with the end of the light fences, what was published with them |
 //! | `count`, `futures` | Relaxed | ordered by the fences above, else by the lock |
 //!
 //! **Who may touch what.** `target` and `links`: whoever holds the list's lock. `state`: written
@@ -67,6 +70,7 @@ use std::pin::Pin;
 use std::ptr;
 use std::task::Waker;
 
+use crate::asymmetric::{self, Support};
 use crate::prim::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use crate::prim::{Mutex, UnsafeCell, fence_after_rmw};
 use crate::wake::wake;
@@ -92,6 +96,8 @@ pub(crate) struct WaitList {
     may_forget: AtomicBool,
     /// Batons of blocked threads that have not tried again yet.
     promised: AtomicU32,
+    /// Whether somebody publishes with a [light](asymmetric::light) fence.
+    light: AtomicBool,
     queue: Mutex<Queue>,
     /// How many have been claimed and not come yet.
     claimed: AtomicU32,
@@ -217,6 +223,7 @@ impl WaitList {
                 futures: AtomicU32::new(0),
                 may_forget: AtomicBool::new(false),
                 promised: AtomicU32::new(0),
+                light: AtomicBool::new(false),
                 queue: Mutex::new(Queue { head: ptr::null(), tail: ptr::null() }),
                 claimed: AtomicU32::new(0),
             }
@@ -238,6 +245,49 @@ impl WaitList {
         if self.count.load(Ordering::Relaxed) != 0 && !self.is_promised() {
             self.notify_oldest();
         }
+    }
+
+    /// The fence between joining this list and a look at what is waited for; also between a close and a
+    /// look at what was published before it.
+    #[inline]
+    pub(crate) fn fence(&self) {
+        Self::fence_if(|| self.is_light());
+    }
+
+    /// As [`fence`](Self::fence), for lists of which some may be `light`.
+    #[inline]
+    fn fence_if(light: impl FnOnce() -> bool) {
+        // SeqCst fence: pairs with the ones in `notify_one`, `notify_all` and `begin_light`.
+        fence(Ordering::SeqCst);
+        if light() {
+            asymmetric::heavy();
+        }
+    }
+
+    #[inline]
+    fn is_light(&self) -> bool {
+        // Acquire: pairs with the Release in `end_light`. If it was never begun, the fence in
+        // `begin_light` comes after that of the caller.
+        self.light.load(Ordering::Acquire)
+    }
+
+    /// From now on the caller, the only one who publishes for this list, may do so with a
+    /// [light](asymmetric::light) fence, if this says [`Support::Yes`].
+    pub(crate) fn begin_light(&self) -> Support {
+        let support = asymmetric::support();
+        if support == Support::Yes {
+            self.light.store(true, Ordering::Relaxed);
+            // SeqCst fence: pairs with the one in `fence_if`: either that sees the store, or who waits
+            // is seen by whoever looks from now on.
+            fence(Ordering::SeqCst);
+        }
+        support
+    }
+
+    /// From now on the caller publishes with full fences again.
+    pub(crate) fn end_light(&self) {
+        // Release: pairs with the Acquire in `is_light`: what was published with a light fence is seen.
+        self.light.store(false, Ordering::Release);
     }
 
     /// Whether somebody will tell the next one, who does the same in turn: a future among them might
@@ -323,6 +373,7 @@ impl WaitList {
     }
 
     /// How many wait.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.count.load(Ordering::Relaxed) as usize
     }
@@ -540,8 +591,7 @@ impl<'a> Waiter<'a> {
     /// A notified waiter that found nothing goes back to the head: it has waited longest.
     pub(crate) fn register(self: Pin<&Self>, waker: &Waker) {
         drop(self.join(Target::Waker(waker.clone())));
-        // SeqCst fence: pairs with the one in `notify_one`, `notify_all`.
-        fence(Ordering::SeqCst);
+        self.list.fence();
     }
 
     /// Joins the list, or stays in it, and returns whom a notification was for until now.

@@ -12,11 +12,13 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::alarm::Set;
+use crate::asymmetric::Support;
 use crate::coop;
 use crate::prim::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::prim::fence_after_rmw;
 use crate::queue::front::Front;
-use crate::queue::{Close, Key, LEVEL, Part, PopError, PushError, Queue};
+use crate::queue::spsc::Fence;
+use crate::queue::{BeginLight, Close, Key, LEVEL, Part, PopError, PushError, Queue};
 use crate::spin::{Prospect, spin};
 use crate::strand;
 use crate::waitlist::{Claimed, Finished, Own, WaitList, Waiter};
@@ -120,7 +122,7 @@ impl<T> Shared<T> {
     #[inline]
     pub(super) fn send_now_sole(&self, key: &mut Key, message: T) -> Result<(), T> {
         self.queue.push_sole(key, message)?;
-        self.receivers_waiting.notify_one_fenced();
+        told(&self.receivers_waiting, key);
         Ok(())
     }
 
@@ -185,7 +187,7 @@ impl<T> Shared<T> {
     #[inline]
     pub(super) fn take_now_sole(&self, key: &mut Key) -> Option<T> {
         let message = self.queue.pop_sole(key)?;
-        self.senders_waiting.notify_one_fenced();
+        told(&self.senders_waiting, key);
         Some(message)
     }
 
@@ -592,7 +594,7 @@ impl<T> Shared<T> {
             return Close::AlreadyClosed;
         }
         let closed = match &self.flavour {
-            Flavour::Queue => self.queue.close(),
+            Flavour::Queue => self.queue.close(|| self.receivers_waiting.fence()),
             Flavour::Rendezvous(rendezvous) => rendezvous.close(),
             Flavour::Timer(timer) => timer.close(),
             // SeqCst: as the queues' own.
@@ -676,6 +678,35 @@ impl<T> Shared<T> {
             _ => LastHandle::No,
         }
     }
+}
+
+/// Tells the oldest of those who wait for what the holder of `key` has just done, or learns that nobody
+/// does.
+#[inline]
+fn told(waiting: &WaitList, key: &mut Key) {
+    if waiting.len() != 0 {
+        tell(waiting, key);
+    } else if key.calm() == BeginLight::Yes {
+        begin_light(waiting, key);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn begin_light(waiting: &WaitList, key: &mut Key) {
+    let support = waiting.begin_light();
+    if support != Support::Yes {
+        key.stir(support);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn tell(waiting: &WaitList, key: &mut Key) {
+    if key.stir(Support::Yes) == Fence::Light {
+        waiting.end_light();
+    }
+    waiting.notify_one();
 }
 
 /// Drops what is in a queue. If a message panics in its drop, those behind it are leaked: a second

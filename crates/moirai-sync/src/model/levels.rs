@@ -98,7 +98,7 @@ fn a_close_is_one_for_all_levels() {
         let levels = Arc::new(Queue::levels(2, None, None));
         let closing = [(); 2].map(|()| {
             let levels = Arc::clone(&levels);
-            thread::spawn(move || levels.close())
+            thread::spawn(move || levels.close(|| ()))
         });
         let (low, high) =
             (levels.push_to(Part::Level(0), 1).is_ok(), levels.push_to(Part::Level(1), 2).is_ok());

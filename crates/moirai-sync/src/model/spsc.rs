@@ -6,16 +6,20 @@ use std::sync::Arc;
 
 use loom::thread;
 
+use crate::asymmetric;
 use crate::queue::front::Front;
 use crate::queue::list::List;
 use crate::queue::ring::Ring;
-use crate::queue::spsc::Spsc;
+use crate::queue::spsc::{Fence, Spsc};
 use crate::queue::{Close, PopError, PushError};
+
+/// In a model both fences are full, but a light move is a plain store.
+const BY: Fence = Fence::Light;
 
 fn push(ring: &Spsc<Box<u32>>, value: u32) {
     let mut value = Box::new(value);
     // SAFETY: each model has one sender.
-    while let Err(PushError::Full(back)) = unsafe { ring.push(value) } {
+    while let Err(PushError::Full(back)) = unsafe { ring.push(value, BY) } {
         value = back;
         thread::yield_now();
     }
@@ -24,7 +28,7 @@ fn push(ring: &Spsc<Box<u32>>, value: u32) {
 fn pop(ring: &Spsc<Box<u32>>) -> u32 {
     loop {
         // SAFETY: each model has one receiver.
-        match unsafe { ring.pop() } {
+        match unsafe { ring.pop(BY) } {
             Ok(value) => return *value,
             Err(_) => thread::yield_now(),
         }
@@ -52,13 +56,56 @@ fn close_races_push() {
         let ring = Arc::new(Spsc::new(1));
         let other = Arc::clone(&ring);
         // SAFETY: the only sender.
-        let sender = thread::spawn(move || unsafe { other.push(Box::new(7)) }.is_ok());
-        assert_eq!(ring.close(), Close::Closed);
+        let sender = thread::spawn(move || unsafe { other.push(Box::new(7), BY) }.is_ok());
+        assert_eq!(ring.close(|| asymmetric::heavy()), Close::Closed);
         // SAFETY: the only receiver.
-        let received = unsafe { ring.pop() }.is_ok();
+        let received = unsafe { ring.pop(BY) }.is_ok();
         // SAFETY: as above.
-        assert_eq!(unsafe { ring.pop() }.map(|value| *value), Err(PopError::Closed));
+        assert_eq!(unsafe { ring.pop(BY) }.map(|value| *value), Err(PopError::Closed));
         assert_eq!(sender.join().unwrap(), received);
+    });
+}
+
+/// The same with two pushes, of which the close may come between: what was said to be sent is received.
+#[test]
+fn close_races_two_pushes() {
+    loom::model(|| {
+        let ring = Arc::new(Spsc::new(2));
+        let other = Arc::clone(&ring);
+        let sender = thread::spawn(move || {
+            // SAFETY: the only sender.
+            (0..2).filter(|value| unsafe { other.push(Box::new(*value), BY) }.is_ok()).count()
+        });
+        assert_eq!(ring.close(|| asymmetric::heavy()), Close::Closed);
+        // SAFETY: the only receiver.
+        let received = std::iter::from_fn(|| unsafe { ring.pop(BY) }.ok()).count();
+        // SAFETY: as above.
+        assert_eq!(unsafe { ring.pop(BY) }.map(|value| *value), Err(PopError::Closed));
+        assert_eq!(sender.join().unwrap(), received);
+        assert_eq!(ring.len(), 0);
+    });
+}
+
+/// The sender closes: nothing that it has sent is lost, whatever the receiver sees of it first.
+#[test]
+fn the_sender_closes_while_the_receiver_looks() {
+    loom::model(|| {
+        let ring = Arc::new(Spsc::<Box<u32>>::new(2));
+        let other = Arc::clone(&ring);
+        let receiver = thread::spawn(move || {
+            // SAFETY: the only receiver.
+            let seen = unsafe { other.pop(BY) }.map(|value| *value);
+            assert_ne!(seen, Err(PopError::Closed));
+            seen.is_ok()
+        });
+        push(&ring, 7);
+        assert_eq!(ring.close(|| asymmetric::heavy()), Close::Closed);
+        // SAFETY: the only sender.
+        assert!(unsafe { ring.push(Box::new(8), BY) }.is_err());
+        let received = receiver.join().unwrap();
+        // SAFETY: the receiver is gone.
+        let rest = unsafe { ring.pop(BY) }.map(|value| *value);
+        assert_eq!(rest, if received { Err(PopError::Closed) } else { Ok(7) });
     });
 }
 
@@ -74,7 +121,7 @@ fn close_races_a_batch() {
             let _ = unsafe { other.push_batch(&mut Front::new(&mut values)) };
             values.len()
         });
-        let _ = ring.close();
+        let _ = ring.close(|| asymmetric::heavy());
         let mut received = Vec::new();
         // SAFETY: the only receiver.
         let _ = unsafe { ring.pop_batch(&mut received, 2) };

@@ -5,13 +5,13 @@
 //! | [`ring`] | fixed | many and many | a compare-exchange each to push and to pop |
 //! | [`list`] | none | many and many | a compare-exchange to push, two read-modify-writes to pop |
 //! | [`list`] | none | many and one | a compare-exchange to push |
-//! | [`spsc`] | fixed | one and one | a compare-exchange to push, a swap to pop |
+//! | [`spsc`] | fixed | one and one | a swap to push and to pop; a store each while nobody waits |
 //! | [`parts`] | either | many and many | as a list, and two read-modify-writes more where it has a bound |
 //!
 //! Every queue has the same few operations. A push moves the queue's tail and a pop its head by a
-//! SeqCst read-modify-write followed by a full fence, so whoever then looks for waiters needs no
-//! fence of its own, and "empty" and "full" are decided by head and tail alone: a value that is still
-//! being written counts as there.
+//! SeqCst read-modify-write followed by a full fence (or a store and a lighter one, of which waiters
+//! know), so whoever then looks for waiters needs no fence of its own, and "empty" and "full" are decided
+//! by head and tail alone: a value that is still being written counts as there.
 //!
 //! **Code.** Here a queue is chosen by a branch, in every send and receive, and what is short is inlined
 //! for each. What has loops is called: inlined, it would make all the others save registers.
@@ -40,6 +40,7 @@ use std::fmt;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::{Deref, DerefMut};
 
+use crate::asymmetric::Support;
 use crate::prim::Counter;
 use crate::prim::atomic::{AtomicUsize, Ordering};
 
@@ -49,7 +50,7 @@ use list::List;
 use parts::Parts;
 use ring::Ring;
 use shards::{HOMES_MAX, Shards};
-use spsc::Spsc;
+use spsc::{Fence, Spsc};
 
 /// Why a push did not happen; the value comes back.
 #[derive(Debug, PartialEq, Eq)]
@@ -145,7 +146,11 @@ struct Locks {
 
 /// The right to be alone on one side of one queue.
 #[derive(Debug)]
-pub(crate) struct Key(u64);
+pub(crate) struct Key {
+    id: u64,
+    /// How often in a row nobody was waiting for what this side has done; see [`calm`](Self::calm).
+    calm: u32,
+}
 
 /// Keys that were given out; 0 is nobody's.
 static KEYS: Counter = Counter::new(1);
@@ -165,10 +170,64 @@ impl Locks {
 }
 
 impl Key {
+    /// Of a queue whose fences are what they are.
     fn new() -> Self {
-        Self(KEYS.take(1))
+        Self { id: KEYS.take(1), calm: NEVER_CALM }
+    }
+
+    /// Of a queue that knows light fences.
+    fn of_spsc() -> Self {
+        Self { calm: 0, ..Self::new() }
+    }
+
+    /// The fence in the next operation.
+    #[inline]
+    fn fence(&self) -> Fence {
+        if self.calm == CALM { Fence::Light } else { Fence::Full }
+    }
+
+    /// Nobody waits for what was just done. Says whether that is so for long enough now that who waits
+    /// next may pay for the fence.
+    #[inline]
+    pub(crate) fn calm(&mut self) -> BeginLight {
+        match self.calm {
+            CALM.. => BeginLight::No,
+            _ => self.calm_down(),
+        }
+    }
+
+    fn calm_down(&mut self) -> BeginLight {
+        self.calm += 1;
+        if self.calm == CALM { BeginLight::Yes } else { BeginLight::No }
+    }
+
+    /// Somebody waits, or light fences are not to be had: so they are full again. Says what they were.
+    #[cold]
+    pub(crate) fn stir(&mut self, support: Support) -> Fence {
+        let before = self.fence();
+        self.calm = match (support, self.calm) {
+            (Support::None, _) | (_, NEVER_CALM) => NEVER_CALM,
+            (Support::Yes | Support::NotYet, _) => 0,
+        };
+        before
     }
 }
+
+/// Whether it is time for light fences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum BeginLight {
+    Yes,
+    No,
+}
+
+/// Operations in a row for which nobody waits, before fences are light: as many as take much longer than
+/// the next wait, which pays for it. Fewer in a model, and never a multiple of a usual capacity: a
+/// sender that fills its channel each time waits for just that long.
+const CALM: u32 = if cfg!(any(moirai_loom, moirai_shuttle, miri)) { 1 } else { 2000 };
+
+/// Light fences are not to be had.
+const NEVER_CALM: u32 = u32::MAX;
 
 impl<T> Queue<T> {
     /// A queue for many on both sides.
@@ -224,28 +283,28 @@ impl<T> Queue<T> {
     /// A queue with one consumer, and its key.
     pub(crate) fn mpsc_bounded(capacity: usize) -> (Self, Key) {
         let consumer = Key::new();
-        let locks = Locks { producer: 0, consumer: consumer.0 };
+        let locks = Locks { producer: 0, consumer: consumer.id };
         (Self(Kind::Ring(locks, Ring::new(capacity))), consumer)
     }
 
     /// A queue with one consumer, and its key.
     pub(crate) fn mpsc_unbounded() -> (Self, Key) {
         let consumer = Key::new();
-        let locks = Locks { producer: 0, consumer: consumer.0 };
+        let locks = Locks { producer: 0, consumer: consumer.id };
         (Self(Kind::List(locks, List::new())), consumer)
     }
 
     /// A queue with one producer and one consumer, and their keys in this order.
     pub(crate) fn spsc_bounded(capacity: usize) -> (Self, Key, Key) {
-        let (producer, consumer) = (Key::new(), Key::new());
-        let locks = Locks { producer: producer.0, consumer: consumer.0 };
+        let (producer, consumer) = (Key::of_spsc(), Key::of_spsc());
+        let locks = Locks { producer: producer.id, consumer: consumer.id };
         (Self(Kind::Spsc(locks, Spsc::new(capacity))), producer, consumer)
     }
 
     /// A queue with one producer and one consumer, and their keys in this order.
     pub(crate) fn spsc_unbounded() -> (Self, Key, Key) {
         let (producer, consumer) = (Key::new(), Key::new());
-        let locks = Locks { producer: producer.0, consumer: consumer.0 };
+        let locks = Locks { producer: producer.id, consumer: consumer.id };
         (Self(Kind::List(locks, List::new())), producer, consumer)
     }
 
@@ -291,16 +350,16 @@ impl<T> Queue<T> {
     pub(crate) fn push_sole(&self, key: &mut Key, value: T) -> Result<(), T> {
         match &self.0 {
             Kind::Spsc(locks, ring) => {
-                locks.check_producer(key.0);
+                locks.check_producer(key.id);
                 // SAFETY: the only key for this side, borrowed exclusively.
-                unsafe { ring.push(value) }.map_err(PushError::into_inner)
+                unsafe { ring.push(value, key.fence()) }.map_err(PushError::into_inner)
             }
             Kind::List(locks, list) => {
-                locks.check_producer(key.0);
+                locks.check_producer(key.id);
                 list.push(value)
             }
             Kind::Ring(locks, ring) => {
-                locks.check_producer(key.0);
+                locks.check_producer(key.id);
                 ring.push(value).map_err(PushError::into_inner)
             }
             Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => Err(value),
@@ -344,16 +403,16 @@ impl<T> Queue<T> {
     ) -> Result<(), PushError<()>> {
         match &self.0 {
             Kind::Spsc(locks, ring) => {
-                locks.check_producer(key.0);
+                locks.check_producer(key.id);
                 // SAFETY: as in `push_sole`.
                 unsafe { ring.push_batch(values) }
             }
             Kind::Ring(locks, ring) => {
-                locks.check_producer(key.0);
+                locks.check_producer(key.id);
                 ring.push_batch(values)
             }
             Kind::List(locks, list) => {
-                locks.check_producer(key.0);
+                locks.check_producer(key.id);
                 list.push_batch(values)
             }
             Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => Err(PushError::Full(())),
@@ -402,19 +461,19 @@ impl<T> Queue<T> {
     pub(crate) fn pop_sole(&self, key: &mut Key) -> Option<T> {
         match &self.0 {
             Kind::List(locks, list) => {
-                locks.check_consumer(key.0);
+                locks.check_consumer(key.id);
                 // SAFETY: the only key for this side, borrowed exclusively.
                 unsafe { list.pop_sole() }
             }
             Kind::Ring(locks, ring) => {
-                locks.check_consumer(key.0);
+                locks.check_consumer(key.id);
                 // SAFETY: as above.
                 unsafe { ring.pop_sole() }
             }
             Kind::Spsc(locks, ring) => {
-                locks.check_consumer(key.0);
+                locks.check_consumer(key.id);
                 // SAFETY: as above.
-                unsafe { ring.pop() }.ok()
+                unsafe { ring.pop(key.fence()) }.ok()
             }
             Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => None,
         }
@@ -426,7 +485,7 @@ impl<T> Queue<T> {
     pub(crate) fn at_hand(&self, key: &mut Key) -> Option<usize> {
         match &self.0 {
             Kind::Spsc(locks, ring) => {
-                locks.check_consumer(key.0);
+                locks.check_consumer(key.id);
                 // SAFETY: as in `pop_sole`.
                 Some(unsafe { ring.at_hand() })
             }
@@ -469,16 +528,16 @@ impl<T> Queue<T> {
     ) -> Result<usize, PopError> {
         match &self.0 {
             Kind::Ring(locks, ring) => {
-                locks.check_consumer(key.0);
+                locks.check_consumer(key.id);
                 ring.pop_batch(values, max)
             }
             Kind::List(locks, list) => {
-                locks.check_consumer(key.0);
+                locks.check_consumer(key.id);
                 // SAFETY: as in `pop_sole`.
                 unsafe { list.pop_batch_sole(values, max) }
             }
             Kind::Spsc(locks, ring) => {
-                locks.check_consumer(key.0);
+                locks.check_consumer(key.id);
                 // SAFETY: as in `pop_sole`.
                 unsafe { ring.pop_batch(values, max) }
             }
@@ -529,13 +588,14 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Forbids every later push; what is queued can still be taken.
-    pub(crate) fn close(&self) -> Close {
+    /// Forbids every later push; what is queued can still be taken. `fence` is the counterpart of the
+    /// fences in the pushes of an only producer.
+    pub(crate) fn close(&self, fence: impl FnOnce()) -> Close {
         match self.kind() {
             Kind::Ring(_, ring) => ring.close(),
             Kind::List(_, list) => list.close(),
             Kind::Parts(parts) => parts.close(),
-            Kind::Spsc(_, ring) => ring.close(),
+            Kind::Spsc(_, ring) => ring.close(fence),
             Kind::Watched(_) | Kind::Nothing => Close::AlreadyClosed,
         }
     }
@@ -550,8 +610,11 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Whether it is empty, and nothing can follow.
+    /// Whether it is empty, and nothing can follow. To be asked after a pop that found nothing.
     pub(crate) fn has_ended(&self) -> bool {
+        if let Kind::Spsc(_, ring) = &self.0 {
+            return ring.has_ended();
+        }
         // In this order: a closed queue with nothing reserved gets no more, so that it stays empty.
         self.is_closed() && !self.has_reserved() && self.is_empty()
     }
@@ -698,7 +761,7 @@ impl<T> Queue<T> {
     /// If this is not a bounded queue for one producer.
     pub(crate) fn lend<'a>(&'a self, key: &'a mut Key) -> Result<FreeSlot<'a, T>, PushError<()>> {
         let Kind::Spsc(locks, ring) = &self.0 else { panic!("{NO_LOANS}") };
-        locks.check_producer(key.0);
+        locks.check_producer(key.id);
         // SAFETY: the only key for this side, borrowed exclusively as long as the slot is.
         let place = unsafe { ring.free_slot() }?;
         // SAFETY: as above; a free slot is the sender's.
@@ -712,7 +775,7 @@ impl<T> Queue<T> {
     /// If this is not a bounded queue for one producer.
     pub(crate) fn peek<'a>(&'a self, key: &'a mut Key) -> Result<FilledSlot<'a, T>, PopError> {
         let Kind::Spsc(locks, ring) = &self.0 else { panic!("{NO_LOANS}") };
-        locks.check_consumer(key.0);
+        locks.check_consumer(key.id);
         // SAFETY: the only key for this side, borrowed exclusively as long as the slot is.
         let place = unsafe { ring.filled_slot() }?;
         // SAFETY: as above; a filled slot is the receiver's and holds a value.

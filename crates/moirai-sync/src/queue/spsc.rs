@@ -6,26 +6,43 @@
 //!
 //! ```text
 //!   head ............ tail          slots[head..tail] are the receiver's, the others the sender's
-//!   tail, in its word: | position | closed |
 //! ```
 //!
-//! Each side fetches the lines of slots some way ahead, where the other one was last: else the
-//! read-modify-writes, which wait for all stores before them, would wait for each of those lines.
+//! Each side fetches the lines of slots some way ahead, where the other one was last: else a
+//! read-modify-write, which waits for all stores before it, would wait for each of those lines.
 //!
-//! The indices move by a read-modify-write, which is also the full fence that whoever looks for
-//! waiters afterwards needs; moving `tail` by a compare-exchange makes a close final at no cost.
+//! **Fences.** Whoever has moved an index looks for waiters next, which takes a full fence in between.
+//! With [`Fence::Full`] the move is a read-modify-write, and that fence. It also waits until the line
+//! has come back from the other side, and everything behind it with it: 16 ns a message between two
+//! cores. With [`Fence::Light`] the move is a store, which waits for nothing: 5 ns. Then whoever waits,
+//! or closes, pays for the fence; see [`asymmetric`].
+//!
+//! **Close.** `end` says where the ring ends, once that is known:
+//!
+//! ```text
+//!          1 close              2 after a heavy fence        3 the receiver, at an empty ring
+//!   OPEN ───────────► CLOSING ────────────────────► CLOSED ─────────────────────────────────┐
+//!                        │                             │                                    ▼
+//!                        └──────────────┬──────────────┘ 4 the sender, which has         a position
+//!                                       └─────────────────  published meanwhile ────────────▲
+//! ```
+//! A send that begins after 1 fails. One that had begun looks at `end` after it has moved `tail`, and
+//! at least one is true: it sees 1, or the receiver, after 2, sees the new `tail`. If it sees 1, the first
+//! of 3 and 4 decides: 4 says that the message counts, 3 that the sender takes it back, for the receiver
+//! looks no further.
 //!
 //! | access | ordering | pairs with |
 //! |---|---|---|
-//! | `tail` exchange in `publish` | SeqCst | the receiver's SeqCst load: the values are there |
-//! | `head` swap in `release` | SeqCst | the sender's SeqCst load: the slots were read |
-//! | `tail` closed | SeqCst | the exchange in `publish` |
+//! | `tail` swap or store in `publish` | SeqCst, Release | the receiver's SeqCst load: the values are there |
+//! | `head` swap or store in `release` | SeqCst, Release | the sender's SeqCst load: the slots were read |
+//! | `end` exchanges | SeqCst | each other: one decides; and with `publish`, by the fences of both |
 
 #![allow(unsafe_code, reason = "slots change hands by two indices; model: src/model/spsc.rs")]
 
 use std::fmt;
 use std::mem::MaybeUninit;
 
+use crate::asymmetric;
 use crate::cache_padded::{Apart, FAR};
 use crate::prim::atomic::{AtomicUsize, Ordering};
 use crate::prim::{UnsafeCell, fence_after_rmw, prefetch_read, prefetch_write};
@@ -37,9 +54,21 @@ use super::{Close, PopError, PushError};
 /// So far ahead the sides fetch lines: about as many as are on their way at once.
 const AHEAD_BYTES: usize = 256;
 
-/// `tail` counts positions in steps of two; the lowest bit says that the ring is closed.
-const STEP: usize = 2;
-const CLOSED: usize = 1;
+/// Positions count up to this and begin anew.
+const POSITION_MAX: usize = usize::MAX / 2;
+
+// Values of `end` that are no positions.
+const OPEN: usize = usize::MAX;
+const CLOSING: usize = usize::MAX - 1;
+const CLOSED: usize = usize::MAX - 2;
+
+/// What lies between the move of an index and a look for waiters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fence {
+    Full,
+    /// [`asymmetric::light`]: who waits or closes fences for both.
+    Light,
+}
 
 #[repr(C)] // in this order: what is only read shares no line with what is written
 pub(crate) struct Spsc<T> {
@@ -49,6 +78,8 @@ pub(crate) struct Spsc<T> {
     /// A power of two of them, so that positions may wrap around.
     slots: Box<[UnsafeCell<MaybeUninit<T>>]>,
     capacity: usize,
+    /// OPEN, CLOSING, CLOSED, or the position behind the last value.
+    end: AtomicUsize,
 }
 
 struct Side {
@@ -63,9 +94,14 @@ unsafe impl<T: Send> Send for Spsc<T> {}
 // SAFETY: as above; what only one side may do is `unsafe` to call.
 unsafe impl<T: Send> Sync for Spsc<T> {}
 
-/// `last - first`, of positions of at most `usize::BITS - 1` bits.
+/// `last - first`.
 fn between(first: usize, last: usize) -> usize {
-    last.wrapping_sub(first) & (usize::MAX / STEP)
+    last.wrapping_sub(first) & POSITION_MAX
+}
+
+/// The position `n` behind `position`.
+fn behind(position: usize, n: usize) -> usize {
+    position.wrapping_add(n) & POSITION_MAX
 }
 
 impl<T> Spsc<T> {
@@ -77,7 +113,8 @@ impl<T> Spsc<T> {
             .collect();
         let side = || Side { index: AtomicUsize::new(0), other: UnsafeCell::new(0) };
         let (head, tail) = (Apart::new(side()), Apart::new(side()));
-        Self { _before: Apart::new(()), head, tail, slots, capacity }
+        let end = AtomicUsize::new(OPEN);
+        Self { _before: Apart::new(()), head, tail, slots, capacity, end }
     }
 
     #[inline]
@@ -93,19 +130,18 @@ impl<T> Spsc<T> {
     /// Only for the sender.
     #[inline]
     unsafe fn free(&self, wanted: usize) -> Result<(usize, usize), PushError<()>> {
-        // Relaxed: only the sender moves it, and a close is decided by `publish`.
-        let tail = self.tail.index.load(Ordering::Relaxed);
-        if tail & CLOSED != 0 {
+        if self.is_closed() {
             return Err(PushError::Closed(()));
         }
-        let tail = tail / STEP;
+        // Relaxed: only the sender moves it.
+        let tail = self.tail.index.load(Ordering::Relaxed);
         // SAFETY: the sender's own field.
         let head = self.tail.other.with(|other| unsafe { *other });
         let used = between(head, tail);
         if self.capacity - used >= wanted {
             return Ok((tail, self.capacity - used));
         }
-        // SeqCst: pairs with the swap in `release`: the slots before `head` were read.
+        // SeqCst: pairs with the move in `release`: the slots before `head` were read.
         let head = self.head.index.load(Ordering::SeqCst);
         // SAFETY: as above.
         self.tail.other.with_mut(|other| unsafe { *other = head });
@@ -132,20 +168,38 @@ impl<T> Spsc<T> {
     ///
     /// Only for the sender, which has written them.
     #[inline]
-    unsafe fn publish(&self, tail: usize, n: usize) -> Result<(), usize> {
-        // SeqCst: pairs with the receiver's load in `filled`. It fails only if the ring was closed.
-        let (before, after) = (tail.wrapping_mul(STEP), tail.wrapping_add(n).wrapping_mul(STEP));
-        let published =
-            self.tail.index.compare_exchange(before, after, Ordering::SeqCst, Ordering::Relaxed);
-        fence_after_rmw();
-        published.map(|_| ())
+    unsafe fn publish(&self, tail: usize, n: usize, by: Fence) -> Result<(), PushError<()>> {
+        move_to(&self.tail.index, behind(tail, n), by);
+        if self.is_closed() { self.publish_late(tail, n) } else { Ok(()) }
+    }
+
+    /// Whether what was published while the ring was closed counts.
+    #[cold]
+    fn publish_late(&self, tail: usize, n: usize) -> Result<(), PushError<()>> {
+        let after = behind(tail, n);
+        // SeqCst: see the module's doc. It fails if the receiver has come to an end, or this was closed
+        // in the second step just now.
+        let decide = |end| match end {
+            CLOSING | CLOSED => Some(after),
+            _ => None,
+        };
+        let decided = self.end.fetch_update(Ordering::SeqCst, Ordering::SeqCst, decide);
+        match decided {
+            Ok(_) => Ok(()),
+            Err(end) if end == after => Ok(()),
+            Err(_) => {
+                // Relaxed: the receiver does not look there any more.
+                self.tail.index.store(tail, Ordering::Relaxed);
+                Err(PushError::Closed(()))
+            }
+        }
     }
 
     /// # Safety
     ///
     /// Only for the sender.
     #[inline]
-    pub(crate) unsafe fn push(&self, value: T) -> Result<(), PushError<T>> {
+    pub(crate) unsafe fn push(&self, value: T, by: Fence) -> Result<(), PushError<T>> {
         // SAFETY: the caller is the sender.
         let tail = match unsafe { self.free(1) } {
             Ok((tail, free)) => {
@@ -160,7 +214,7 @@ impl<T> Spsc<T> {
         // SAFETY: a free slot is the sender's.
         self.slot(tail).with_mut(|slot| unsafe { (*slot).write(value) });
         // SAFETY: just written.
-        if unsafe { self.publish(tail, 1) }.is_ok() {
+        if unsafe { self.publish(tail, 1, by) }.is_ok() {
             return Ok(());
         }
         // SAFETY: not published, so the value is still the sender's.
@@ -184,7 +238,7 @@ impl<T> Spsc<T> {
             self.slot(tail.wrapping_add(i)).with_mut(|slot| unsafe { (*slot).write(value) });
         }
         // SAFETY: all written.
-        if unsafe { self.publish(tail, n) }.is_err() {
+        if unsafe { self.publish(tail, n, Fence::Full) }.is_err() {
             for i in (0..n).rev() {
                 let slot = self.slot(tail.wrapping_add(i));
                 // SAFETY: not published, so still the sender's.
@@ -210,16 +264,41 @@ impl<T> Spsc<T> {
         if between(head, tail) >= wanted {
             return Ok((head, between(head, tail)));
         }
-        // SeqCst: pairs with the exchange in `publish`: the values before `tail` are there.
+        // SeqCst: pairs with the move in `publish`: the values before `tail` are there.
         let tail = self.tail.index.load(Ordering::SeqCst);
-        let (tail, closed) = (tail / STEP, tail & CLOSED != 0);
+        // SeqCst: after `tail`, or a value that the sender has taken back would be taken.
+        let tail = match self.end.load(Ordering::SeqCst) {
+            OPEN | CLOSING => tail,
+            CLOSED if tail != head => tail,
+            CLOSED => self.find_end(head),
+            end => end,
+        };
         // SAFETY: as above.
         self.head.other.with_mut(|other| unsafe { *other = tail });
         match between(head, tail) {
-            0 if closed => Err(PopError::Closed),
+            0 if self.has_ended() => Err(PopError::Closed),
             0 => Err(PopError::Empty),
             filled => Ok((head, filled)),
         }
+    }
+
+    /// Ends a closed ring at `head`, where nothing is, unless the sender has published something.
+    #[cold]
+    fn find_end(&self, head: usize) -> usize {
+        // SeqCst: now that it is CLOSED, this shows all that the sender has not seen the close after.
+        let tail = self.tail.index.load(Ordering::SeqCst);
+        if tail != head {
+            return tail;
+        }
+        // SeqCst: see the module's doc.
+        let ended = self.end.compare_exchange(CLOSED, head, Ordering::SeqCst, Ordering::SeqCst);
+        ended.map_or_else(|end| end, |_| head)
+    }
+
+    /// Whether it is closed and empty, and the receiver has seen that.
+    pub(crate) fn has_ended(&self) -> bool {
+        // SeqCst: one order with the exchanges. Relaxed: only the receiver moves `head`.
+        self.end.load(Ordering::SeqCst) == self.head.index.load(Ordering::Relaxed)
     }
 
     /// How many values the receiver knows of, without a look at the sender's line.
@@ -241,17 +320,15 @@ impl<T> Spsc<T> {
     ///
     /// Only for the receiver, which has read them.
     #[inline]
-    unsafe fn release(&self, head: usize, n: usize) {
-        // SeqCst: pairs with the sender's load in `free`.
-        self.head.index.swap(head.wrapping_add(n) & (usize::MAX / STEP), Ordering::SeqCst);
-        fence_after_rmw();
+    unsafe fn release(&self, head: usize, n: usize, by: Fence) {
+        move_to(&self.head.index, behind(head, n), by);
     }
 
     /// # Safety
     ///
     /// Only for the receiver.
     #[inline]
-    pub(crate) unsafe fn pop(&self) -> Result<T, PopError> {
+    pub(crate) unsafe fn pop(&self, by: Fence) -> Result<T, PopError> {
         // SAFETY: the caller is the receiver.
         let (head, filled) = unsafe { self.filled(1) }?;
         if let Some(slot) = self.ahead(head, filled) {
@@ -260,7 +337,7 @@ impl<T> Spsc<T> {
         // SAFETY: a filled slot is the receiver's, and read once: the next line gives it back.
         let value = self.slot(head).with(|slot| unsafe { (*slot).assume_init_read() });
         // SAFETY: just read.
-        unsafe { self.release(head, 1) };
+        unsafe { self.release(head, 1, by) };
         Ok(value)
     }
 
@@ -284,7 +361,7 @@ impl<T> Spsc<T> {
             values.push(slot.with(|slot| unsafe { (*slot).assume_init_read() }));
         }
         // SAFETY: just read.
-        unsafe { self.release(head, n) };
+        unsafe { self.release(head, n, Fence::Full) };
         Ok(n)
     }
 
@@ -306,9 +383,9 @@ impl<T> Spsc<T> {
     /// Only for the sender, which has written it.
     pub(crate) unsafe fn publish_slot(&self) -> Result<(), PushError<()>> {
         // Relaxed: only the sender moves it.
-        let tail = self.tail.index.load(Ordering::Relaxed) / STEP;
+        let tail = self.tail.index.load(Ordering::Relaxed);
         // SAFETY: the caller is the sender and has written it.
-        unsafe { self.publish(tail, 1) }.map_err(|_| PushError::Closed(()))
+        unsafe { self.publish(tail, 1, Fence::Full) }
     }
 
     /// The slot that the next pop empties.
@@ -330,20 +407,29 @@ impl<T> Spsc<T> {
         // Relaxed: only the receiver moves it.
         let head = self.head.index.load(Ordering::Relaxed);
         // SAFETY: the caller is the receiver and done with the value.
-        unsafe { self.release(head, 1) };
+        unsafe { self.release(head, 1, Fence::Full) };
     }
 
-    /// Forbids every later push; what is in the ring can still be taken.
-    pub(crate) fn close(&self) -> Close {
-        // SeqCst: one order with the exchange in `publish`.
-        let before = self.tail.index.fetch_or(CLOSED, Ordering::SeqCst);
-        fence_after_rmw();
-        if before & CLOSED == 0 { Close::Closed } else { Close::AlreadyClosed }
+    /// Forbids every later push; what is in the ring can still be taken. `fence` is the counterpart of
+    /// the fence in the sender's pushes.
+    pub(crate) fn close(&self, fence: impl FnOnce()) -> Close {
+        let step = |from, to| {
+            // SeqCst: see the module's doc.
+            self.end.compare_exchange(from, to, Ordering::SeqCst, Ordering::Relaxed)
+        };
+        if step(OPEN, CLOSING).is_err() {
+            return Close::AlreadyClosed;
+        }
+        fence();
+        // It fails if the sender has found the end meanwhile.
+        let _: Result<usize, usize> = step(CLOSING, CLOSED);
+        Close::Closed
     }
 
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        // SeqCst: one order with `close`.
-        self.tail.index.load(Ordering::SeqCst) & CLOSED != 0
+        // SeqCst: one order with the exchanges.
+        self.end.load(Ordering::SeqCst) != OPEN
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -352,13 +438,31 @@ impl<T> Spsc<T> {
 
     pub(crate) fn len(&self) -> usize {
         loop {
-            // SeqCst: both loads in one order with the exchanges; an unchanged tail makes them a
+            // SeqCst: all loads in one order with the exchanges; an unchanged tail makes them a
             // snapshot.
             let tail = self.tail.index.load(Ordering::SeqCst);
             let head = self.head.index.load(Ordering::SeqCst);
+            let end = self.end.load(Ordering::SeqCst);
             if self.tail.index.load(Ordering::SeqCst) == tail {
-                return between(head, tail / STEP);
+                return between(head, if end > POSITION_MAX { tail } else { end });
             }
+        }
+    }
+}
+
+/// Moves an index, so that a look for waiters comes after it.
+#[inline]
+fn move_to(index: &AtomicUsize, position: usize, by: Fence) {
+    match by {
+        Fence::Full => {
+            // SeqCst: see the table above.
+            index.swap(position, Ordering::SeqCst);
+            fence_after_rmw();
+        }
+        Fence::Light => {
+            // Release: see the table above.
+            index.store(position, Ordering::Release);
+            asymmetric::light();
         }
     }
 }
@@ -366,7 +470,7 @@ impl<T> Spsc<T> {
 impl<T> Drop for Spsc<T> {
     fn drop(&mut self) {
         // SAFETY: `&mut self`: there is neither a sender nor a receiver.
-        while unsafe { self.pop() }.is_ok() {}
+        while unsafe { self.pop(Fence::Full) }.is_ok() {}
     }
 }
 
@@ -392,20 +496,20 @@ mod tests {
     /// One thread, which is both sides.
     fn push<T>(ring: &Spsc<T>, value: T) -> Result<(), PushError<T>> {
         // SAFETY: the tests of this module have one thread.
-        unsafe { ring.push(value) }
+        unsafe { ring.push(value, Fence::Full) }
     }
 
     fn pop<T>(ring: &Spsc<T>) -> Result<T, PopError> {
         // SAFETY: as above.
-        unsafe { ring.pop() }
+        unsafe { ring.pop(Fence::Full) }
     }
 
     #[test]
     fn close_lets_what_is_queued_be_taken() {
         let ring = Spsc::new(2);
         push(&ring, 1).unwrap();
-        assert_eq!(ring.close(), Close::Closed);
-        assert_eq!(ring.close(), Close::AlreadyClosed);
+        assert_eq!(ring.close(|| ()), Close::Closed);
+        assert_eq!(ring.close(|| ()), Close::AlreadyClosed);
         assert_eq!(push(&ring, 2), Err(PushError::Closed(2)));
         assert_eq!((pop(&ring), pop(&ring)), (Ok(1), Err(PopError::Closed)));
     }
@@ -426,9 +530,9 @@ mod tests {
     fn positions_may_wrap_around() {
         for capacity in 1..5 {
             let ring = Spsc::new(capacity);
-            let start = (usize::MAX / STEP) & !7;
+            let start = POSITION_MAX & !7;
             ring.head.index.store(start, Ordering::Relaxed);
-            ring.tail.index.store(start * STEP, Ordering::Relaxed);
+            ring.tail.index.store(start, Ordering::Relaxed);
             ring.head.other.with_mut(|other| {
                 // SAFETY: nobody else is here.
                 unsafe { *other = start }

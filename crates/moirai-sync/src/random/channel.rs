@@ -8,8 +8,11 @@ use std::task::{Context, Poll, Waker};
 use shuttle::thread;
 
 use super::{draw, explore};
-use crate::channel::{ChannelBuilder, Receiver, Sender, bounded, priority, unbounded};
+use crate::channel::{
+    ChannelBuilder, Receiver, Sender, TryRecvError, bounded, priority, spsc, unbounded,
+};
 use crate::queue::list::List;
+use crate::strand;
 
 /// Polls `future` up to `polls` times and drops it; says what it returned.
 fn poll_and_cancel<F: Future>(future: F, polls: u32) -> Option<F::Output> {
@@ -267,3 +270,44 @@ fn a_sender_that_leaves_a_rendezvous_leaves_the_receiver_to_another() {
 }
 
 const SCHEDULES: usize = 10_000;
+
+/// One sender and one receiver, which wait, try and close at random: what was said to be sent is received,
+/// in order, and nothing else.
+#[test]
+fn an_only_sender_and_an_only_receiver_agree_on_the_end() {
+    explore(SCHEDULES, || {
+        let (mut sender, mut receiver) = spsc::bounded(1 + draw(2) as usize);
+        let sending = thread::spawn(move || {
+            let mut sent = Vec::new();
+            for message in 0..4 {
+                let done = match draw(3) {
+                    0 => sender.try_send(message).is_ok(),
+                    1 => strand::block_on(sender.send_async(message)).is_ok(),
+                    _ => sender.send(message).is_ok(),
+                };
+                sent.extend(done.then_some(message));
+                if draw(8) == 0 {
+                    sender.close();
+                }
+            }
+            sent
+        });
+        let mut received = Vec::new();
+        loop {
+            let message = match draw(3) {
+                0 => receiver.try_recv().map_err(|error| error == TryRecvError::Disconnected),
+                1 => strand::block_on(receiver.recv_async()).map_err(|_| true),
+                _ => receiver.recv().map_err(|_| true),
+            };
+            match message {
+                Ok(message) => received.push(message),
+                Err(true) => break,
+                Err(false) => thread::yield_now(),
+            }
+            if draw(8) == 0 {
+                receiver.close();
+            }
+        }
+        assert_eq!(sending.join().unwrap(), received);
+    });
+}

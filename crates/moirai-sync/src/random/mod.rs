@@ -19,6 +19,7 @@
 //! | passing on a receiver of a rendezvous (`Shared::has_more`) | `a_sender_that_leaves_a_rendezvous_leaves_the_receiver_to_another` |
 //! | telling whoever waits of a nearer timer (`Timers::insert`) | `every_timer_fires_or_is_cancelled_whoever_fires_it` |
 //! | the note of what is left in a wheel after a batch (`Timers::fire`) | the same |
+//! | taking back what came after the end (`Spsc::publish_late`) | `an_only_sender_and_an_only_receiver_agree_on_the_end` |
 //! | telling a sender that a receiver has gone (`Leaving::drop`) | `whoever_stays_gets_everything_whoever_goes` |
 //! | looking for a notification before the park (`Parker::park`) | every test |
 

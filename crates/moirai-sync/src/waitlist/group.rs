@@ -22,10 +22,9 @@ use std::pin::Pin;
 use std::task::Waker;
 
 use crate::prim;
-use crate::prim::atomic::{Ordering, fence};
 
 use super::claim::Claim;
-use super::{CLAIMED, Claimed, Finished, IDLE, NOTIFIED, Own, Target, Waiter};
+use super::{CLAIMED, Claimed, Finished, IDLE, NOTIFIED, Own, Target, WaitList, Waiter};
 
 /// One waiter for each case, `None` where there is nothing to wait in; and what they share.
 ///
@@ -77,8 +76,8 @@ impl<'a, W: AsRef<[Option<Waiter<'a>>]>> Group<'a, W> {
                 let _: Target = waiter.join(Target::Case(&raw const self.claim, case as u32));
             }
         }
-        // SeqCst fence: pairs with the one in `notify_one`, `notify_all`.
-        fence(Ordering::SeqCst);
+        let mut lists = self.waiters().filter_map(|waiter| Some(waiter?.get_ref().list));
+        WaitList::fence_if(|| lists.any(WaitList::is_light));
     }
 
     /// Leaves every list, because `taken` was done; passes on what the other cases were told. As

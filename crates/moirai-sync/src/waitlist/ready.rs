@@ -103,9 +103,8 @@ impl<'a> ReadySet<'a> {
             let target = Target::Member(word, (index % WORD_BITS) as u32);
             // What was there before was the same.
             let _: Target = waiter.as_ref().join(target);
+            waiter.list.fence();
         }
-        // SeqCst fence: pairs with the one in `notify_one`, `notify_all`.
-        fence(Ordering::SeqCst);
     }
 
     /// Sets the bit of a member.

@@ -179,3 +179,25 @@ where
 
 /// Longer than any test takes.
 const WATCHDOG: Duration = Duration::from_secs(30);
+
+/// A sender for which nobody has waited in a while looks for waiters with a lighter fence; whoever waits
+/// next makes up for that. Here it does so at the end of each burst.
+#[test]
+fn a_receiver_that_goes_to_sleep_behind_a_long_burst_misses_nothing() {
+    let (bursts, longest) = if cfg!(miri) { (20, 5) } else { (3000, 2200) };
+    let (mut sender, mut receiver) = channel::spsc::bounded(4096);
+    let (done, all_done) = mpsc::channel();
+    let lengths = move || (0..bursts).map(move |n| longest - n % (longest / 12).max(2));
+    let receiving = thread::spawn(move || {
+        for length in lengths() {
+            (0..length).for_each(|i| assert_eq!(receiver.recv(), Ok(i)));
+            done.send(()).unwrap();
+        }
+    });
+    for length in lengths() {
+        (0..length).for_each(|i| sender.send(i).unwrap());
+        let received = all_done.recv_timeout(Duration::from_secs(30));
+        assert_eq!(received, Ok(()), "the receiver sleeps, and a message is there");
+    }
+    receiving.join().unwrap();
+}
