@@ -75,6 +75,28 @@ pub use moirai_sync::{
     select_weighted,
 };
 
+/// The same as [`Runtime`].
+///
+/// # Examples
+///
+/// ```
+/// let moirai = moirai::Moirai::new()?;
+/// assert_eq!(moirai.block_on(async { 40 + 2 }), 42);
+/// # Ok::<(), moirai::BuildError>(())
+/// ```
+pub type Moirai = Runtime;
+
+/// Both ends of a [`result_channel`].
+///
+/// # Examples
+///
+/// ```
+/// let (sender, receiver): moirai::ResultChannel<i32> = moirai::result_channel();
+/// sender.send(42).unwrap();
+/// assert_eq!(receiver.recv().unwrap(), 42);
+/// ```
+pub type ResultChannel<T> = (ResultSender<T>, ResultReceiver<T>);
+
 /// ```
 /// #[moirai::main(worker_threads = 2)]
 /// async fn main() -> Result<(), Box<dyn std::error::Error>> {

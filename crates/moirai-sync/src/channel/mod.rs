@@ -53,6 +53,7 @@ mod handle;
 mod loan;
 mod lull;
 mod metrics;
+mod names;
 mod nudge;
 mod numa;
 pub mod ops;
@@ -77,6 +78,7 @@ pub use error::{
 pub use fanout::{DistributionStrategy, FanoutChannel};
 pub use loan::ZeroCopyChannel;
 pub use metrics::{ChannelMetrics, MetricsExporter, PrometheusExporter};
+pub use names::{BoundedChannel, NumaChannel, PriorityChannel, mpmc_ws};
 pub use numa::numa;
 pub use ops::{ChannelExt, Messages};
 pub use priority::Level;

@@ -2,4 +2,5 @@
 
 mod examples;
 mod macros;
+mod names;
 mod prometheus;
