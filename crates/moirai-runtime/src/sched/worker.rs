@@ -692,6 +692,8 @@ impl<'a> Worker<'a> {
     fn regain_permit(&self) {
         // It may have been taken or lent, and is no longer missed.
         self.pool().no_longer_without(self.remote.own.permit.give_up());
+        // Perhaps before it could begin to look for what it was woken for: others would rely on that.
+        self.end_search(self.search.replace(Search::No));
         // What the task has woken since it came back is for others now.
         self.context.leave_queue();
         match self.pool().idle.sleep_without(self.id, self.context.last()) {
