@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
@@ -15,32 +15,11 @@ use moirai_sync::channel::broadcast::{
 };
 use moirai_sync::channel::{SendTimeoutError, TrySendError};
 use moirai_sync::{select, strand};
+
+use crate::woken::{Woken, poll};
 use proptest::prelude::*;
 
 const EACH: [Overflow; 3] = [Overflow::Lag, Overflow::Block, Overflow::DropNewest];
-
-fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
-
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-impl Woken {
-    fn poll<F: Future>(self: &Arc<Self>, future: Pin<&mut F>) -> Poll<F::Output> {
-        future.poll(&mut Context::from_waker(&Waker::from(Arc::clone(self))))
-    }
-
-    fn times(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-}
 
 // Order, lag, catching up.
 

@@ -1,9 +1,9 @@
 //! One sending end for several channels.
 
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -11,6 +11,8 @@ use moirai_sync::channel::{
     self, DistributionStrategy, FanoutChannel, Receiver, SendTimeoutError, Sender, TrySendError,
 };
 use moirai_sync::strand;
+
+use crate::woken::{Woken, poll};
 use proptest::prelude::*;
 
 const EACH: [DistributionStrategy<u64>; 4] = [
@@ -25,19 +27,6 @@ const WORKERS: usize = 4;
 
 fn channels(n: usize, capacity: Option<usize>) -> (Vec<Sender<u64>>, Vec<Receiver<u64>>) {
     (0..n).map(|_| capacity.map_or_else(channel::unbounded, channel::bounded)).unzip()
-}
-
-fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
-
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
 }
 
 fn counts(receivers: &[Receiver<u64>]) -> Vec<u64> {

@@ -25,6 +25,7 @@ mod token;
 mod torture;
 mod waiting;
 mod watch;
+mod woken;
 mod work_stealing;
 
 use proptest::test_runner::Config;

@@ -1,30 +1,19 @@
 //! Notifications and condition variables: who is told, what is kept, and futures that are dropped.
 
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use moirai_sync::lock::{Condvar, Mutex, Notified, Notify, Waited};
 use moirai_sync::strand;
 
+use crate::woken::{Woken, poll};
+
 /// Rounds of races between threads.
 const ROUNDS: usize = if cfg!(miri) { 20 } else { 2_000 };
-
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
 
 #[test]
 fn one_notification_is_kept_and_no_more() {

@@ -2,30 +2,19 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use moirai_sync::lock::{Once, OnceCell};
 use moirai_sync::{channel, strand};
 
+use crate::woken::{Woken, poll};
+
 /// Rounds of races between threads.
 const ROUNDS: usize = if cfg!(miri) { 10 } else { 500 };
-
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
 
 /// RUSTSEC-2023-0031: what the first one had failed to make was there for the others.
 #[test]

@@ -2,10 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,10 @@ use moirai_sync::channel::{
     self, ChannelExt, Messages, Receiver, RecvError, RecvTimeoutError, TryRecvError, mpsc, spsc,
 };
 use moirai_sync::strand::{self, Clock, Hooks, TimerKey};
+
 use proptest::prelude::*;
+
+use crate::woken::Woken;
 
 fn filled(messages: &[u8]) -> Receiver<u8> {
     let (sender, receiver) = channel::unbounded();
@@ -183,25 +186,6 @@ fn every_kind_of_receiver_has_the_operators() {
 }
 
 // Waiting.
-
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-impl Woken {
-    fn poll<F: Future>(self: &Arc<Self>, future: Pin<&mut F>) -> Poll<F::Output> {
-        future.poll(&mut Context::from_waker(&Waker::from(Arc::clone(self))))
-    }
-
-    fn times(&self) -> usize {
-        self.0.load(Ordering::SeqCst)
-    }
-}
 
 #[test]
 fn what_was_gathered_before_a_wait_is_dropped_or_too_long_is_kept() {

@@ -1,22 +1,20 @@
 //! Readers and writers, barriers, and so many in a period.
 
 use std::cell::Cell;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use moirai_sync::lock::{Barrier, Passed, RateLimiter, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use moirai_sync::strand;
 
+use crate::woken::poll;
+
 /// Rounds of races between threads.
 const ROUNDS: usize = if cfg!(miri) { 10 } else { 1_000 };
-
-fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
 
 #[test]
 fn a_reader_that_comes_after_a_writer_waits_behind_it() {

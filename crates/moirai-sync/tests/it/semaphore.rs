@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -13,19 +13,12 @@ use moirai_sync::lock::{
     AcquireTimeoutError, Closed, OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError,
 };
 use moirai_sync::strand;
+
+use crate::woken::Woken;
 use proptest::prelude::*;
 
 /// Rounds of races between threads.
 const ROUNDS: usize = if cfg!(miri) { 20 } else { 2_000 };
-
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
 
 fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))

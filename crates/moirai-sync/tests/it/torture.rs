@@ -16,7 +16,7 @@
 //! | broadcasts: clones made in parallel, hangs after a reopening, drops and clones that panic | `broadcast.rs` |
 //! | Send and Sync of types that are neither | `ends_cross_threads_only_with_messages_that_may` |
 
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -25,12 +25,10 @@ use std::thread;
 
 use moirai_sync::channel::{self, Permit, Receiver, Sender, WeakSender, mpsc, spsc};
 
+use crate::woken::poll;
+
 /// Rounds of races between threads.
 const ROUNDS: usize = if cfg!(miri) { 20 } else { 2_000 };
-
-fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
 
 /// Counts how many of it there are.
 #[derive(Debug)]
