@@ -1,29 +1,14 @@
 //! Broadcast channels under random schedules: subscribers come and go, senders and receivers give up.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Context, Poll, Waker};
 
 use shuttle::thread;
 
-use super::{draw, explore};
+use super::{draw, explore, poll_and_cancel};
 use crate::channel::broadcast::{
     BroadcastChannel, BroadcastReceiver, Broadcaster, Overflow, RecvError,
 };
-
-/// Polls `future` up to `polls` times and drops it; says what it returned.
-fn poll_and_cancel<F: Future>(future: F, polls: u32) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut cx = Context::from_waker(Waker::noop());
-    for _ in 0..polls {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-            return Some(output);
-        }
-        thread::yield_now();
-    }
-    None
-}
 
 /// Sends three messages, each in one of the ways; says which were sent.
 fn send(sender: &Broadcaster<u32>, first: u32) -> u32 {

@@ -30,9 +30,12 @@ mod select;
 mod timer;
 mod waitlist;
 
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
-use shuttle::{Config, Runner};
+use shuttle::{Config, Runner, thread};
 
 /// Runs `body` under `schedules` schedules, or as many times as many as the environment says: three
 /// of four drawn at random, the fourth with few forced switches at random places, which finds what
@@ -46,6 +49,19 @@ fn explore(schedules: usize, body: fn()) {
     Runner::new(RandomScheduler::new(schedules - pct), config.clone()).run(body);
     Runner::new(PctScheduler::new(FORCED_SWITCHES, pct), config).run(body);
     println!("{schedules} schedules");
+}
+
+/// Polls `future` up to `polls` times and drops it; says what it returned.
+fn poll_and_cancel<F: Future>(future: F, polls: u32) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut cx = Context::from_waker(Waker::noop());
+    for _ in 0..polls {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+            return Some(output);
+        }
+        thread::yield_now();
+    }
+    None
 }
 
 /// One of `0..n`.

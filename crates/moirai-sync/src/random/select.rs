@@ -1,29 +1,14 @@
 //! Selects under random schedules: whoever gives up, nothing is lost, doubled or stuck.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use shuttle::thread;
 
-use super::{draw, explore};
+use super::{draw, explore, poll_and_cancel};
 use crate::channel::{Receiver, RecvError, Sender, bounded, unbounded};
 use crate::{SelectSet, select, select_biased};
-
-/// Polls `future` up to `polls` times and drops it; says what it returned.
-fn poll_and_cancel<F: Future>(future: F, polls: u32) -> Option<F::Output> {
-    let mut future = pin!(future);
-    let mut cx = Context::from_waker(Waker::noop());
-    for _ in 0..polls {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-            return Some(output);
-        }
-        thread::yield_now();
-    }
-    None
-}
 
 /// What went in and came out, as sums over messages, which are all different powers of two.
 #[derive(Default)]

@@ -15,7 +15,6 @@ use moirai_sync::channel::{
     self, ChannelExt, Messages, Receiver, RecvError, RecvTimeoutError, TryRecvError, mpsc, spsc,
 };
 use moirai_sync::strand::{self, Clock, Hooks, TimerKey};
-
 use proptest::prelude::*;
 
 use crate::woken::Woken;
