@@ -683,7 +683,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    task::spawn_future(&Handle::current().pool, future)
+    current::with_pool_or(|| global::pool(), |pool| task::spawn_future(pool, future))
 }
 
 /// Starts an async task for one worker of the current runtime; see [`Handle::spawn_on`].
@@ -715,7 +715,7 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    task::spawn_future(&Handle::current().pool, future)
+    current::with_pool_or(|| global::pool(), |pool| task::spawn_future(pool, future))
 }
 
 /// Runs a closure that computes on the current runtime's workers; see [`Handle::spawn_parallel`].
@@ -731,7 +731,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    Handle::current().spawn_parallel(f)
+    current::with_pool_or(|| global::pool(), |pool| task::spawn_parallel(pool, f))
 }
 
 /// Runs a closure that blocks on a thread of its own; see [`Handle::spawn_blocking`].
@@ -747,7 +747,7 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    Handle::current().spawn_blocking(f)
+    current::with_pool_or(|| global::pool(), |pool| task::spawn_blocking(pool, f))
 }
 
 /// A task of the current runtime with options; see [`Handle::task`].

@@ -14,7 +14,12 @@ pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Caught<R> {
 
 /// Drops `value`; if that panics, the panic ends here, and so does one from its payload's drop.
 pub(crate) fn drop_contained<T>(value: T) {
-    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
+    call_contained(|| drop(value));
+}
+
+/// The same with a call.
+pub(crate) fn call_contained(f: impl FnOnce()) {
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(f)) {
         let second = catch_unwind(AssertUnwindSafe(|| drop(payload)));
         // A payload whose drop panics with another such payload is leaked.
         let _leaked: ManuallyDrop<Caught<()>> = ManuallyDrop::new(second);

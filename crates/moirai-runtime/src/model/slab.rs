@@ -6,8 +6,8 @@
 #![allow(unsafe_code, reason = "frees cells; model: src/model/slab.rs")]
 
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 
 use loom::thread;
 
@@ -22,6 +22,7 @@ use crate::task;
 
 /// A home that notes its end.
 struct TestHome {
+    me: Weak<Self>,
     slab: Slab,
     ended: Arc<AtomicUsize>,
 }
@@ -29,6 +30,13 @@ struct TestHome {
 impl Home for TestHome {
     fn slab(&self) -> &Slab {
         &self.slab
+    }
+
+    fn arc(&self) -> Arc<dyn Home> {
+        match self.me.upgrade() {
+            Some(home) => home,
+            None => unreachable!("a home in use is counted"),
+        }
     }
 }
 
@@ -47,7 +55,7 @@ unsafe impl Send for Cell {}
 impl Cell {
     fn new(home: &Arc<TestHome>) -> Self {
         let layout = CellLayout::of::<[usize; 8]>();
-        Self(slab::allocate(home, &layout).cell)
+        Self(slab::allocate(&**home, &layout).cell)
     }
 
     fn free(self) {
@@ -58,8 +66,12 @@ impl Cell {
 
 fn home() -> (Arc<TestHome>, Arc<AtomicUsize>) {
     let ended = Arc::default();
-    let home = TestHome { slab: Slab::new(0), ended: Arc::clone(&ended) };
-    (Arc::new(home), ended)
+    let new = |me: &Weak<TestHome>| TestHome {
+        me: Weak::clone(me),
+        slab: Slab::new(0),
+        ended: Arc::clone(&ended),
+    };
+    (Arc::new_cyclic(new), ended)
 }
 
 /// Two threads free the last two cells of a chunk whose owner leaves: it is returned once.

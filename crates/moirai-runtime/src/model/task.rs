@@ -224,6 +224,49 @@ fn an_inline_join_against_the_queue() {
     });
 }
 
+/// Two wakers are given up at once, by a worker, whose reference becomes the queue entry's, and by a
+/// thread that is none: the task is polled again, and its cell freed.
+#[test]
+fn a_worker_gives_a_waker_up_against_another() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let (once, drops) = Once::new();
+        let wakers = Arc::new(Mutex::new(Vec::new()));
+        let left = Arc::clone(&wakers);
+        let mut polls = 0;
+        let handle = task::spawn_future(
+            &pool,
+            poll_fn(move |cx: &mut Context<'_>| {
+                let _ = &once;
+                polls += 1;
+                if polls == 1 {
+                    left.lock().unwrap().extend([cx.waker().clone(), cx.waker().clone()]);
+                    return Poll::Pending;
+                }
+                Poll::Ready(())
+            }),
+        );
+        run_queued(&pool);
+        let [first, second] = [(); 2].map(|()| wakers.lock().unwrap().pop().unwrap());
+        let worker = thread::spawn({
+            let pool = Arc::clone(&pool);
+            move || {
+                let context = current::Context::new(&pool, Some(LocalQueue::new()));
+                current::enter(&context, || first.wake());
+                while let Some(work) = context.local.as_ref().and_then(LocalQueue::pop) {
+                    work.run();
+                }
+            }
+        });
+        second.wake();
+        run_queued(&pool);
+        worker.join().unwrap();
+        handle.join().unwrap();
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+        assert_eq!(pool.slab.report().live_tasks, 0);
+    });
+}
+
 /// Shutdown finds a task wherever it is: queued, running, idle.
 #[test]
 fn shutdown_against_poll() {

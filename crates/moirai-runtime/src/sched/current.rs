@@ -89,8 +89,9 @@ pub(crate) enum Place {
     /// As `Back`, but as `Next` where nothing is queued: it has been told that another task ended,
     /// and may wait for those that are queued, too. So it is polled once for all of them.
     Joined,
-    /// After what is queued, if it need be on the same worker: it has run for a moment, and others
-    /// are to have their turn.
+    /// After what is queued: it has just run on this worker, and others are to have their turn.
+    Behind,
+    /// As `Behind`, if it need be on the same worker: it has run for a moment only.
     Again,
     /// By its priority, on whichever worker gets to it.
     Lane(Lane),
@@ -257,21 +258,24 @@ impl<'a> Context<'a> {
         self.domain.get()
     }
 
-    /// Queues `work` of this context's pool.
-    #[inline]
-    pub(crate) fn schedule(&self, work: Work, place: Place) {
-        let Some(local) = &self.local else { return inject(self.pool, work, place) };
-        let pushed = match (place, self.busy.get()) {
-            (Place::Lane(lane), _) => return self.pool.inject_into(lane, work),
-            (Place::Next, Busy::Task) => local.push_next(work),
-            (Place::Joined, Busy::Task) if local.ring().is_empty() => local.push_next(work),
-            (Place::Again, Busy::Task) => local.push_again(work),
+    /// Queues `work` of this context's pool, whose queue is `local`.
+    #[inline(always)]
+    fn schedule(&self, local: &LocalQueue, work: Work, place: Place) {
+        let in_task = self.busy.get() == Busy::Task;
+        let pushed = match place {
+            Place::Lane(lane) => return self.pool.inject_into(lane, work),
+            Place::Next if in_task => local.push_next(work),
+            Place::Joined if in_task && local.ring().is_empty() => local.push_next(work),
+            Place::Again if in_task => local.push_again(work),
             _ => local.push_back(work),
         };
         match pushed {
             Pushed::Kept => {}
             // It was there before, and is no more work than it was.
             Pushed::Ring if place == Place::Again => {}
+            // So it was here, and if nothing goes before the ring, then as much is in that as before it
+            // ran, for which somebody has been woken.
+            Pushed::Ring if place == Place::Behind && !local.keeps_some() => {}
             Pushed::Ring if self.busy.get() == Busy::Driver => {}
             Pushed::Ring => self.pool.wake_near(self.domain.get()),
             Pushed::Overflow(overflow) => self.overflow(overflow),
@@ -432,6 +436,19 @@ pub(crate) fn with_pool<R>(f: impl FnOnce(&Pool) -> R) -> Option<R> {
     innermost().map(|entered| f(unsafe { entered.pool.as_ref() }))
 }
 
+/// Calls `f` with the current pool, or with `other` where there is none.
+#[inline]
+pub(crate) fn with_pool_or<R>(
+    other: impl FnOnce() -> &'static Pool,
+    f: impl FnOnce(&Pool) -> R,
+) -> R {
+    match innermost() {
+        // SAFETY: as in `with_pool`.
+        Some(entered) => f(unsafe { entered.pool.as_ref() }),
+        None => f(other()),
+    }
+}
+
 /// Whether what the calling thread runs, it runs for `pool`, further down its stack if not here.
 pub(crate) fn runs_on(pool: &Pool) -> bool {
     let mut at = innermost();
@@ -445,6 +462,12 @@ pub(crate) fn runs_on(pool: &Pool) -> bool {
     false
 }
 
+/// Whether the calling thread runs tasks of `pool`, as one of its workers.
+#[inline]
+pub(crate) fn is_worker_of(pool: &Pool) -> bool {
+    with(|context| context.local.is_some() && ptr::eq(context.pool, pool)).unwrap_or(false)
+}
+
 /// The current pool.
 pub(crate) fn pool() -> Option<Arc<Pool>> {
     with_pool(Pool::arc)
@@ -454,42 +477,39 @@ pub(crate) fn pool() -> Option<Arc<Pool>> {
 /// Wakes a worker if need be. A pool that ends shuts it down; see [`Pool::inject`].
 #[inline]
 pub(crate) fn schedule(pool: &Pool, work: Work, place: Place) {
-    let mut work = Some(work);
-    with(|context| {
-        if context.local.is_some()
-            && ptr::eq(context.pool, pool)
-            && let Some(work) = work.take()
-        {
-            context.schedule(work, place);
-        }
-    });
-    if let Some(work) = work {
-        inject(pool, work, place);
-    }
+    with_else(
+        work,
+        |work, context| match &context.local {
+            Some(local) if ptr::eq(context.pool, pool) => context.schedule(local, work, place),
+            _ => inject(pool, work, place),
+        },
+        |work| inject(pool, work, place),
+    );
 }
 
 /// As [`schedule`], for work that only the holder of the permit `home` runs: at once or after what is
 /// queued there.
 #[inline(never)]
 pub(crate) fn schedule_home(pool: &Pool, work: Work, home: PermitId, place: Place) {
-    let mut work = Some(work);
-    with(|context| {
-        if let Some(local) = &context.local
-            && ptr::eq(context.pool, pool)
-            && let Some(work) = work.take()
-        {
-            context.schedule_home(local, work, home, place);
-        }
-    });
-    if let Some(work) = work {
-        pool.send_home(home, work);
-    }
+    with_else(
+        work,
+        |work, context| match &context.local {
+            Some(local) if ptr::eq(context.pool, pool) => {
+                context.schedule_home(local, work, home, place);
+            }
+            _ => pool.send_home(home, work),
+        },
+        |work| pool.send_home(home, work),
+    );
 }
 
+#[inline(never)]
 fn inject(pool: &Pool, work: Work, place: Place) {
     match place {
         Place::Lane(lane) => pool.inject_into(lane, work),
-        Place::Next | Place::Back | Place::Again | Place::Joined => pool.inject(work),
+        Place::Next | Place::Back | Place::Behind | Place::Again | Place::Joined => {
+            pool.inject(work);
+        }
     }
 }
 

@@ -932,6 +932,10 @@ impl Home for Pool {
     fn slab(&self) -> &Slab {
         &self.slab
     }
+
+    fn arc(&self) -> Arc<dyn Home> {
+        Self::arc(self)
+    }
 }
 
 /// Shuts down all of `chain`.

@@ -307,6 +307,7 @@ impl<'a> Worker<'a> {
         self.pool().lone.as_ref().is_some_and(|lone| lone.is_called() == Called::Yes)
     }
 
+    #[inline]
     fn find(&self) -> Option<Work> {
         if self.remote.own.counters.runs.get().is_multiple_of(FAIRNESS_INTERVAL)
             && let Some(work) = self.look_outside()
@@ -323,17 +324,22 @@ impl<'a> Worker<'a> {
         {
             return Some(work);
         }
-        self.local().pop().or_else(|| {
-            self.remote.own.running.end();
-            self.take_injected(self.context.domain(), Share::Fair)
-                .or_else(|| self.take_urgent())
-                .or_else(|| self.steal())
-                .or_else(|| self.take_low())
-                .or_else(|| self.spin())
-        })
+        self.local().pop().or_else(|| self.find_elsewhere())
+    }
+
+    /// Its own queue is empty.
+    #[inline(never)]
+    fn find_elsewhere(&self) -> Option<Work> {
+        self.remote.own.running.end();
+        self.take_injected(self.context.domain(), Share::Fair)
+            .or_else(|| self.take_urgent())
+            .or_else(|| self.steal())
+            .or_else(|| self.take_low())
+            .or_else(|| self.spin())
     }
 
     /// Takes work that waits for this worker, unless it is the turn of its own queue.
+    #[inline(never)]
     fn take_home(&self) -> Option<Work> {
         let own_turn = !self.remote.own.counters.runs.get().is_multiple_of(2);
         if own_turn && !self.local().is_empty() { None } else { self.context.pop_home() }
@@ -365,6 +371,7 @@ impl<'a> Worker<'a> {
 
     /// Lets the driver wake tasks, and prefers the injector for once. Tasks that send to each other stay
     /// together only as long as their runs are short.
+    #[inline(never)]
     fn look_outside(&self) -> Option<Work> {
         let now_us = self.pool().clock_us();
         let lasted_us = now_us.saturating_sub(self.looked_us.replace(now_us));

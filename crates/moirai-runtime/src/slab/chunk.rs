@@ -29,7 +29,7 @@ use moirai_sync::__prim::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use super::class::{CELL_ALIGN_MAX, CellLayout, Class};
 use super::map::{self, CHUNK_BYTES};
 use super::remote::{List, Orphaned, Pushed, Remote};
-use super::{Fresh, Home, word};
+use super::{Found, Fresh, Home, word};
 
 /// The header.
 #[repr(C)]
@@ -439,16 +439,16 @@ impl ChunkRef {
         }
     }
 
-    /// The cells that somebody has a reference to, with one more for the caller. Under the lock of
-    /// the list that the chunk is in.
+    /// The cells in use, with one more reference for the caller. Under the lock of the list that the
+    /// chunk is in.
     pub(super) fn live_cells(&self) -> impl Iterator<Item = NonNull<u8>> + '_ {
         // SAFETY: a cell of this chunk, which the lock keeps.
         self.cells().filter(|&cell| word::try_ref_if(unsafe { word::of(cell) }, |_| true))
     }
 
-    /// The cell of this chunk with this name, if somebody has a reference to it; with one more for the
-    /// caller. Under the lock of the list that the chunk is in.
-    pub(super) fn live_cell(&self, name: CellName) -> Option<NonNull<u8>> {
+    /// The cell of this chunk with this name, if somebody has a reference to it. Under the lock of the
+    /// list that the chunk is in.
+    pub(super) fn find(&self, name: CellName) -> Option<Found> {
         let Place { first, class, .. } = *self.place();
         // SAFETY: names are made of cells (`name`), and this one is of this chunk, whose number it has.
         // The place of a cell of its own may be farther away than the name can say.
@@ -457,7 +457,11 @@ impl ChunkRef {
         };
         let is_it = |word| word::generation(word) / word::GENERATION_ONE == name.generation();
         // SAFETY: a cell of this chunk, which the lock keeps.
-        word::try_ref_if(unsafe { word::of(cell) }, is_it).then_some(cell)
+        let word = unsafe { word::of(cell) };
+        if word::try_ref_if(word, is_it) {
+            return Some(Found::InUse(cell));
+        }
+        word::peek(word).filter(|&word| is_it(word)).map(Found::Ended)
     }
 
     /// How many cells live; a hint while threads allocate and free.

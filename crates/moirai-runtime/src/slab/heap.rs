@@ -10,7 +10,6 @@
 use std::cell::{Cell, RefCell};
 use std::ptr::{self, NonNull};
 use std::rc::Rc;
-use std::sync::Arc;
 
 use moirai_sync::__prim::thread_local;
 
@@ -34,7 +33,7 @@ struct Heap {
 
 /// A new cell for `home`.
 #[inline]
-pub(crate) fn allocate<H: Home>(home: &Arc<H>, layout: &CellLayout) -> Fresh {
+pub(crate) fn allocate<H: Home>(home: &H, layout: &CellLayout) -> Fresh {
     let Some(class) = layout.class.index() else { return Slab::solo(home, layout) };
     let fresh = HEAPS.try_with(|heaps| {
         let recent = heaps.recent.borrow();
@@ -50,7 +49,7 @@ pub(crate) fn allocate<H: Home>(home: &Arc<H>, layout: &CellLayout) -> Fresh {
 }
 
 #[cold]
-fn allocate_slow<H: Home>(home: &Arc<H>, layout: &CellLayout, class: usize) -> Fresh {
+fn allocate_slow<H: Home>(home: &H, layout: &CellLayout, class: usize) -> Fresh {
     let fresh = HEAPS.try_with(|heaps| {
         let heap = heaps.heap(home);
         loop {
@@ -104,7 +103,7 @@ unsafe fn free_remote(chunk: ChunkRef, cell: NonNull<u8>) {
 
 /// Gives up what the calling thread holds for `home`.
 pub(crate) fn leave<H: Home>(home: &H) {
-    let home = ptr::from_ref(home).cast();
+    let home = address(home);
     // Without thread-locals it holds nothing.
     let _: Result<(), _> = HEAPS.try_with(|heaps| {
         let left = heaps.take_if(|heap| heap.home == home);
@@ -112,8 +111,8 @@ pub(crate) fn leave<H: Home>(home: &H) {
     });
 }
 
-fn address<H>(home: &Arc<H>) -> *const () {
-    Arc::as_ptr(home).cast()
+fn address<H>(home: &H) -> *const () {
+    ptr::from_ref(home).cast()
 }
 
 impl Heaps {
@@ -123,7 +122,7 @@ impl Heaps {
     }
 
     /// The heap for `home`.
-    fn heap<H: Home>(&self, home: &Arc<H>) -> Rc<Heap> {
+    fn heap<H: Home>(&self, home: &H) -> Rc<Heap> {
         let recent = self.recent.borrow().clone();
         if let Some(heap) = recent.filter(|heap| heap.home == address(home)) {
             return heap;

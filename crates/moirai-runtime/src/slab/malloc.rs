@@ -29,13 +29,13 @@ fn block(cell: &CellLayout) -> (Layout, usize) {
     }
 }
 
-pub(crate) fn allocate<H: Home>(home: &Arc<H>, layout: &'static CellLayout) -> Fresh {
+pub(crate) fn allocate<H: Home>(home: &H, layout: &'static CellLayout) -> Fresh {
     let (block, lead) = block(layout);
     // SAFETY: the block has room for a front that ends at the lead, and the cell behind it; both
     // are aligned, and ours.
     unsafe {
         let cell = map::allocate(block).byte_add(lead);
-        front(cell).write(Front { home: Arc::clone(home) as Arc<dyn Home>, layout });
+        front(cell).write(Front { home: home.arc(), layout });
         make_word(cell);
         Fresh { cell, generation: word::GENERATION_ONE }
     }

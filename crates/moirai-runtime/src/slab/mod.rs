@@ -66,6 +66,18 @@ pub(crate) use malloc::{allocate, free, home, leave, name};
 pub(crate) trait Home: Send + Sync + 'static {
     /// The home's chunks.
     fn slab(&self) -> &Slab;
+
+    /// Itself, counted.
+    fn arc(&self) -> Arc<dyn Home>;
+}
+
+/// A cell that has been asked for by its name.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// With one more reference for the caller.
+    InUse(NonNull<u8>),
+    /// What it was used for has ended; this is its word.
+    Ended(u64),
 }
 
 /// A new cell: its memory, and the generation for its word, in place.
@@ -160,7 +172,7 @@ impl Slab {
     }
 
     /// A chunk with room for a cell of `class`, owned by the calling thread.
-    fn chunk_for<H: Home>(home: &Arc<H>, class: Class, owner: usize) -> ChunkRef {
+    fn chunk_for<H: Home>(home: &H, class: Class, owner: usize) -> ChunkRef {
         let slab = home.slab();
         let mut lists = slab.lists.lock();
         if let Some(chunk) = lists.adopt(class, owner) {
@@ -171,12 +183,12 @@ impl Slab {
             Some(at) => {
                 let (_, chunk) = lists.kept.swap_remove(at);
                 // SAFETY: a kept chunk has no live cell, and was taken out of the list.
-                unsafe { chunk.revive(Arc::clone(home) as Arc<dyn Home>, owner) };
+                unsafe { chunk.revive(home.arc(), owner) };
                 chunk
             }
             None => {
                 lists.counts.mapped += 1;
-                ChunkRef::new(Arc::clone(home) as Arc<dyn Home>, SERIALS.take(1), class, owner)
+                ChunkRef::new(home.arc(), SERIALS.take(1), class, owner)
             }
         };
         lists.insert(chunk);
@@ -184,9 +196,8 @@ impl Slab {
     }
 
     /// A chunk for one cell of `layout`, which is taken already.
-    fn solo<H: Home>(home: &Arc<H>, layout: &CellLayout) -> Fresh {
-        let (chunk, fresh) =
-            ChunkRef::solo(Arc::clone(home) as Arc<dyn Home>, SERIALS.take(1), layout);
+    fn solo<H: Home>(home: &H, layout: &CellLayout) -> Fresh {
+        let (chunk, fresh) = ChunkRef::solo(home.arc(), SERIALS.take(1), layout);
         let mut lists = home.slab().lists.lock();
         lists.counts.solo += 1;
         lists.insert(chunk);
@@ -275,12 +286,12 @@ impl Slab {
         }
     }
 
-    /// The cell with this name, if it is one of this home's and still lives, with a reference for the
-    /// caller. Takes the lock, and looks at one cell.
-    pub(crate) fn find(&self, name: CellName) -> Option<NonNull<u8>> {
+    /// The cell with this name, if it is one of this home's and has not been freed. Takes the lock, and
+    /// looks at one cell.
+    pub(crate) fn find(&self, name: CellName) -> Option<Found> {
         let lists = self.lists.lock();
         // Under the lock a chunk in the list is not freed.
-        lists.all.get(&name.serial())?.live_cell(name)
+        lists.all.get(&name.serial())?.find(name)
     }
 
     pub(crate) fn is_closed(&self) -> bool {

@@ -13,7 +13,8 @@
 //! | access | ordering | pairs with |
 //! |---|---|---|
 //! | exchange in `try_ref_if` | SeqCst | the store that began the life of the cell, and every move of its owner |
-//! | a free cell's word, stored | Release | the look in `try_ref_if`: who asks for a task by name and finds the cell free sees what that task left behind |
+//! | load in `peek` | Acquire | the move that ended the cell's use |
+//! | a free cell's word, stored | Release | the looks in `try_ref_if` and `peek`: who asks for a task by name and finds the cell free sees what that task left behind |
 //! | a free cell's word, read | Relaxed | the owner's; a remote free publishes it with the chunk's word |
 
 use std::ptr::NonNull;
@@ -27,6 +28,10 @@ pub(crate) const REF_ONE: u64 = 1 << 38;
 
 /// References that one cell may have; one more aborts the process, before the count wraps.
 pub(crate) const REFS_MAX: u64 = 1 << 25;
+
+/// Of the owner's bits: what the cell is used for has ended, and nobody counts a reference to it who
+/// has none. So a holder who finds that his is the only one has the word to himself.
+pub(crate) const ENDED: u64 = 1 << 3;
 
 /// One more use of the cell.
 pub(crate) const GENERATION_ONE: u64 = 1 << 22;
@@ -76,12 +81,18 @@ pub(super) unsafe fn of<'a>(cell: NonNull<u8>) -> &'a AtomicU64 {
     unsafe { cell.byte_add(WORD_OFFSET).cast().as_ref() }
 }
 
-/// Counts a reference, unless nobody holds one, or `which` is not true of the word.
+/// Counts a reference, unless nobody holds one, the use has ended, or `which` is not true of the word.
 pub(super) fn try_ref_if(word: &AtomicU64, which: impl Fn(u64) -> bool) -> bool {
     // SeqCst: shutdown's look at the cell; see `Pool::close`. Also where it fails: as Acquire, see the
     // table above.
     word.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |word| {
-        (refs(word) != 0 && which(word)).then(|| add_ref(word))
+        (refs(word) != 0 && word & ENDED == 0 && which(word)).then(|| add_ref(word))
     })
     .is_ok()
+}
+
+/// The word, unless nobody holds a reference.
+pub(super) fn peek(word: &AtomicU64) -> Option<u64> {
+    // Acquire: see the table above.
+    Some(word.load(Ordering::Acquire)).filter(|&word| refs(word) != 0)
 }

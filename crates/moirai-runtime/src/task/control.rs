@@ -6,16 +6,21 @@
 
 #![allow(unsafe_code, reason = "takes references to cells by name; model: src/model/control.rs")]
 
+use std::ptr::NonNull;
+
 use crate::sched::pool::Pool;
+use crate::slab::Found;
 use crate::trace::TaskStatus;
 
 use super::id::TaskId;
 use super::raw::TaskRef;
+use super::state;
 
 /// How the task of this name stands, or has ended if that is remembered.
 pub(crate) fn status(pool: &Pool, id: TaskId) -> TaskStatus {
-    match find(pool, id) {
-        Some(task) => task.core().state.status(),
+    match pool.slab.find(id.name()) {
+        Some(Found::InUse(cell)) => task_of(cell).core().state.status(),
+        Some(Found::Ended(word)) => state::status_of(word),
         // It has ended, and has been remembered before its cell was given back.
         None => pool.ended.find(id.as_u64()).map_or(TaskStatus::Unknown, TaskStatus::from),
     }
@@ -23,15 +28,14 @@ pub(crate) fn status(pool: &Pool, id: TaskId) -> TaskStatus {
 
 /// Asks the task of this name to end; returns how it stands then.
 pub(crate) fn cancel(pool: &Pool, id: TaskId) -> TaskStatus {
-    if let Some(task) = find(pool, id) {
-        task.cancel();
+    if let Some(Found::InUse(cell)) = pool.slab.find(id.name()) {
+        task_of(cell).cancel();
     }
     status(pool, id)
 }
 
-/// The task of this name, if it has not been freed.
-fn find(pool: &Pool, id: TaskId) -> Option<TaskRef> {
-    let cell = pool.slab.find(id.name())?;
+/// The task in a cell that was found in a pool's slab.
+fn task_of(cell: NonNull<u8>) -> TaskRef {
     // SAFETY: a pool's cells are those of tasks, and a reference to this one was counted for us.
-    Some(unsafe { TaskRef::from_ptr(cell.cast()) })
+    unsafe { TaskRef::from_ptr(cell.cast()) }
 }

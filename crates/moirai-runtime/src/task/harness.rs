@@ -14,12 +14,11 @@ use std::task::{Context, Poll};
 use moirai_sync::{TaskError, TaskResult, coop};
 
 use crate::sched::current::{self, Place};
-use crate::sched::work::{Kind, Work};
 use crate::trace::Outcome;
 use crate::unwind::drop_contained;
 
-use super::raw::{Cell, Core, Destination, Stage, TaskRef, contain};
-use super::state::{Completed, Output, Plain, ToIdle, ToRunning, ToShutdown, Waiting};
+use super::raw::{BLOCKING, Cell, Core, FUTURE, Stage, TaskRef, contain};
+use super::state::{Completed, Output, ToIdle, ToRunning, ToShutdown, Waiting};
 use super::waker;
 
 /// How a joining worker got the task.
@@ -29,15 +28,24 @@ pub(super) enum Claimed {
     Cancel,
 }
 
+/// Whose turn it is on the worker.
+#[derive(Clone, Copy, Debug)]
+enum Turn {
+    Own,
+    /// Of the task that joins this one, and goes on after it.
+    Anothers,
+}
+
 /// A queue entry has come up.
 ///
 /// # Safety
 ///
 /// `task` is a cell of `F`.
-pub(super) unsafe fn run<F: Future>(task: TaskRef) {
+#[inline]
+pub(super) unsafe fn run<F: Future, const KIND: u8>(task: TaskRef) {
     match task.core().state.to_running() {
         // SAFETY: the caller says so, and the state is RUNNING by this thread.
-        ToRunning::Run => unsafe { poll::<F>(task) },
+        ToRunning::Run => unsafe { poll::<F, KIND>(task, Turn::Own) },
         // SAFETY: as above.
         ToRunning::Cancel => unsafe { end::<F>(task, TaskError::Cancelled) },
         ToRunning::Stale => {}
@@ -49,10 +57,10 @@ pub(super) unsafe fn run<F: Future>(task: TaskRef) {
 /// # Safety
 ///
 /// `task` is a cell of `F`, and its state is RUNNING by the caller's claim.
-pub(super) unsafe fn run_claimed<F: Future>(task: TaskRef, claimed: Claimed) {
+pub(super) unsafe fn run_claimed<F: Future, const KIND: u8>(task: TaskRef, claimed: Claimed) {
     match claimed {
         // SAFETY: the caller says so.
-        Claimed::Run => unsafe { poll::<F>(task) },
+        Claimed::Run => unsafe { poll::<F, KIND>(task, Turn::Anothers) },
         // SAFETY: as above.
         Claimed::Cancel => unsafe { end::<F>(task, TaskError::Cancelled) },
     }
@@ -88,83 +96,114 @@ pub(super) unsafe fn end<F: Future>(task: TaskRef, error: TaskError) {
 /// # Safety
 ///
 /// `task` is a cell of `F`, and its state is RUNNING by this thread.
-unsafe fn poll<F: Future>(task: TaskRef) {
+unsafe fn poll<F: Future, const KIND: u8>(task: TaskRef, turn: Turn) {
     // SAFETY: the caller says so.
     let stage = unsafe { stage::<F>(task.as_ptr()) };
-    let mut refused = false;
+    let mut output = None;
     let polled = {
         let begun = task.side().map(|side| (side, side.begin_poll(task.pool())));
         let waker = waker::borrowed(&task);
         let mut cx = Context::from_waker(&waker);
         // SAFETY: while RUNNING the union is ours and holds the future, which never moves.
-        let mut poll = || unsafe { Pin::new_unchecked(&mut *(*stage).future) }.poll(&mut cx);
-        let polled = contain(|| match task.core().header().kind() {
-            Kind::Future => coop::limited(|| {
-                let polled = poll();
-                refused = polled.is_pending() && coop::is_refusing();
-                polled
-            }),
-            // A closure returns when it is done, and not before.
-            Kind::Parallel | Kind::Job | Kind::Share => poll(),
-            // Its thread belongs to no pool until it has a job.
-            Kind::Blocking => {
-                let pool = task.pool().arc();
-                let context = current::Context::new(&pool, None);
-                context.frames.run(Some(task.as_ptr().cast()));
-                current::enter(&context, poll)
+        let poll = || unsafe { Pin::new_unchecked(&mut *(*stage).future) }.poll(&mut cx);
+        let polled = contain(|| {
+            let polled = inside::<_, KIND>(&task, poll);
+            if let Poll::Ready(ready) = polled.poll {
+                output = Some(ready);
+                // SAFETY: while RUNNING the union is ours and holds the future.
+                drop(unsafe { FutureInPlace::new(stage) });
             }
+            polled.refused
         });
         if let Some((side, begun)) = begun {
             side.end_poll(begun, task.pool());
         }
         polled
     };
-    let result = match polled {
-        Ok(Poll::Pending) => {
-            match task.core().state.to_idle() {
-                ToIdle::Idle => {
-                    // The reference went with the move.
-                    let _: NonNull<Core> = task.into_ptr();
-                }
-                // Behind the others: it has had its turn.
-                ToIdle::Reschedule => {
-                    let destination = match task.core().state.is_plain() {
-                        Plain::Yes if refused => Destination::Anywhere(Place::Again),
-                        Plain::Yes => Destination::Anywhere(Place::Back),
-                        Plain::No => task.queued(Place::Back),
-                    };
-                    // Once it is queued it may be freed, and the pool with its last chunk; but this
-                    // thread runs a task of that pool, and so holds it.
-                    let pool = NonNull::from(task.pool());
-                    // SAFETY: the runner's reference is the entry's now.
-                    let work = unsafe { Work::from_header(task.into_ptr().cast()) };
-                    // SAFETY: as said above.
-                    destination.send(unsafe { pool.as_ref() }, work);
-                }
-                // SAFETY: the state is still RUNNING by this thread.
-                ToIdle::Cancel => unsafe { end::<F>(task, TaskError::Cancelled) },
-            }
-            return;
-        }
-        Ok(Poll::Ready(output)) => Ok(output),
-        Err(panic) => Err(panic),
-    };
-    // A panic in the future's drop is the task's panic; an output it had is dropped.
-    // SAFETY: while RUNNING the union is ours and holds the future.
-    let dropped = contain(|| drop(unsafe { FutureInPlace::new(stage) }));
-    let result = match (result, dropped) {
-        (Ok(output), Err(panic)) => {
-            drop_contained(output);
-            Err(panic)
-        }
-        (result, dropped) => {
-            // The first panic is the task's; the payload of a second one may panic in its drop.
-            drop_contained(dropped);
-            result
-        }
+    let result = match (polled, output) {
+        // SAFETY: the caller says so.
+        (Ok(refused), None) => return unsafe { pause::<F>(task, turn, refused) },
+        (Ok(_), Some(output)) => Ok(output),
+        // SAFETY: while RUNNING the union is ours, and without an output it holds the future.
+        (Err(panic), output) => Err(unsafe { after_a_panic::<F>(panic, output, stage) }),
     };
     // SAFETY: the union is ours and empty.
     unsafe { complete::<F>(task, result) };
+}
+
+/// Sets up what a task finds around it.
+#[inline(always)]
+fn inside<T, const KIND: u8>(task: &TaskRef, poll: impl FnOnce() -> Poll<T>) -> Polled<T> {
+    match KIND {
+        FUTURE => coop::limited(|| {
+            let poll = poll();
+            Polled { refused: poll.is_pending() && coop::is_refusing(), poll }
+        }),
+        // Its thread belongs to no pool until it has a job.
+        BLOCKING => {
+            let pool = task.pool().arc();
+            let context = current::Context::new(&pool, None);
+            context.frames.run(Some(task.as_ptr().cast()));
+            Polled { poll: current::enter(&context, poll), refused: false }
+        }
+        // A closure returns when it is done, and not before.
+        _ => Polled { poll: poll(), refused: false },
+    }
+}
+
+struct Polled<T> {
+    poll: Poll<T>,
+    /// It is pending, and its budget is used up.
+    refused: bool,
+}
+
+/// A poll was pending.
+///
+/// # Safety
+///
+/// As for [`poll`].
+#[inline(always)]
+unsafe fn pause<F: Future>(task: TaskRef, turn: Turn, refused: bool) {
+    match task.core().state.to_idle() {
+        ToIdle::Idle => {
+            // The reference went with the move.
+            let _: NonNull<Core> = task.into_ptr();
+        }
+        // Behind the others: it has had its turn.
+        ToIdle::Reschedule => {
+            let place = match turn {
+                Turn::Own if refused => Place::Again,
+                Turn::Own => Place::Behind,
+                Turn::Anothers => Place::Back,
+            };
+            // SAFETY: the runner's reference is the entry's now, and this thread runs a task of the
+            // pool.
+            unsafe { task.enqueue(place) }
+        }
+        // SAFETY: the state is still RUNNING by this thread.
+        ToIdle::Cancel => unsafe { end::<F>(task, TaskError::Cancelled) },
+    }
+}
+
+/// A task has panicked in its poll, or, if it has an output, in the drop of its future. What is left of
+/// it goes; the first panic is the task's.
+///
+/// # Safety
+///
+/// Without an output, `stage` holds the future, which is the caller's.
+#[cold]
+#[inline(never)]
+unsafe fn after_a_panic<F: Future>(
+    panic: TaskError,
+    output: Option<F::Output>,
+    stage: *mut Stage<F>,
+) -> TaskError {
+    match output {
+        Some(output) => drop_contained(output),
+        // SAFETY: the caller says so.
+        None => drop_contained(unsafe { FutureInPlace::new(stage) }),
+    }
+    panic
 }
 
 /// Tells the runtime, if it wants to know: then all its tasks have side blocks.
@@ -205,7 +244,7 @@ unsafe fn complete<F: Future>(task: TaskRef, result: TaskResult<F::Output>) {
     if waiter == Waiting::Yes {
         // SAFETY: WAITER was set when the task completed, so the slot is the runner's.
         let waker = core.waiter.with_mut(|waiter| unsafe { (*waiter).take() });
-        drop_contained(WakeOnDrop(waker));
+        waker.into_iter().for_each(waker::wake_joiner);
     }
     if output == Output::Caller {
         // SAFETY: there was no handle when the task completed: the output is the runner's.
@@ -246,16 +285,5 @@ impl<F: Future> Drop for FutureInPlace<F> {
     fn drop(&mut self) {
         // SAFETY: by the contract of `new`.
         unsafe { ManuallyDrop::drop(&mut (*self.0).future) };
-    }
-}
-
-/// So that a waker's panic is contained like a drop's.
-struct WakeOnDrop(Option<std::task::Waker>);
-
-impl Drop for WakeOnDrop {
-    fn drop(&mut self) {
-        if let Some(waker) = self.0.take() {
-            waker::wake_joiner(waker);
-        }
     }
 }

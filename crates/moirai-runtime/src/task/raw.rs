@@ -10,7 +10,6 @@ use std::mem::{ManuallyDrop, offset_of};
 use std::panic::Location;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::task::Waker;
 
 use moirai_sync::__prim::UnsafeCell;
@@ -115,7 +114,7 @@ pub(crate) struct Options {
 #[inline]
 #[track_caller]
 pub(super) fn allocate<F, const KIND: u8>(
-    pool: &Arc<Pool>,
+    pool: &Pool,
     future: F,
     options: Options,
 ) -> (TaskRef, Work)
@@ -183,7 +182,7 @@ where
             run: |header| {
                 // SAFETY: the table is used by cells of `F` only (`allocate`), and the caller gives
                 // up the entry's reference.
-                unsafe { harness::run::<F>(TaskRef(header.cast())) }
+                unsafe { harness::run::<F, KIND>(TaskRef(header.cast())) }
             },
             shutdown: |header| {
                 // SAFETY: as above.
@@ -194,7 +193,7 @@ where
         },
         run_claimed: |core, claimed| {
             // SAFETY: a cell of `F`, claimed by the caller, whose reference is given up.
-            unsafe { harness::run_claimed::<F>(TaskRef(core), claimed) }
+            unsafe { harness::run_claimed::<F, KIND>(TaskRef(core), claimed) }
         },
         read_output: |core, to| {
             // SAFETY: a cell of `F`; the output is the caller's and `to` fits it.
@@ -279,8 +278,27 @@ impl TaskRef {
         }
     }
 
+    /// Queues a task, with this reference as the entry's.
+    ///
+    /// # Safety
+    ///
+    /// The state says that an entry is to be made, and that the reference is the entry's. The calling
+    /// thread runs tasks of the same pool, and so holds that: the task may be run at once, and freed,
+    /// and the pool with its last chunk.
+    pub(super) unsafe fn enqueue(self, place: Place) {
+        let destination = match self.core().state.is_plain() {
+            Plain::Yes => Destination::Anywhere(place),
+            Plain::No => self.queued(place),
+        };
+        let pool = NonNull::from(self.pool());
+        // SAFETY: the caller says so.
+        let work = unsafe { Work::from_header(self.into_ptr().cast()) };
+        // SAFETY: the calling thread holds the pool.
+        destination.send(unsafe { pool.as_ref() }, work);
+    }
+
     /// A task that is not plain is about to be queued; returns where its home or its priority wants it.
-    pub(super) fn queued(&self, place: Place) -> Destination {
+    fn queued(&self, place: Place) -> Destination {
         if let Some(side) = self.side() {
             side.queued(self.pool());
         }
@@ -296,13 +314,13 @@ impl TaskRef {
 }
 
 /// Where a task is queued that is not plain.
-pub(super) enum Destination {
+enum Destination {
     Anywhere(Place),
     Home(PermitId, Place),
 }
 
 impl Destination {
-    pub(super) fn send(self, pool: &Pool, work: Work) {
+    fn send(self, pool: &Pool, work: Work) {
         match self {
             Self::Anywhere(place) => current::schedule(pool, work, place),
             Self::Home(home, place) => current::schedule_home(pool, work, home, place),
@@ -357,7 +375,9 @@ pub(super) unsafe fn free(core: NonNull<Core>) {
     let this = unsafe { core.as_ref() };
     // A waker that both the handle and the runner left behind may panic when it is dropped.
     // SAFETY: nobody else looks at the cell.
-    drop_contained(this.waiter.with_mut(|waiter| unsafe { (*waiter).take() }));
+    if let Some(waker) = this.waiter.with_mut(|waiter| unsafe { (*waiter).take() }) {
+        drop_contained(waker);
+    }
     if this.state.side() == HasSide::Yes {
         // SAFETY: `allocate` has written the block, and nobody looks at it any more.
         unsafe { core.byte_add(this.ops().side).cast::<Side>().drop_in_place() };

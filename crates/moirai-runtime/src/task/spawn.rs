@@ -4,7 +4,6 @@
 
 use std::pin::Pin;
 use std::ptr;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use moirai_sync::{SpawnFailed, TaskError};
@@ -43,8 +42,9 @@ impl TaskPool {
 }
 
 /// A future on the workers.
+#[inline]
 #[track_caller]
-pub(crate) fn spawn_future<F>(pool: &Arc<Pool>, future: F) -> TaskHandle<F::Output>
+pub(crate) fn spawn_future<F>(pool: &Pool, future: F) -> TaskHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
@@ -53,9 +53,10 @@ where
 }
 
 /// The same with options, and the place where it is queued.
+#[inline]
 #[track_caller]
 pub(super) fn spawn_future_with<F>(
-    pool: &Arc<Pool>,
+    pool: &Pool,
     future: F,
     options: Options,
     place: Place,
@@ -79,7 +80,7 @@ const fn is_boxed<F>() -> bool {
 
 /// A closure on the workers.
 #[track_caller]
-pub(crate) fn spawn_parallel<F, T>(pool: &Arc<Pool>, f: F) -> TaskHandle<T>
+pub(crate) fn spawn_parallel<F, T>(pool: &Pool, f: F) -> TaskHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
@@ -89,7 +90,7 @@ where
 
 /// The same with options.
 #[track_caller]
-pub(super) fn spawn_parallel_with<F, T>(pool: &Arc<Pool>, f: F, options: Options) -> TaskHandle<T>
+pub(super) fn spawn_parallel_with<F, T>(pool: &Pool, f: F, options: Options) -> TaskHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
@@ -100,7 +101,7 @@ where
 
 /// A closure on the blocking pool.
 #[track_caller]
-pub(crate) fn spawn_blocking<F, T>(pool: &Arc<Pool>, f: F) -> TaskHandle<T>
+pub(crate) fn spawn_blocking<F, T>(pool: &Pool, f: F) -> TaskHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
@@ -110,7 +111,7 @@ where
 
 /// The same with options; the threads of the blocking pool know no priority.
 #[track_caller]
-pub(super) fn spawn_blocking_with<F, T>(pool: &Arc<Pool>, f: F, options: Options) -> TaskHandle<T>
+pub(super) fn spawn_blocking_with<F, T>(pool: &Pool, f: F, options: Options) -> TaskHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
@@ -121,7 +122,7 @@ where
 #[inline]
 #[track_caller]
 fn spawn<F, const KIND: u8>(
-    pool: &Arc<Pool>,
+    pool: &Pool,
     future: F,
     options: Options,
     place: Place,
@@ -153,7 +154,7 @@ where
 /// else each in turn.
 #[inline(never)]
 fn settle(
-    pool: &Arc<Pool>,
+    pool: &Pool,
     task: &TaskRef,
     work: Work,
     worker: Option<usize>,
@@ -170,7 +171,7 @@ fn settle(
         }
         None => {
             let here = |context: &current::Context<'_>| {
-                context.place().filter(|_| ptr::eq(context.pool, &**pool))
+                context.place().filter(|_| ptr::eq(context.pool, pool))
             };
             current::with(here).flatten().unwrap_or_else(|| pool.next_home())
         }

@@ -35,7 +35,9 @@
 //! or serves the next wake-up.
 //!
 //! **Every move is a read-modify-write**, also one that changes nothing: a wake-up that finds the
-//! task scheduled must still hand what it has written to the coming run.
+//! task scheduled must still hand what it has written to the coming run. But who holds the last
+//! reference to a task that is COMPLETE has the word to himself, for nobody makes another one then
+//! but from one that he has: he stores, or frees.
 //!
 //! This file knows no scheduler and wakes nobody: each move returns a verdict, and the caller acts
 //! on it. All orderings are at least AcqRel for that hand-over (a run sees what its wakers wrote, the
@@ -46,6 +48,8 @@
 //! | exchange of every move | SeqCst | every other move, as Acquire and Release; `to_idle` also the pool's `closed`: see `Pool::shut_down_idle` |
 //! | store in `begin` | Release | the exchange by which shutdown takes a reference |
 //! | load in `is_complete`, `take_output`, `status` | Acquire | `to_complete`: the output is there |
+//! | load in `take_output`, `drop_handle`, `drop_ref` | Acquire | the exchange by which another has dropped his reference: he is done with the cell |
+//! | store in `take_output` | Release | the load in `status_of`'s callers, as the move to COMPLETE that it hides |
 //! | exchange in `settle` | Relaxed | the queue that the task is put into next |
 //! | count in `add_ref` | Relaxed | made from a reference that is held |
 
@@ -63,7 +67,7 @@ const RUNNING: u64 = 1 << 1;
 /// Once it is complete.
 const OUTCOME: u64 = SCHEDULED | RUNNING;
 const ENQUEUED: u64 = 1 << 2;
-const COMPLETE: u64 = 1 << 3;
+const COMPLETE: u64 = word::ENDED;
 const CANCELLED: u64 = 1 << 4;
 const HANDLE: u64 = 1 << 5;
 const WAITER: u64 = 1 << 6;
@@ -178,6 +182,15 @@ pub(crate) enum ToScheduled {
     /// Queue it: a reference for the entry has been counted.
     Push,
     Nothing,
+}
+
+/// What a wake-up must do that gives its reference up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Woken {
+    /// Queue it: the reference is the entry's.
+    Push,
+    Dropped(RefDropped),
 }
 
 /// Whether shutdown has the future.
@@ -319,6 +332,21 @@ impl State {
         })
     }
 
+    /// The same by who gives a reference up, which is the entry's if one is to be made.
+    pub(crate) fn wake(&self) -> Woken {
+        self.change(|word| {
+            if word & (SCHEDULED | COMPLETE) != 0 {
+                let (word, dropped) = without_ref(word);
+                (word, Woken::Dropped(dropped))
+            } else if word & (RUNNING | ENQUEUED) != 0 {
+                // As above; the runner or the entry has a reference of its own.
+                ((word | SCHEDULED) - REF_ONE, Woken::Dropped(RefDropped::Others))
+            } else {
+                (word | SCHEDULED | ENQUEUED, Woken::Push)
+            }
+        })
+    }
+
     /// Somebody cancels the task: whoever has the future next drops it.
     pub(crate) fn cancel(&self) -> ToScheduled {
         self.change(|word| {
@@ -380,16 +408,7 @@ impl State {
     /// How the task stands; of one that is complete, how it ended.
     pub(crate) fn status(&self) -> TaskStatus {
         // Acquire: pairs with `to_complete`.
-        let word = self.0.load(Ordering::Acquire);
-        if word & COMPLETE != 0 {
-            Outcome::from_bits(word).into()
-        } else if word & RUNNING != 0 {
-            TaskStatus::Running
-        } else if word & SCHEDULED != 0 {
-            TaskStatus::Queued
-        } else {
-            TaskStatus::Waiting
-        }
+        status_of(self.0.load(Ordering::Acquire))
     }
 
     pub(crate) fn is_complete(&self) -> bool {
@@ -399,18 +418,23 @@ impl State {
 
     /// The handle asks for the output.
     pub(crate) fn take_output(&self) -> TakeOutput {
-        // Acquire: pairs with `to_complete`: the output is in the cell. No exchange: after COMPLETE
-        // only the handle sets TAKEN.
+        // Acquire: pairs with `to_complete`: the output is in the cell; and with the last other
+        // reference's drop. No exchange: after COMPLETE only the handle sets TAKEN.
         let word = self.0.load(Ordering::Acquire);
         if word & COMPLETE == 0 {
-            TakeOutput::NotYet
-        } else if word & TAKEN != 0 {
-            TakeOutput::Gone
+            return TakeOutput::NotYet;
+        }
+        if word & TAKEN != 0 {
+            return TakeOutput::Gone;
+        }
+        if is_sole(word) {
+            // Release: who asks for the task by name sees what it has done.
+            self.0.store(word | TAKEN, Ordering::Release);
         } else {
             // Relaxed: read by the handle only.
             self.0.fetch_or(TAKEN, Ordering::Relaxed);
-            TakeOutput::Take
         }
+        TakeOutput::Take
     }
 
     /// The handle has put a waker into the slot.
@@ -449,7 +473,16 @@ impl State {
     }
 
     /// The handle goes away, and its reference with it unless the output is left.
+    #[inline]
     pub(crate) fn drop_handle(&self) -> HandleDropped {
+        // Acquire: pairs with the drop of the last other reference.
+        let word = self.0.load(Ordering::Acquire);
+        if is_sole(word) {
+            return match word & TAKEN {
+                0 => HandleDropped::Output,
+                _ => HandleDropped::Reference(RefDropped::Free),
+            };
+        }
         self.change(|word| {
             if word & (COMPLETE | TAKEN) == COMPLETE {
                 return (word & !HANDLE, HandleDropped::Output);
@@ -467,8 +500,31 @@ impl State {
         }
     }
 
+    #[inline]
     pub(crate) fn drop_ref(&self) -> RefDropped {
+        // Acquire: pairs with the drop of the last other reference.
+        if is_sole(self.0.load(Ordering::Acquire)) {
+            return RefDropped::Free;
+        }
         self.change(without_ref)
+    }
+}
+
+/// Whether the holder of a reference has the word to himself; see the module's doc.
+fn is_sole(word: u64) -> bool {
+    word & COMPLETE != 0 && refs(word) == 1
+}
+
+/// How the task with this word stands; if it is complete, how it ended.
+pub(crate) fn status_of(word: u64) -> TaskStatus {
+    if word & COMPLETE != 0 {
+        Outcome::from_bits(word).into()
+    } else if word & RUNNING != 0 {
+        TaskStatus::Running
+    } else if word & SCHEDULED != 0 {
+        TaskStatus::Queued
+    } else {
+        TaskStatus::Waiting
     }
 }
 

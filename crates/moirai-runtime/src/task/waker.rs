@@ -7,10 +7,12 @@ use std::ops::Deref;
 use std::ptr::{self, NonNull};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
-use crate::sched::current::Place;
+use crate::sched::current::{self, Place};
+
+use crate::unwind::call_contained;
 
 use super::raw::{Core, TaskRef};
-use super::state::ToScheduled;
+use super::state::{ToScheduled, Woken};
 
 /// A waker for the time of one poll: it borrows the runner's reference, and its clones have their
 /// own.
@@ -56,13 +58,13 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 unsafe fn wake(data: *const ()) {
     // SAFETY: called with a waker of this table, whose reference is given up.
     let task = ManuallyDrop::into_inner(unsafe { lend(data) });
-    wake_task(&task, Place::Next);
+    wake_task(task, Place::Next);
 }
 
 unsafe fn wake_by_ref(data: *const ()) {
     // SAFETY: called with a waker of this table.
     let task = unsafe { lend(data) };
-    wake_task(&task, Place::Next);
+    wake_task_by_ref(&task, Place::Next);
 }
 
 unsafe fn drop_waker(data: *const ()) {
@@ -70,18 +72,34 @@ unsafe fn drop_waker(data: *const ()) {
     drop(ManuallyDrop::into_inner(unsafe { lend(data) }));
 }
 
-/// Wakes whoever waits for a task that has ended.
+/// Wakes whoever waits for a task that has ended; the panic of a waker ends here.
 pub(super) fn wake_joiner(waker: Waker) {
     if !ptr::eq(waker.vtable(), &VTABLE) {
-        return waker.wake();
+        return call_contained(|| waker.wake());
     }
     let waker = ManuallyDrop::new(waker);
     // SAFETY: a waker of this table, whose reference is given up: it is not used again.
     let task = ManuallyDrop::into_inner(unsafe { lend(waker.data()) });
-    wake_task(&task, Place::Joined);
+    wake_task(task, Place::Joined);
 }
 
-fn wake_task(task: &TaskRef, place: Place) {
+fn wake_task(task: TaskRef, place: Place) {
+    if !current::is_worker_of(task.pool()) {
+        // The reference holds the pool until the task is queued and a worker woken for it.
+        return wake_task_by_ref(&task, place);
+    }
+    if let Some(side) = task.side() {
+        side.woken();
+    }
+    match task.core().state.wake() {
+        // SAFETY: the reference is the entry's, and a worker holds its pool.
+        Woken::Push => unsafe { task.enqueue(place) },
+        // SAFETY: the reference has just been given up.
+        Woken::Dropped(dropped) => unsafe { ManuallyDrop::new(task).dropped(dropped) },
+    }
+}
+
+fn wake_task_by_ref(task: &TaskRef, place: Place) {
     if let Some(side) = task.side() {
         side.woken();
     }
