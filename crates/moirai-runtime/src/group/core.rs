@@ -28,6 +28,7 @@ use moirai_sync::{CancelToken, TaskError};
 use crate::local::LocalKey;
 use crate::runtime::Handle;
 use crate::task::TaskHandle;
+use crate::trace::TaskStatus;
 
 use super::error::{Failure, NurseryError};
 use super::members::{Inserted, Left, Members};
@@ -111,24 +112,19 @@ impl<E: Send + 'static> Core<E> {
     /// Takes in a task that was just spawned for this nursery. One that comes too late is cancelled,
     /// and waited for unless the nursery has ended.
     pub(super) fn insert(&self, child: TaskHandle<()>) {
-        let mut cancelled = false;
-        loop {
-            if self.token.is_cancelled() && !cancelled {
-                child.cancel();
-                cancelled = true;
-            }
-            let mut state = self.state.lock();
-            if state.phase == Phase::Closed {
-                drop(state);
-                return child.cancel();
-            }
-            // Whoever cancels the children does it after the token, under the lock: this one is
-            // seen there, or the token is seen cancelled here.
-            if cancelled || !self.token.is_cancelled() {
-                let inserted = state.children.insert(child);
-                drop(state);
-                return inserted.tell();
-            }
+        let id = child.id();
+        let mut state = self.state.lock();
+        if state.phase == Phase::Closed {
+            drop(state);
+            return child.cancel();
+        }
+        let inserted = state.children.insert(child);
+        drop(state);
+        inserted.tell();
+        // Whoever cancels the children does it after the token, under the lock: this one was seen
+        // there, or the token is seen cancelled here.
+        if self.token.is_cancelled() {
+            let _: TaskStatus = self.runtime.cancel_task(id);
         }
     }
 

@@ -2,7 +2,11 @@
 //! only one, passes it on.
 
 use loom::sync::Arc;
-use loom::sync::atomic::{Ordering::SeqCst, fence};
+use loom::sync::atomic::{
+    AtomicU32,
+    Ordering::{Relaxed, SeqCst},
+    fence,
+};
 use loom::thread;
 
 use crate::sched::homes::Homes;
@@ -86,6 +90,29 @@ fn the_watcher_goes_off_against_a_permit() {
         });
         assert_eq!(idle.try_acquire(ONE), Acquired::Yes(ONE));
         let roused = watch.was_off() == Off::Yes;
+        let seen = watcher.join().unwrap();
+        assert!(seen || roused);
+    });
+}
+
+/// The watcher goes off while work comes for which there is no thread, for all have blocked: it sees the
+/// work, or is roused.
+#[test]
+fn the_watcher_goes_off_against_work_without_a_thread() {
+    loom::model(|| {
+        let (watch, idle) = (Arc::new(Watch::new()), Arc::new(Idle::new(1, 0)));
+        let queued = Arc::new(AtomicU32::new(0));
+        idle.release(ONE);
+        let watcher = thread::spawn({
+            let (watch, queued) = (Arc::clone(&watch), Arc::clone(&queued));
+            move || {
+                watch.go_off();
+                queued.load(Relaxed) == 1
+            }
+        });
+        queued.store(1, Relaxed);
+        assert_eq!(idle.wake_one(|| 0..1), None);
+        let roused = watch.is_off() == Off::Yes;
         let seen = watcher.join().unwrap();
         assert!(seen || roused);
     });

@@ -327,10 +327,14 @@ impl Pool {
     fn wake_home(&self, home: PermitId) {
         // SeqCst fence: pairs with the one in `has_work` of whoever has just given the permit back.
         fence(Ordering::SeqCst);
-        if let Some(grant) = self.idle.wake_for(home) {
-            self.give(grant);
-        } else if self.guests.have_permits() || self.forks() {
-            self.press_home(home);
+        match self.idle.wake_for(home) {
+            Some(grant) => self.give(grant),
+            None => {
+                self.watch_what_waits();
+                if self.guests.have_permits() || self.forks() {
+                    self.press_home(home);
+                }
+            }
         }
     }
 
@@ -420,9 +424,22 @@ impl Pool {
     fn wake(&self, near: impl FnOnce() -> Range<usize>) {
         match self.idle.wake_one(near) {
             Some(grant) => self.give(grant),
-            // Of a guest with a permit, either we know here, or it sees the work.
-            None if self.guests.have_permits() || self.forks() => self.press(),
-            None => {}
+            None => {
+                self.watch_what_waits();
+                // Of a guest with a permit, either we know here, or it sees the work.
+                if self.guests.have_permits() || self.forks() {
+                    self.press();
+                }
+            }
+        }
+    }
+
+    /// Nobody was woken for work that was published before a fence. If that is for want of a thread, the
+    /// watcher is to say so; it may have gone off since the last one blocked.
+    #[inline]
+    fn watch_what_waits(&self) {
+        if self.watch.is_off() == Off::Yes {
+            self.begin_to_run();
         }
     }
 
@@ -724,7 +741,7 @@ impl Pool {
         !self.driver_manned.load(Ordering::SeqCst)
     }
 
-    /// A thread has been given a permit: somebody must watch it.
+    /// A thread has been given a permit, or ought to have been: somebody must watch.
     pub(crate) fn begin_to_run(&self) {
         if self.config.watching.is_some() && self.watch.was_off() == Off::Yes {
             self.watch.rouse(&*self.driver);

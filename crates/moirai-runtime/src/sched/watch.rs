@@ -1,15 +1,17 @@
 //! What the watcher shares with the workers: whether it sleeps for good, and how to wake it.
 //!
 //! It looks at the workers in intervals, but only while one of them runs. When none does, it goes
-//! off, and the next worker that is given a permit wakes it.
+//! off, and the next worker that is given a permit wakes it; or whoever publishes work for which there
+//! is no thread.
 //!
 //! | access | ordering | pairs with |
 //! |---|---|---|
-//! | fence in `go_off` | SeqCst | the one in `was_off`: a worker sees that it is off, or it sees that a permit is held |
+//! | fence in `go_off` | SeqCst | the one in `was_off`: a worker sees that it is off, or it sees that a permit is held; those in `Idle::wake_one` and `Pool::wake_home`: a publisher does, or it sees what waits |
 //! | fence in `rouse` | SeqCst | the one in `enter_driver`: it sees why it is roused, or we see it in the driver |
 //! | `off`, `in_driver` | Relaxed | ordered by these fences |
 //!
-//! Model: `the_watcher_goes_off_against_a_permit` in `src/model/permit.rs`.
+//! Models: `the_watcher_goes_off_against_a_permit` and `the_watcher_goes_off_against_work_without_a_thread`
+//! in `src/model/permit.rs`.
 
 use std::sync::{Arc, OnceLock};
 
@@ -75,7 +77,8 @@ impl Watch {
         }
     }
 
-    /// The watcher is about to wait until it is roused, unless it sees a permit held after this.
+    /// The watcher is about to wait until it is roused, unless it sees a permit held after this, or work
+    /// that waits for a thread.
     pub(crate) fn go_off(&self) {
         self.off.store(true, Ordering::Relaxed);
         // SeqCst fence: pairs with the one in `was_off`.

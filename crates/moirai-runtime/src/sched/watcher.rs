@@ -172,9 +172,9 @@ impl<'a> Watcher<'a> {
     /// Waits until a worker runs.
     fn go_off(&mut self) {
         self.pool.watch.go_off();
-        // A rousing that came before may have ended the last wait: so both reasons are looked at.
+        // A rousing that came before may have ended the last wait: so all reasons are looked at.
         let nobody_runs = self.pool.idle.free() == self.pool.config().worker_threads;
-        if nobody_runs && !self.pool.is_closed() {
+        if nobody_runs && self.threads() == Threads::Enough && !self.pool.is_closed() {
             let _: HandedOver = self.wait(None, DriverIs::Neglected);
         }
         self.pool.watch.come_back();
@@ -377,12 +377,16 @@ impl<'a> Watcher<'a> {
     }
 
     /// Whether tasks wait although permits are free, because no thread is.
-    fn look_at_threads(&mut self, elapsed: Duration, round: &mut Round) {
+    fn threads(&self) -> Threads {
         let pool = self.pool;
         let at_home = || pool.homes.waiting().any(|home| pool.idle.is_free(home));
         let short =
             pool.idle.free() != 0 && pool.idle.has_nobody() && (pool.has_work() || at_home());
-        if !short {
+        if short { Threads::TooFew } else { Threads::Enough }
+    }
+
+    fn look_at_threads(&mut self, elapsed: Duration, round: &mut Round) {
+        if self.threads() == Threads::Enough {
             self.blocked = Duration::ZERO;
             self.blocked_reported = false;
             return;
@@ -391,7 +395,7 @@ impl<'a> Watcher<'a> {
         self.blocked += elapsed;
         if self.blocked >= self.watching.stall_after && !self.blocked_reported {
             self.blocked_reported = true;
-            let (threads, lasted) = (pool.started(), self.blocked);
+            let (threads, lasted) = (self.pool.started(), self.blocked);
             self.report(|| Stall::Threads { threads, lasted });
         }
     }
@@ -403,6 +407,14 @@ impl<'a> Watcher<'a> {
             self.watching.on_stall.call(&stall());
         }
     }
+}
+
+/// Whether there is a thread for everything that waits and has a permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+enum Threads {
+    Enough,
+    TooFew,
 }
 
 /// What one tick has found.

@@ -173,27 +173,73 @@ fn what_waits_for_a_worker_that_blocks_does_not_wait_for_long() {
     });
 }
 
-/// A closure that forks lends its place at a fork, and nobody else has to notice.
+/// A closure that forks lends its place at a fork, and nobody else has to notice. It has forked so often
+/// that it looks up by itself only at one fork of many: it must be asked to. All is in one tree, at whose
+/// end it would look up.
 #[test]
-fn what_waits_for_a_worker_that_computes_runs_at_its_next_forks() {
+fn what_waits_for_a_worker_that_computes_runs_at_its_next_fork() {
     watch(|| {
-        for builder in [Runtime::builder().worker_threads(2), per_core(2)] {
+        // With two, the other one asks it for a part.
+        let builders = [1, 2].map(|n| [Runtime::builder().worker_threads(n), per_core(n)]);
+        for builder in builders.into_iter().flatten() {
             let runtime = builder.stall_after(Duration::MAX).build().unwrap();
+            let (ready, computes) = mpsc::channel();
+            let (send, sent) = mpsc::channel();
             let ran = Arc::new(AtomicBool::new(false));
             let seen = Arc::clone(&ran);
             let computing = runtime.task().worker(0).spawn_parallel(move || {
-                while !seen.load(Ordering::SeqCst) {
+                let first = move || {
+                    (0..FINE_FORKS).for_each(|_| _ = join(|| (), || ()));
+                    ready.send(()).unwrap();
+                    sent.recv().unwrap();
                     join(|| (), || ());
-                }
+                    while !seen.load(Ordering::SeqCst) {
+                        std::hint::spin_loop();
+                    }
+                };
+                join(first, || ());
             });
+            computes.recv().unwrap();
             let task = runtime.spawn_on(0, async move { ran.store(true, Ordering::SeqCst) });
+            send.send(()).unwrap();
             computing.join().unwrap();
             task.join().unwrap();
         }
     });
 }
 
-/// A thread that is no worker computes with the only permit.
+/// Forks again and again inside of one fork.
+fn compute_until(done: impl Fn() -> bool + Sync) {
+    join(
+        || {
+            while !done() {
+                join(|| (), || ());
+            }
+        },
+        || (),
+    );
+}
+
+/// Nobody looks after the queue of a worker that computes but itself, when it looks up, and it looks up
+/// for the task that is sent.
+#[test]
+fn with_a_thread_per_core_a_worker_that_makes_way_leaves_its_tasks_to_who_comes() {
+    watch(|| {
+        let runtime = per_core(1).stall_after(Duration::MAX).build().unwrap();
+        let (begin, begun) = mpsc::channel();
+        let computing = runtime.spawn_parallel(move || {
+            let children = [(); 10].map(|()| spawn(async { worker() }));
+            begin.send(()).unwrap();
+            compute_until(|| children.iter().all(|child| child.is_finished()));
+            children.map(|child| child.join().unwrap())
+        });
+        begun.recv().unwrap();
+        assert_eq!(runtime.spawn_on(0, async { worker() }).join().unwrap(), 0);
+        assert_eq!(computing.join().unwrap(), [0; 10]);
+    });
+}
+
+/// A thread that is no worker computes with the only permit, which nobody calls back but for the task.
 #[test]
 fn a_guest_gives_up_the_permit_that_a_task_is_for() {
     watch(|| {
@@ -201,11 +247,17 @@ fn a_guest_gives_up_the_permit_that_a_task_is_for() {
         for _ in 0..ROUNDS {
             runtime.block_on(async {
                 join(|| (), || ());
-                let mut task = runtime.spawn_on(0, async {});
-                while !task.is_finished() {
-                    join(|| (), || ());
-                }
-                task.try_join().unwrap().unwrap();
+                let mut task = None;
+                join(
+                    || {
+                        let task = task.insert(runtime.spawn_on(0, async {}));
+                        while !task.is_finished() {
+                            join(|| (), || ());
+                        }
+                    },
+                    || (),
+                );
+                task.unwrap().join().unwrap();
             });
         }
     });
@@ -413,5 +465,8 @@ fn a_waker_called_from_a_thread_of_the_program_brings_a_task_home() {
 }
 
 const ROUNDS: u32 = if cfg!(miri) { 3 } else { 100 };
+
+/// Until a thread reads the clock at one fork of a hundred or more.
+const FINE_FORKS: u32 = if cfg!(miri) { 100 } else { 20_000 };
 
 const TREE: usize = if cfg!(miri) { 10 } else { 600 };

@@ -1,10 +1,12 @@
 //! Nurseries: nothing outlives them, nothing that fails in them is lost, whoever ends them how.
 
-use std::future::pending;
+use std::cell::{OnceCell, RefCell};
+use std::future::{pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -346,6 +348,57 @@ fn a_nursery_that_has_ended_or_is_cancelled_takes_no_children() {
     });
 }
 
+thread_local! {
+    /// What this thread does between the beginning of a spawn and its end.
+    static WHILE_SPAWNING: RefCell<Option<Box<dyn FnOnce()>>> = const { RefCell::new(None) };
+}
+
+/// The nursery is open when the spawn begins. Before it hands its child over, the nursery is cancelled,
+/// and its owner cancels the children that it knows. Fails (hangs) if nobody cancels the one that
+/// comes then.
+#[test]
+fn a_child_that_comes_after_all_others_were_cancelled_is_cancelled_too() {
+    watch(|| {
+        let runtime = Runtime::builder().worker_threads(1).on_task_spawn(|_| {
+            WHILE_SPAWNING.take().into_iter().for_each(|f| f());
+        });
+        let runtime = runtime.build().unwrap();
+        let counts = Counts::default();
+        let nursery = Rc::new(OnceCell::new());
+        let (release, released) = mpsc::channel::<()>();
+        let mut run = Box::pin(NurseryBuilder::new().on(runtime.handle()).run({
+            let nursery = Rc::clone(&nursery);
+            async move |n: Nursery<u32>| {
+                // Whatever is cancelled, this one goes on, and the nursery with it.
+                n.spawn_blocking(move || {
+                    let _ = released.recv();
+                    Ok(())
+                });
+                nursery.set(n).unwrap();
+                pending::<Result<(), u32>>().await
+            }
+        }));
+        let mut poll = move |cx: &mut Context<'_>| run.as_mut().poll(cx);
+        assert!(poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        let poll = Rc::new(RefCell::new(poll));
+        WHILE_SPAWNING.set(Some({
+            let (nursery, poll) = (Rc::clone(&nursery), Rc::clone(&poll));
+            Box::new(move || {
+                nursery.get().unwrap().cancel();
+                let mut cx = Context::from_waker(Waker::noop());
+                assert!(poll.borrow_mut()(&mut cx).is_pending());
+            })
+        }));
+        let late = nursery.get().unwrap().spawn(counts.never());
+        assert!(matches!(late.join(), Err(TaskError::ResultNotFound)));
+        counts.all_are_gone();
+        drop(release);
+        let ended = runtime.block_on(poll_fn(|cx| poll.borrow_mut()(cx)));
+        assert!(matches!(ended.unwrap_err().into_first(), Failure::Cancelled(_)));
+        no_task_is_left(&runtime);
+    });
+}
+
 /// One poll looks at 256 children that have ended (`REAPED_MAX`). Fails if the one after them is
 /// never looked at.
 #[test]
@@ -404,7 +457,7 @@ fn a_nursery_that_is_polled_once_and_held_stops_nobody_and_cancels_its_token_at_
                 Poll::Ready(_) => panic!("ended at its first poll"),
             };
             let mut poll = poll;
-            runtime.block_on(std::future::poll_fn(&mut poll));
+            runtime.block_on(poll_fn(&mut poll));
             works_on(&runtime);
         }
         // Dropped: nobody polls it, and all that is left of it ends.
@@ -498,7 +551,7 @@ fn a_race_is_won_by_the_first_success_and_the_others_are_gone_by_then() {
 fn a_success_that_comes_second_wins_nothing() {
     watch(|| {
         let runtime = runtime(2);
-        let (gone, is_gone) = std::sync::mpsc::channel();
+        let (gone, is_gone) = mpsc::channel();
         let winner = runtime.block_on(race(async |r| {
             let held = AtDrop::new(move || gone.send(()).unwrap());
             r.spawn(async move {
@@ -518,7 +571,7 @@ fn a_success_that_comes_second_wins_nothing() {
 fn a_supervised_child_that_goes_on_failing_is_started_less_and_less_often() {
     watch(|| {
         let runtime = runtime(1);
-        let (started, starts) = std::sync::mpsc::channel();
+        let (started, starts) = mpsc::channel();
         let (first, max) = (Duration::from_millis(10), Duration::from_millis(15));
         let limits = Supervision::new().restarts(4, Duration::from_secs(3600)).backoff(first, max);
         let result = runtime.block_on(supervise(limits, async move |s| {

@@ -1,13 +1,18 @@
 //! Workers have their place: near each other, and on processors of their own.
 
+use std::future::pending;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Barrier, mpsc};
+use std::sync::{Arc, Barrier, Mutex, mpsc};
 use std::time::Duration;
 
 use moirai_runtime::deque::StealStrategy;
-use moirai_runtime::{Affinity, Builder, Runtime, Topology, broadcast, spawn, spawn_parallel};
+use moirai_runtime::{
+    Affinity, Builder, Runtime, TaskStatus, Topology, block_in_place, broadcast, spawn,
+    spawn_parallel,
+};
+use moirai_sync::channel;
 
-use crate::{watch, works_on};
+use crate::{AtDrop, watch, works_on};
 
 /// The processors that the calling thread may use, as the system says.
 pub(crate) fn processors() -> Vec<usize> {
@@ -93,6 +98,44 @@ fn threads_for_blocking_calls_are_not_bound() {
     });
 }
 
+/// A worker ends its runtime, and the drop of each of two futures waits for that of the other: a thread
+/// that the worker starts goes on.
+#[cfg(all(target_os = "linux", not(miri)))]
+#[test]
+fn a_thread_that_helps_a_runtime_end_is_not_bound() {
+    watch(|| {
+        let here = processors();
+        // A thread that stood in for the worker would help, too, and is bound as it was.
+        let builder = machine(2, 1).worker_threads(1).spare_threads(0);
+        let runtime = builder.affinity(Affinity::Cores).build().unwrap();
+        let handle = runtime.handle().clone();
+        let dropped_on = Arc::new(Mutex::new(Vec::new()));
+        let (to_first, first) = channel::bounded(1);
+        let (to_second, second) = channel::bounded(1);
+        // Their handles are kept, for a task that nobody can wake or ask ends at once.
+        let _tasks = [(to_second, first), (to_first, second)].map(|(other, own)| {
+            let dropped_on = Arc::clone(&dropped_on);
+            let at_drop = AtDrop::new(move || {
+                dropped_on.lock().unwrap().push(processors());
+                other.send(()).unwrap();
+                own.recv().unwrap();
+            });
+            let task = runtime.spawn(async move {
+                let _at_drop = at_drop;
+                pending::<()>().await
+            });
+            while handle.task_status(task.id()) != TaskStatus::Waiting {
+                std::thread::yield_now();
+            }
+            task
+        });
+        // In the middle of a blocking call, where a worker does not go on by itself.
+        handle.spawn(async { block_in_place(|| drop(runtime)) }).join().unwrap();
+        let dropped_on = dropped_on.lock().unwrap();
+        assert_eq!(*dropped_on, [vec![here[0]], here], "the worker, and who helped it");
+    });
+}
+
 /// However many workers block: as many tasks as there are workers, at the same time, are on the
 /// processors of all of them.
 #[cfg(all(target_os = "linux", not(miri)))]
@@ -105,7 +148,7 @@ fn a_thread_that_stands_in_for_a_worker_runs_where_that_one_did() {
         let runtime = builder.build().unwrap();
         let expected = [vec![here[0]], vec![here[here.len() / 2]]];
         for blocked in 0..4 {
-            let (release, released) = moirai_sync::channel::bounded::<()>(1);
+            let (release, released) = channel::bounded::<()>(1);
             let waiting: Vec<_> = (0..blocked)
                 .map(|_| {
                     let released = released.clone();
@@ -139,7 +182,7 @@ fn a_thread_that_stands_in_for_a_worker_is_found_in_the_node_of_that_one() {
         while runtime.handle().metrics().idle != 2 {
             std::thread::yield_now();
         }
-        let (release, released) = moirai_sync::channel::bounded::<()>(1);
+        let (release, released) = channel::bounded::<()>(1);
         let waiting = runtime.spawn_on(1, async move { released.recv() });
         // It runs as soon as the other thread has the permit.
         runtime.spawn_on(1, async {}).join().unwrap();
@@ -194,7 +237,7 @@ fn a_thief_takes_what_is_near_before_what_is_far() {
         let runtime = builder.spare_threads(0).build().unwrap();
         let (ran, order) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
-        let released = Arc::new(std::sync::Mutex::new(released));
+        let released = Arc::new(Mutex::new(released));
         // Nobody sleeps who would be woken, and then everything is queued.
         let step = Arc::new(Barrier::new(4));
         let hold = {

@@ -302,6 +302,31 @@ fn tasks_that_block_on_every_thread_there_may_be_are_reported() {
     }
 }
 
+/// There is one thread, and it waits. Fails if nobody is told of a task that waits for the worker which
+/// that thread was, or if somebody is told while none does.
+#[test]
+fn a_task_for_a_worker_that_no_thread_can_be_is_reported_and_none_is_not() {
+    watch(|| {
+        let builder = one_worker().spare_threads(0).stall_after(Duration::from_millis(1));
+        let (runtime, stalls) = reporting(builder);
+        let (begin, begun) = mpsc::channel();
+        let (sender, receiver) = channel::bounded::<()>(1);
+        let blocked = runtime.spawn(async move {
+            begin.send(()).unwrap();
+            receiver.recv()
+        });
+        begun.recv().unwrap();
+        // Whoever is to say nothing has the time to say it.
+        let reported = stalls.recv_timeout(Duration::from_millis(30));
+        assert!(reported.is_err(), "{reported:?}");
+        let waiting = runtime.spawn_on(0, async { 7 });
+        assert!(matches!(stalls.recv(), Ok(Stall::Threads { threads: 1, .. })));
+        drop(sender);
+        assert!(blocked.join().unwrap().is_err());
+        assert_eq!(waiting.join().unwrap(), 7);
+    });
+}
+
 #[test]
 fn below_the_bound_nobody_waits_for_a_blocked_task() {
     watch(|| {
