@@ -34,8 +34,9 @@ const NOTIFIED: u32 = 2;
 /// thread costs its waker anyway.
 const SPIN_MAX: u32 = if cfg!(any(moirai_loom, moirai_shuttle)) { 0 } else { 100 };
 
-/// How many failed spins in a row stop the spinning; one in so many parks then tries again.
-const SPIN_RETRY: u32 = 32;
+/// So many parks at most do not spin after one that has spun in vain. Fewer at first: a thread whose
+/// waker was kept from its core once goes on spinning, one whose wake-ups come late soon does not.
+const SPIN_PASSED_MAX: u32 = 31;
 
 /// Why [`Parker::park`] returned.
 ///
@@ -83,7 +84,9 @@ pub enum Parked {
 #[derive(Debug)]
 pub struct Parker {
     state: AtomicU32,
-    /// Parks since the last spin that paid; only the parked thread writes it.
+    /// So many parks do not spin; only the parked thread writes it, as the next one.
+    passed: AtomicU32,
+    /// How many that were after the last spin that was in vain; none if it paid.
     futile: AtomicU32,
     thread: Thread,
 }
@@ -91,7 +94,12 @@ pub struct Parker {
 impl Parker {
     /// A parker for the calling thread.
     pub fn new() -> Self {
-        Self { state: AtomicU32::new(EMPTY), futile: AtomicU32::new(0), thread: thread::current() }
+        Self {
+            state: AtomicU32::new(EMPTY),
+            passed: AtomicU32::new(0),
+            futile: AtomicU32::new(0),
+            thread: thread::current(),
+        }
     }
 
     /// Waits until [`unpark`](Self::unpark) was called or `deadline` has passed, without one for
@@ -151,15 +159,15 @@ impl Parker {
         }
     }
 
-    /// Waits a little without sleeping, if that has paid lately. A thread whose wake-ups come late
-    /// stops spinning after one try, so waiting costs no CPU.
+    /// Waits a little without sleeping, if that has paid lately: a thread whose wake-ups come late
+    /// spins in few of its parks.
     fn spin(&self) -> bool {
         if self.take() {
             return true;
         }
-        let futile = self.futile.load(Ordering::Relaxed);
-        if futile != 0 && futile < SPIN_RETRY {
-            self.futile.store(futile + 1, Ordering::Relaxed);
+        let passed = self.passed.load(Ordering::Relaxed);
+        if passed != 0 {
+            self.passed.store(passed - 1, Ordering::Relaxed);
             return false;
         }
         for _ in 0..SPIN_MAX {
@@ -169,7 +177,9 @@ impl Parker {
                 return true;
             }
         }
-        self.futile.store(1, Ordering::Relaxed);
+        let futile = (self.futile.load(Ordering::Relaxed) * 2 + 1).min(SPIN_PASSED_MAX);
+        self.futile.store(futile, Ordering::Relaxed);
+        self.passed.store(futile, Ordering::Relaxed);
         false
     }
 }
@@ -212,6 +222,23 @@ mod tests {
         let deadline = Instant::now() + Duration::from_millis(5);
         assert_eq!(parker.park(Some(deadline)), Parked::TimedOut);
         assert!(Instant::now() >= deadline);
+    }
+
+    #[test]
+    fn who_spins_in_vain_spins_less_often_up_to_a_limit() {
+        let parker = Parker::new();
+        let mut intervals = Vec::new();
+        for _ in 0..6 {
+            assert!(!parker.spin());
+            intervals.push(
+                (0..)
+                    .take_while(|_| parker.passed.load(Ordering::Relaxed) != 0 && !parker.spin())
+                    .count(),
+            );
+        }
+        assert_eq!(intervals, [1, 3, 7, 15, 31, SPIN_PASSED_MAX as usize]);
+        parker.unpark();
+        assert!(parker.spin());
     }
 
     #[test]

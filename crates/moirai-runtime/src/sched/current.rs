@@ -260,7 +260,7 @@ impl<'a> Context<'a> {
 
     /// Queues `work` of this context's pool, whose queue is `local`.
     #[inline(always)]
-    fn schedule(&self, local: &LocalQueue, work: Work, place: Place) {
+    pub(crate) fn schedule(&self, local: &LocalQueue, work: Work, place: Place) {
         let in_task = self.busy.get() == Busy::Task;
         let pushed = match place {
             Place::Lane(lane) => return self.pool.inject_into(lane, work),
@@ -460,12 +460,6 @@ pub(crate) fn runs_on(pool: &Pool) -> bool {
         at = entered.outer.map(|outer| unsafe { &*outer.as_ptr() });
     }
     false
-}
-
-/// Whether the calling thread runs tasks of `pool`, as one of its workers.
-#[inline]
-pub(crate) fn is_worker_of(pool: &Pool) -> bool {
-    with(|context| context.local.is_some() && ptr::eq(context.pool, pool)).unwrap_or(false)
 }
 
 /// The current pool.

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use moirai_sync::{TaskError, TaskResult, coop, strand};
 
+use crate::fork;
 use crate::sched::current;
 use crate::sched::offers::{Interrupts, Tree};
 use crate::sched::waits::Circle;
@@ -156,7 +157,9 @@ impl<T> TaskHandle<T> {
     pub fn try_join(&mut self) -> Option<TaskResult<T>> {
         match self.task.core().state.take_output() {
             // Whoever could run it is in the parent of this process.
-            TakeOutput::NotYet if self.task.pool().is_forked() => Some(Err(TaskError::Cancelled)),
+            TakeOutput::NotYet if fork::count() != 0 && self.task.pool().is_forked() => {
+                Some(Err(TaskError::Cancelled))
+            }
             TakeOutput::NotYet => None,
             TakeOutput::Gone => Some(Err(TaskError::ResultNotFound)),
             TakeOutput::Take => {
@@ -327,6 +330,7 @@ impl<T> Future for TaskHandle<T> {
 }
 
 impl<T> Drop for TaskHandle<T> {
+    #[inline]
     fn drop(&mut self) {
         self.take_waiter();
         match self.task.core().state.drop_handle() {

@@ -207,6 +207,7 @@ unsafe fn after_a_panic<F: Future>(
 }
 
 /// Tells the runtime, if it wants to know: then all its tasks have side blocks.
+#[inline]
 fn tell_of_the_end(task: &TaskRef, outcome: Outcome) {
     if task.side().is_some() {
         let pool = task.pool();

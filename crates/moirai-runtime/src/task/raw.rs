@@ -17,6 +17,7 @@ use moirai_sync::{Priority, TaskError, TaskResult};
 
 use crate::sched::current::{self, Place};
 use crate::sched::lanes::Lane;
+use crate::sched::local::LocalQueue;
 use crate::sched::permits::PermitId;
 use crate::sched::pool::Pool;
 use crate::sched::work::{Header, Kind, VTable, Work};
@@ -213,11 +214,13 @@ where
 }
 
 impl TaskRef {
+    #[inline]
     pub(super) fn core(&self) -> &Core {
         // SAFETY: this reference keeps the cell allocated.
         unsafe { self.0.as_ref() }
     }
 
+    #[inline]
     pub(super) fn as_ptr(&self) -> NonNull<Core> {
         self.0
     }
@@ -230,11 +233,13 @@ impl TaskRef {
         Self(core)
     }
 
+    #[inline]
     pub(super) fn into_ptr(self) -> NonNull<Core> {
         ManuallyDrop::new(self).0
     }
 
     /// The pool that the task runs on.
+    #[inline]
     pub(super) fn pool(&self) -> &Pool {
         // SAFETY: this reference keeps the cell alive, which was allocated for a pool.
         unsafe { slab::home(self.0.cast()) }
@@ -297,6 +302,27 @@ impl TaskRef {
         destination.send(unsafe { pool.as_ref() }, work);
     }
 
+    /// [`enqueue`](Self::enqueue) on a worker of the task's pool, whose context and queue these are.
+    ///
+    /// # Safety
+    ///
+    /// As for [`enqueue`](Self::enqueue).
+    #[inline(always)]
+    pub(super) unsafe fn enqueue_here(
+        self,
+        context: &current::Context<'_>,
+        local: &LocalQueue,
+        place: Place,
+    ) {
+        if self.core().state.is_plain() == Plain::No {
+            // SAFETY: the caller says so.
+            return unsafe { self.enqueue(place) };
+        }
+        // SAFETY: the caller says so.
+        let work = unsafe { Work::from_header(self.into_ptr().cast()) };
+        context.schedule(local, work, place);
+    }
+
     /// A task that is not plain is about to be queued; returns where its home or its priority wants it.
     fn queued(&self, place: Place) -> Destination {
         if let Some(side) = self.side() {
@@ -329,6 +355,7 @@ impl Destination {
 }
 
 impl Clone for TaskRef {
+    #[inline]
     fn clone(&self) -> Self {
         self.core().state.add_ref();
         Self(self.0)
@@ -336,6 +363,7 @@ impl Clone for TaskRef {
 }
 
 impl Drop for TaskRef {
+    #[inline]
     fn drop(&mut self) {
         let dropped = self.core().state.drop_ref();
         // SAFETY: the reference has just been given up.
@@ -349,19 +377,29 @@ impl TaskRef {
     /// # Safety
     ///
     /// The state word says so of this reference, which is not used again.
+    #[inline]
     pub(super) unsafe fn dropped(&self, dropped: RefDropped) {
         match dropped {
             RefDropped::Others => {}
             // SAFETY: this was the last reference.
             RefDropped::Free => unsafe { free(self.0) },
-            RefDropped::Abandoned => {
-                // Once it is queued it may be freed, and the pool with its last chunk.
-                let pool = self.pool().arc();
-                // SAFETY: the reference that was to be dropped is the entry's.
-                let work = unsafe { Work::from_header(self.0.cast()) };
-                current::schedule(&pool, work, Place::Back);
-            }
+            // SAFETY: the reference that was to be dropped is the entry's.
+            RefDropped::Abandoned => unsafe { self.abandoned() },
         }
+    }
+
+    /// Queues a task that nobody can wake any more.
+    ///
+    /// # Safety
+    ///
+    /// A reference has been counted for the entry.
+    #[cold]
+    unsafe fn abandoned(&self) {
+        // Once it is queued it may be freed, and the pool with its last chunk.
+        let pool = self.pool().arc();
+        // SAFETY: the caller says so.
+        let work = unsafe { Work::from_header(self.0.cast()) };
+        current::schedule(&pool, work, Place::Back);
     }
 }
 
@@ -370,6 +408,7 @@ impl TaskRef {
 /// # Safety
 ///
 /// Nobody holds a reference, or will look at it through one.
+#[inline(never)]
 pub(super) unsafe fn free(core: NonNull<Core>) {
     // SAFETY: the cell is allocated.
     let this = unsafe { core.as_ref() };
@@ -387,10 +426,12 @@ pub(super) unsafe fn free(core: NonNull<Core>) {
 }
 
 impl Core {
+    #[inline]
     pub(super) fn header(&self) -> &Header {
         &self.header
     }
 
+    #[inline]
     pub(super) fn ops(&self) -> &'static Ops {
         // SAFETY: the header's table is the first part of an `Ops`, and points to all of it
         // (`allocate`).
@@ -399,6 +440,7 @@ impl Core {
 }
 
 /// Runs `f`; a panic becomes an error.
+#[inline]
 pub(super) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, TaskError> {
     catch_unwind(AssertUnwindSafe(f))
         .map_err(|payload| TaskError::Panicked(moirai_sync::Panicked::new(payload)))

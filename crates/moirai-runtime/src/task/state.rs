@@ -227,6 +227,7 @@ pub(crate) enum RefDropped {
 
 impl State {
     /// Begins the life of a task in a queue, with a handle: the rest of the cell is written.
+    #[inline]
     pub(crate) fn begin(&self, generation: u64, side: HasSide, priority: Priority) {
         let side = if side == HasSide::Yes { SIDE } else { 0 };
         let lane = match priority {
@@ -242,6 +243,7 @@ impl State {
     }
 
     /// Applies `next` until it sticks; returns what it said of the word that it replaced.
+    #[inline]
     fn change<V>(&self, mut next: impl FnMut(u64) -> (u64, V)) -> V {
         // Relaxed: a guess, checked by the exchange.
         let mut word = self.0.load(Ordering::Relaxed);
@@ -258,6 +260,7 @@ impl State {
     }
 
     /// A queue entry has surfaced.
+    #[inline]
     pub(crate) fn to_running(&self) -> ToRunning {
         self.change(|word| {
             let taken = word & !ENQUEUED;
@@ -284,6 +287,7 @@ impl State {
     }
 
     /// The runner's poll was pending.
+    #[inline]
     pub(crate) fn to_idle(&self) -> ToIdle {
         self.change(|word| {
             let idle = word & !RUNNING;
@@ -305,6 +309,7 @@ impl State {
     }
 
     /// The runner has stored the output, and says what it is.
+    #[inline]
     pub(crate) fn to_complete(&self, outcome: Outcome) -> Completed {
         self.change(|word| {
             let output = if word & HANDLE == 0 { Output::Caller } else { Output::Handle };
@@ -319,6 +324,7 @@ impl State {
     }
 
     /// Somebody wakes the task.
+    #[inline]
     pub(crate) fn to_scheduled(&self) -> ToScheduled {
         self.change(|word| {
             if word & (SCHEDULED | COMPLETE) != 0 {
@@ -333,6 +339,7 @@ impl State {
     }
 
     /// The same by who gives a reference up, which is the entry's if one is to be made.
+    #[inline]
     pub(crate) fn wake(&self) -> Woken {
         self.change(|word| {
             if word & (SCHEDULED | COMPLETE) != 0 {
@@ -375,6 +382,7 @@ impl State {
     }
 
     /// Relaxed, here and below: these bits never change.
+    #[inline]
     pub(crate) fn side(&self) -> HasSide {
         if self.0.load(Ordering::Relaxed) & SIDE == 0 { HasSide::No } else { HasSide::Yes }
     }
@@ -388,6 +396,7 @@ impl State {
         }
     }
 
+    #[inline]
     pub(crate) fn is_plain(&self) -> Plain {
         let special = self.0.load(Ordering::Relaxed) & (SIDE | LANE | HOME);
         if special == 0 { Plain::Yes } else { Plain::No }
@@ -411,12 +420,14 @@ impl State {
         status_of(self.0.load(Ordering::Acquire))
     }
 
+    #[inline]
     pub(crate) fn is_complete(&self) -> bool {
         // Acquire: pairs with `to_complete`, so that who sees it may act on what the task did.
         self.0.load(Ordering::Acquire) & COMPLETE != 0
     }
 
     /// The handle asks for the output.
+    #[inline]
     pub(crate) fn take_output(&self) -> TakeOutput {
         // Acquire: pairs with `to_complete`: the output is in the cell; and with the last other
         // reference's drop. No exchange: after COMPLETE only the handle sets TAKEN.
@@ -438,6 +449,7 @@ impl State {
     }
 
     /// The handle has put a waker into the slot.
+    #[inline]
     pub(crate) fn set_waiter(&self) -> WaiterMove {
         self.change(|word| {
             if word & COMPLETE != 0 {
@@ -449,6 +461,7 @@ impl State {
     }
 
     /// The handle wants to change the slot.
+    #[inline]
     pub(crate) fn unset_waiter(&self) -> WaiterMove {
         self.change(|word| {
             if word & COMPLETE != 0 {
@@ -460,12 +473,14 @@ impl State {
     }
 
     /// Whether the handle has a waker in the slot.
+    #[inline]
     pub(crate) fn has_waiter(&self) -> Waiting {
         // Relaxed: only the handle changes the bit, and asks.
         if self.0.load(Ordering::Relaxed) & WAITER == 0 { Waiting::No } else { Waiting::Yes }
     }
 
     /// Whether the waker in the slot is still the handle's to take: not if the task has ended.
+    #[inline]
     pub(crate) fn waits(&self) -> Waiting {
         // Relaxed: the handle's own bit; and if the end is not seen yet, `unset_waiter` sees it.
         let word = self.0.load(Ordering::Relaxed);
@@ -492,6 +507,7 @@ impl State {
         })
     }
 
+    #[inline]
     pub(crate) fn add_ref(&self) {
         // Relaxed: made from a reference that the caller holds.
         let before = self.0.fetch_add(REF_ONE, Ordering::Relaxed);
@@ -511,6 +527,7 @@ impl State {
 }
 
 /// Whether the holder of a reference has the word to himself; see the module's doc.
+#[inline]
 fn is_sole(word: u64) -> bool {
     word & COMPLETE != 0 && refs(word) == 1
 }
@@ -528,6 +545,7 @@ pub(crate) fn status_of(word: u64) -> TaskStatus {
     }
 }
 
+#[inline]
 fn without_ref(word: u64) -> (u64, RefDropped) {
     if refs(word) > 1 {
         (word - REF_ONE, RefDropped::Others)

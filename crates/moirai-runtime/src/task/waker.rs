@@ -58,7 +58,7 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 unsafe fn wake(data: *const ()) {
     // SAFETY: called with a waker of this table, whose reference is given up.
     let task = ManuallyDrop::into_inner(unsafe { lend(data) });
-    wake_task(task, Place::Next);
+    wake_task::<NEXT>(task);
 }
 
 unsafe fn wake_by_ref(data: *const ()) {
@@ -80,23 +80,42 @@ pub(super) fn wake_joiner(waker: Waker) {
     let waker = ManuallyDrop::new(waker);
     // SAFETY: a waker of this table, whose reference is given up: it is not used again.
     let task = ManuallyDrop::into_inner(unsafe { lend(waker.data()) });
-    wake_task(task, Place::Joined);
+    wake_task::<JOINED>(task);
 }
 
-fn wake_task(task: TaskRef, place: Place) {
-    if !current::is_worker_of(task.pool()) {
-        // The reference holds the pool until the task is queued and a worker woken for it.
-        return wake_task_by_ref(&task, place);
-    }
-    if let Some(side) = task.side() {
-        side.woken();
-    }
-    match task.core().state.wake() {
-        // SAFETY: the reference is the entry's, and a worker holds its pool.
-        Woken::Push => unsafe { task.enqueue(place) },
-        // SAFETY: the reference has just been given up.
-        Woken::Dropped(dropped) => unsafe { ManuallyDrop::new(task).dropped(dropped) },
-    }
+/// Places as parameters of functions.
+const NEXT: u8 = 0;
+const JOINED: u8 = 1;
+
+/// On a worker of the task's pool the reference becomes the entry's.
+#[inline]
+fn wake_task<const PLACE: u8>(task: TaskRef) {
+    // Known when this is compiled: queueing is short, once it is clear where.
+    let place = if PLACE == JOINED { Place::Joined } else { Place::Next };
+    current::with_else(
+        task,
+        |task, context| match &context.local {
+            Some(local) if ptr::eq(context.pool, task.pool()) => {
+                if let Some(side) = task.side() {
+                    side.woken();
+                }
+                match task.core().state.wake() {
+                    // SAFETY: the reference is the entry's, and a worker holds its pool.
+                    Woken::Push => unsafe { task.enqueue_here(context, local, place) },
+                    // SAFETY: the reference has just been given up.
+                    Woken::Dropped(dropped) => unsafe { ManuallyDrop::new(task).dropped(dropped) },
+                }
+            }
+            _ => wake_task_elsewhere(task, place),
+        },
+        |task| wake_task_elsewhere(task, place),
+    );
+}
+
+/// The reference holds the pool until the task is queued and a worker woken for it.
+#[inline(never)]
+fn wake_task_elsewhere(task: TaskRef, place: Place) {
+    wake_task_by_ref(&task, place);
 }
 
 fn wake_task_by_ref(task: &TaskRef, place: Place) {
