@@ -216,7 +216,7 @@ impl<T> Shared<T> {
 
     /// [`try_take`](Self::try_take), and of which part of the queue the message was.
     pub(super) fn try_take_part(&self, claimed: Claimed) -> Result<(T, usize), TryRecvError> {
-        match self.queue.pop_part(None) {
+        match self.queue.pop_part() {
             Some(taken) => {
                 self.senders_waiting.notify_one_fenced();
                 Ok(taken)
@@ -227,8 +227,8 @@ impl<T> Shared<T> {
 
     /// [`try_take`](Self::try_take) for whoever is at `home`.
     pub(super) fn try_take_at(&self, home: usize) -> Result<T, TryRecvError> {
-        match self.queue.pop_part(Some(home)) {
-            Some((message, _)) => {
+        match self.queue.pop_at(home) {
+            Some(message) => {
                 self.senders_waiting.notify_one_fenced();
                 Ok(message)
             }

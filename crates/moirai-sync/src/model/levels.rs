@@ -14,23 +14,23 @@ fn a_level_that_is_cleared_and_pushed_to_goes_first() {
     loom::model(|| {
         let levels = Arc::new(Queue::levels(2, None, None));
         levels.push_to(Part::Level(1), 0).unwrap();
-        assert_eq!(levels.pop_part(None), Some((0, 1))); // its bit stays behind
+        assert_eq!(levels.pop_part(), Some((0, 1))); // its bit stays behind
         levels.push_to(Part::Level(0), 1).unwrap();
         let pushing = thread::spawn({
             let levels = Arc::clone(&levels);
             move || levels.push_to(Part::Level(1), 2).unwrap()
         });
-        let first = levels.pop_part(None);
+        let first = levels.pop_part();
         pushing.join().unwrap();
         levels.push_to(Part::Level(0), 3).unwrap();
         match first {
-            Some((1, 0)) => assert_eq!(levels.pop_part(None), Some((2, 1))),
+            Some((1, 0)) => assert_eq!(levels.pop_part(), Some((2, 1))),
             first => {
                 assert_eq!(first, Some((2, 1)));
-                assert_eq!(levels.pop_part(None), Some((1, 0)));
+                assert_eq!(levels.pop_part(), Some((1, 0)));
             }
         }
-        assert_eq!((levels.pop_part(None), levels.pop_part(None)), (Some((3, 0)), None));
+        assert_eq!((levels.pop_part(), levels.pop_part()), (Some((3, 0)), None));
     });
 }
 
@@ -41,24 +41,24 @@ fn two_pops_that_clear_hide_no_value() {
     loom::model(|| {
         let levels = Arc::new(Queue::levels(2, None, None));
         levels.push_to(Part::Level(1), 0).unwrap();
-        assert_eq!(levels.pop_part(None), Some((0, 1)));
+        assert_eq!(levels.pop_part(), Some((0, 1)));
         let popping = thread::spawn({
             let levels = Arc::clone(&levels);
-            move || levels.pop_part(None)
+            move || levels.pop_part()
         });
         let pushing = thread::spawn({
             let levels = Arc::clone(&levels);
             move || levels.push_to(Part::Level(1), 1).unwrap()
         });
-        let popped = levels.pop_part(None);
+        let popped = levels.pop_part();
         let other = popping.join().unwrap();
         pushing.join().unwrap();
         levels.push_to(Part::Level(0), 2).unwrap();
         match popped.or(other) {
             Some(value) => assert_eq!(value, (1, 1)),
-            None => assert_eq!(levels.pop_part(None), Some((1, 1))),
+            None => assert_eq!(levels.pop_part(), Some((1, 1))),
         }
-        assert_eq!((levels.pop_part(None), levels.pop_part(None)), (Some((2, 0)), None));
+        assert_eq!((levels.pop_part(), levels.pop_part()), (Some((2, 0)), None));
     });
 }
 
@@ -106,7 +106,7 @@ fn a_close_is_one_for_all_levels() {
         assert!(low && high || levels.is_closed());
         let closed = closing.map(|thread| thread.join().unwrap());
         assert!(closed.contains(&Close::Closed) && closed.contains(&Close::AlreadyClosed));
-        let popped: Vec<_> = std::iter::from_fn(|| levels.pop_part(None)).collect();
+        let popped: Vec<_> = std::iter::from_fn(|| levels.pop_part()).collect();
         assert_eq!(popped.len(), usize::from(low) + usize::from(high));
     });
 }

@@ -25,6 +25,9 @@
 //! a block once it has passed it: nobody needs to count what was taken. So a list is emptied by the
 //! operations for one receiver or by those for many; only its end may follow on either.
 //!
+//! **A receiver remembers where `tail` was,** and looks again only when it has come there: as long as it
+//! does not look, no sender has to fetch that line back.
+//!
 //! **Two senders at once** would pass the line of `tail` to and fro, a transfer for each message. So
 //! who loses the exchange stands back for long enough that the other sends many in the meantime.
 //!
@@ -36,6 +39,7 @@
 //! | `tail` exchange in push | SeqCst | the SeqCst loads of `tail`: empty and closed are decided in one order |
 //! | `head` exchange in pop | SeqCst | the SeqCst loads in `len`, `is_empty` |
 //! | `index` to the next block, after `block` | Release | the Acquire loads of an index: its block is there |
+//! | `seen` | Relaxed | nothing: a place that `tail` has passed; the value is read through `ready` |
 //! | `ready` | Release, Acquire | each other: the value is there |
 //! | `next`, after `tail` has moved on | Release, Acquire | each other: the block is initialised, and `head` stays behind `tail` |
 //! | `taken` | AcqRel | itself: the last one out sees that the others are done, and frees |
@@ -86,6 +90,8 @@ struct Position<T> {
     index: AtomicUsize,
     /// The block of `index`; null before the first push.
     block: AtomicPtr<Block<T>>,
+    /// Of `head`: where a pop has seen `tail` last.
+    seen: AtomicUsize,
 }
 
 /// The beginning of a block; the values follow ([`Block::value`]).
@@ -128,8 +134,11 @@ impl<T> List<T> {
 
     /// An empty list, without a block.
     pub(crate) fn new() -> Self {
-        let position =
-            || Position { index: AtomicUsize::new(0), block: AtomicPtr::new(ptr::null_mut()) };
+        let position = || Position {
+            index: AtomicUsize::new(0),
+            block: AtomicPtr::new(ptr::null_mut()),
+            seen: AtomicUsize::new(0),
+        };
         Self {
             _before: Apart::new(()),
             head: Apart::new(position()),
@@ -343,9 +352,15 @@ impl<T> List<T> {
             }
             let mut next = head.wrapping_add(STEP);
             if head & FLAG == 0 {
-                self.nothing_at(head)?;
-                // Acquire: as for `head`; only its lap matters.
-                let tail = self.tail.index.load(Ordering::Acquire);
+                // Relaxed: `tail` was there once, and only moves on; what was pushed before it is read
+                // through `ready`.
+                let mut tail = self.head.seen.load(Ordering::Relaxed);
+                if (tail.wrapping_sub(head) as isize) < STEP as isize {
+                    self.nothing_at(head)?;
+                    // Acquire: as for `head`; only its lap matters.
+                    tail = self.tail.index.load(Ordering::Acquire);
+                    self.head.seen.store(tail, Ordering::Relaxed);
+                }
                 if lap(head) != lap(tail) {
                     next |= FLAG;
                 }
@@ -930,6 +945,7 @@ mod tests {
         // A few laps before the counters overflow.
         let start = 0_usize.wrapping_sub(3 * LAP * STEP);
         *list.head.index.get_mut() = start;
+        *list.head.seen.get_mut() = start;
         *list.tail.index.get_mut() = start;
         for i in 0..5 * LAP {
             list.push(i).unwrap();

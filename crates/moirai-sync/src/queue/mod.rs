@@ -330,8 +330,9 @@ impl<T> Queue<T> {
     #[inline(never)]
     fn push_elsewhere(&self, value: T) -> Result<(), T> {
         match &self.0 {
+            Kind::Parts(parts) => parts.push(Part::Any, value),
             Kind::Watched(watched) => watched.queue.push(value).map(|()| watched.look()),
-            _ => self.push_to(Part::Any, value),
+            Kind::List(..) | Kind::Ring(..) | Kind::Spsc(..) | Kind::Nothing => Err(value),
         }
     }
 
@@ -440,19 +441,30 @@ impl<T> Queue<T> {
     #[cold]
     #[inline(never)]
     fn pop_elsewhere(&self) -> Option<T> {
-        if let Kind::Watched(watched) = &self.0 {
-            return watched.queue.pop();
+        match &self.0 {
+            Kind::Parts(parts) => parts.pop(None),
+            Kind::Watched(watched) => watched.queue.pop(),
+            Kind::List(..) | Kind::Ring(..) | Kind::Spsc(..) | Kind::Nothing => None,
         }
-        self.pop_part(None).map(|(value, _)| value)
     }
 
-    /// [`pop`](Self::pop) for whoever is at `home`, and of which level it was.
-    pub(crate) fn pop_part(&self, home: Option<usize>) -> Option<(T, usize)> {
+    /// [`pop`](Self::pop), for whoever is at `home`, one of the [`homes`](Self::homes).
+    #[inline]
+    pub(crate) fn pop_at(&self, home: usize) -> Option<T> {
         match &self.0 {
-            Kind::Parts(parts) => parts.pop(home),
-            Kind::Watched(watched) => watched.queue.pop_part(home),
-            Kind::List(..) | Kind::Ring(..) => self.pop().map(|value| (value, LEVEL)),
-            Kind::Spsc(..) | Kind::Nothing => None,
+            Kind::Parts(parts) => parts.pop(Some(home)),
+            _ => self.pop(),
+        }
+    }
+
+    /// [`pop`](Self::pop), and of which part the value was.
+    pub(crate) fn pop_part(&self) -> Option<(T, usize)> {
+        match &self.0 {
+            Kind::Parts(parts) => parts.pop_part(),
+            Kind::Watched(watched) => watched.queue.pop_part(),
+            Kind::List(..) | Kind::Ring(..) | Kind::Spsc(..) | Kind::Nothing => {
+                self.pop().map(|value| (value, LEVEL))
+            }
         }
     }
 

@@ -36,7 +36,7 @@ enum Order {
     /// The last one that has a value.
     Levels(Levels),
     /// The one at home, then any.
-    Shards(Box<Shards>),
+    Shards(Shards),
 }
 
 impl<T> Parts<T> {
@@ -45,7 +45,7 @@ impl<T> Parts<T> {
     }
 
     pub(super) fn shards(queues: Box<[Queue<T>]>, shards: Shards, capacity: Option<usize>) -> Self {
-        Self::new(queues, Order::Shards(Box::new(shards)), capacity)
+        Self::new(queues, Order::Shards(shards), capacity)
     }
 
     fn new(queues: Box<[Queue<T>]>, order: Order, capacity: Option<usize>) -> Self {
@@ -55,6 +55,7 @@ impl<T> Parts<T> {
 
     /// Appends `value` to a part, or to one that the order chooses; gives it back if all places are
     /// taken, or the queue is closed.
+    #[inline]
     pub(super) fn push(&self, part: Part, value: T) -> Result<(), T> {
         if self.take_place() == Place::None {
             return Err(value);
@@ -69,11 +70,21 @@ impl<T> Parts<T> {
         })
     }
 
-    /// Takes the value that is next, for whoever is at `home`; says of which level it was.
-    pub(super) fn pop(&self, home: Option<usize>) -> Option<(T, usize)> {
+    /// Takes the value that is next, for whoever is at `home`.
+    #[inline]
+    pub(super) fn pop(&self, home: Option<usize>) -> Option<T> {
+        let popped = match &self.order {
+            Order::Levels(levels) => levels.pop(&self.queues).map(|(value, _)| value),
+            Order::Shards(shards) => shards.pop(home, &self.queues),
+        };
+        popped.inspect(|_| self.give_place_back())
+    }
+
+    /// Takes the value that is next; says of which level it was.
+    pub(super) fn pop_part(&self) -> Option<(T, usize)> {
         let popped = match &self.order {
             Order::Levels(levels) => levels.pop(&self.queues),
-            Order::Shards(shards) => shards.pop(home, &self.queues).map(|value| (value, LEVEL)),
+            Order::Shards(shards) => shards.pop(None, &self.queues).map(|value| (value, LEVEL)),
         };
         popped.inspect(|_| self.give_place_back())
     }

@@ -67,17 +67,35 @@ fn a_worker_that_is_not_there_gives_the_message_back() {
     assert_eq!(sender.send_to_worker(0, 7), Err(SendToWorkerError::NoWorker(7)));
 }
 
+/// How many messages for nobody go to one worker before the next has its turn.
+const RUN: usize = 64;
+
 #[test]
 fn messages_for_nobody_go_to_each_in_turn() {
     for count in [0, 1, 4, 1024, 1025] {
         let (sender, workers) = channel::work_stealing(count);
         assert_eq!(workers.len(), count.clamp(1, 1024));
-        (0..3 * workers.len()).for_each(|i| sender.send(i).unwrap());
+        // A thread goes on with its turn where it has stopped in another channel.
+        let send = |n: usize| (0..n).for_each(|i| sender.send(i).unwrap());
+        send(RUN * workers.len());
         for worker in &workers {
-            let ids = (0..3).map(|_| worker.recv().unwrap() % workers.len());
-            assert!(ids.eq([worker.id(); 3]));
+            let received: Vec<_> = (0..RUN).map(|_| worker.recv().unwrap()).collect();
+            let breaks = received.windows(2).filter(|pair| pair[1] != pair[0] + 1).count();
+            assert!(breaks <= 1, "{received:?}");
         }
     }
+}
+
+/// It goes on where it has found something, but not for ever.
+#[test]
+fn who_steals_looks_at_its_own_now_and_then() {
+    let (sender, workers) = channel::work_stealing(3);
+    (0..1000).for_each(|i| sender.send_to_worker(2, i).unwrap());
+    assert_eq!(workers[0].recv(), Ok(0));
+    sender.send_to_worker(0, 1000).unwrap();
+    let others = workers[0].iter().position(|message| message == 1000);
+    assert_eq!(others, Some(RUN - 1));
+    assert_eq!(workers[0].recv(), Ok(RUN));
 }
 
 #[test]
