@@ -74,11 +74,13 @@ fn clippy() -> Result<(), Failure> {
         .run()
 }
 
-/// The crates that have features, by their tests of behaviour.
+/// The crates that have features, by their tests of behaviour; and the examples of what only a feature
+/// brings.
 fn features() -> Result<(), Failure> {
     Cargo::new(["test", "-p", "moirai-sync", "-p", "moirai-runtime", "--all-features", "--locked"])
         .args(["--test", "it"])
-        .run()
+        .run()?;
+    Cargo::new(["test", "-p", "moirai-sync", "--all-features", "--locked", "--doc", "shm"]).run()
 }
 
 fn docs() -> Result<(), Failure> {

@@ -17,7 +17,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
             name => filter = name,
         }
     }
-    let mut cargo = Cargo::new(["test", "--release", "--lib"])
+    let mut cargo = Cargo::new(["test", "--release", "--lib", "--features", "moirai-sync/shm"])
         .args(["-p", "moirai-sync", "-p", "moirai-runtime", "--target-dir", "target/loom", filter])
         .append_flags("RUSTFLAGS", "--cfg moirai_loom")
         // Optimised, for there are many runs, but what the code asserts of itself is checked.

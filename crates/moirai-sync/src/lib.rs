@@ -11,6 +11,7 @@
 //! | from one sender to one receiver, as fast as it goes | [`channel::spsc`] |
 //! | messages of which the urgent ones go first | [`channel::priority`] |
 //! | large messages, made or copied once and read where they lie | [`spsc::Sender::loan`](channel::spsc::Sender::loan), [`send_ref`](channel::spsc::Sender::send_ref), [`recv_ref`](channel::spsc::Receiver::recv_ref) |
+//! | messages to another process | `shm`, with the feature of that name |
 //! | messages of which some may be dropped, or refused, when there are too many | [`channel::ChannelBuilder`] |
 //! | messages, and know how many there are and for how long one waits | [`enable_metrics`](channel::ChannelBuilder::enable_metrics) |
 //! | work to so many workers, and what one does not get to, to the others | [`channel::work_stealing`] |
@@ -97,6 +98,8 @@ mod parker;
 mod priority;
 mod queue;
 mod select;
+#[cfg(all(feature = "shm", target_os = "linux", target_pointer_width = "64"))]
+pub mod shm;
 mod spin;
 pub mod strand;
 mod timer;

@@ -36,6 +36,7 @@
 //! | call something that blocks | [`spawn_blocking`] |
 //! | get a result, now, later or with a limit | [`TaskHandle`] |
 //! | pass messages between any of them and plain threads | [`channel`] |
+//! | pass messages to another process | `shm`, with the feature of that name |
 //! | wait for several channels at once | [`select!`], [`Select`] |
 //! | pass one result by hand | [`result_channel`] |
 //! | have something to oneself, or let so many in | [`lock`] |
@@ -74,6 +75,9 @@ pub use moirai_sync::{
     channel, coop, lock, result_channel, select, select_biased, select_if, select_priority,
     select_weighted,
 };
+
+#[cfg(all(feature = "shm", target_os = "linux", target_pointer_width = "64"))]
+pub use moirai_sync::shm;
 
 /// The same as [`Runtime`].
 ///

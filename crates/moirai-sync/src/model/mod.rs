@@ -19,6 +19,8 @@ mod ready;
 mod ring;
 mod rwlock;
 mod semaphore;
+#[cfg(all(feature = "shm", target_os = "linux", target_pointer_width = "64"))]
+mod shm;
 mod spsc;
 mod timer;
 mod wait_group;

@@ -20,6 +20,13 @@ mod rendezvous;
 mod rwlock;
 mod select;
 mod semaphore;
+#[cfg(all(
+    feature = "shm",
+    target_os = "linux",
+    target_pointer_width = "64",
+    not(miri) // maps files, starts processes
+))]
+mod shm;
 mod timers;
 mod token;
 mod torture;
