@@ -9,6 +9,7 @@ mod broadcast;
 mod ends;
 mod loan;
 mod metrics;
+mod numa;
 mod oneshot;
 mod priority;
 mod rivals;
@@ -69,6 +70,7 @@ impl Executors {
         cases.push(loan::case_64k());
         cases.push(metrics::case_on());
         cases.push(work_stealing::case_4());
+        cases.push(numa::case_1());
         cases.push(size::empty_case());
         cases.into_iter().map(Group::alone).collect()
     }

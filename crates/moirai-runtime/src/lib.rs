@@ -39,6 +39,7 @@ mod join;
 mod local;
 mod local_set;
 mod metrics;
+mod node;
 pub mod par;
 mod runtime;
 mod sched;
@@ -74,6 +75,7 @@ pub use moirai_sync::{
     Panicked, Priority, ResultReceiver, ResultSender, SpawnFailed, TaskError, TaskResult,
     result_channel,
 };
+pub use node::{current_node, detect_numa_topology};
 pub use runtime::{
     Handle, Runtime, block_in_place, block_on, sleep, spawn, spawn_async, spawn_blocking, spawn_on,
     spawn_parallel, task,

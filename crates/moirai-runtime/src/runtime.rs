@@ -56,6 +56,7 @@ use crate::trace::TaskStatus;
 /// # Ok::<(), moirai_runtime::BuildError>(())
 /// ```
 #[derive(Debug)]
+#[doc(alias = "AsyncRuntime")]
 pub struct Runtime {
     handle: Handle,
 }

@@ -67,6 +67,7 @@ const LEFT: u32 = 6;
 /// std::thread::spawn(move || sender.send(6 * 7));
 /// assert_eq!(receiver.recv().unwrap(), 42);
 /// ```
+#[doc(alias = "create_result_channel")]
 pub fn result_channel<T>() -> (ResultSender<T>, ResultReceiver<T>) {
     let cell = NonNull::from(Box::leak(Box::new(Cell {
         state: AtomicU32::new(EMPTY),

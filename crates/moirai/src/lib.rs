@@ -64,9 +64,9 @@ pub use moirai_runtime::{
     RuntimeMetrics, Scope, ShutdownTimeout, Stall, Supervision, Supervisor, TaskBuilder,
     TaskContext, TaskHandle, TaskId, TaskMetrics, TaskPool, TaskStatus, TaskTracker, Topology,
     TopologyError, Tracked, WorkerMetrics, YieldNow, block_in_place, block_on, broadcast,
-    current_num_workers, deque, join, join_context, nursery, par, parallel_uninterruptible, race,
-    scope, sleep, spawn, spawn_async, spawn_blocking, spawn_local, spawn_on, spawn_parallel,
-    supervise, task, task_local, time, yield_now,
+    current_node, current_num_workers, deque, detect_numa_topology, join, join_context, nursery,
+    par, parallel_uninterruptible, race, scope, sleep, spawn, spawn_async, spawn_blocking,
+    spawn_local, spawn_on, spawn_parallel, supervise, task, task_local, time, yield_now,
 };
 pub use moirai_sync::{
     CancelReason, CancelToken, DropGuard, Panicked, Priority, ReadyTimeoutError, ResultReceiver,
@@ -89,6 +89,20 @@ pub use moirai_sync::shm;
 /// # Ok::<(), moirai::BuildError>(())
 /// ```
 pub type Moirai = Runtime;
+
+/// The same as [`Handle`]: what cancels a task by its id, and knows its status.
+///
+/// # Examples
+///
+/// ```
+/// let moirai = moirai::Runtime::new()?;
+/// let tasks: &moirai::TaskManager = moirai.handle();
+/// let task = tasks.spawn(std::future::pending::<()>());
+/// tasks.cancel_task(task.id());
+/// assert!(matches!(task.join(), Err(moirai::TaskError::Cancelled)));
+/// # Ok::<(), moirai::BuildError>(())
+/// ```
+pub type TaskManager = Handle;
 
 /// Both ends of a [`result_channel`].
 ///

@@ -88,6 +88,7 @@ pub(crate) const ORDERS: &[Order] = &[
             ("join", 4),
             ("local", 0),
             ("local_set", 4),
+            ("node", 4),
             ("yield_now", 0),
             ("par", 4),
             ("coroutine", 4),

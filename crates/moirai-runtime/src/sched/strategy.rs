@@ -28,10 +28,13 @@ pub enum StealStrategy {
     /// Half: the default. After as few thefts as possible everybody has the same, and every theft
     /// costs the victim's cache the same, however much it takes.
     #[default]
+    #[doc(alias = "StealHalf")]
     Half,
     /// One: nothing moves that is not run at once. For few and long items.
+    #[doc(alias = "StealOne")]
     One,
     /// A quarter: for items that run better where they were queued.
+    #[doc(alias = "StealQuarter")]
     Quarter,
     /// As much as the victim keeps if all who look for work now take an even share: the items
     /// divided by the number of thieves plus one. One thief takes half; the more look, the less each

@@ -135,6 +135,7 @@ struct Counts {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
+#[doc(alias = "ArenaAllocator")]
 pub struct TaskPool {
     /// Tasks that have not been freed: pending, running, or done with a handle or waker left.
     /// Threads spawn and free meanwhile: exact only while none does.

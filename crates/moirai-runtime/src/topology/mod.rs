@@ -6,10 +6,12 @@
 //! | `sysfs` | where Linux writes what it knows |
 //! | `cpu_set` | which processors a thread may use |
 //! | `placement` | which worker belongs where |
+//! | `here` | on which node a thread runs at this moment |
 //!
 //! It knows no worker and starts nothing: a topology is a value.
 
 mod cpu_set;
+mod here;
 mod list;
 mod placement;
 mod sysfs;
@@ -19,6 +21,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub(crate) use cpu_set::CpuSet;
+pub(crate) use here::node_of_this_processor;
 pub use placement::Affinity;
 pub(crate) use placement::{Domain, Placement, Unbind};
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use moirai_runtime::deque::StealStrategy;
 use moirai_runtime::{
-    Affinity, Builder, Runtime, TaskStatus, Topology, block_in_place, broadcast, spawn,
-    spawn_parallel,
+    Affinity, Builder, Runtime, TaskStatus, Topology, block_in_place, broadcast, current_node,
+    detect_numa_topology, spawn, spawn_parallel,
 };
-use moirai_sync::channel;
+use moirai_sync::channel::{self, TrySendError};
 
 use crate::{AtDrop, watch, works_on};
 
@@ -314,6 +314,62 @@ fn nine_of_ten_thefts_stay_inside_their_node() {
         assert_eq!(thefts, 2 * TASKS as u64);
         assert!(far * 10 <= thefts, "{far} of {thefts}");
     });
+}
+
+/// A channel with a queue for each of two nodes, between the workers of both.
+#[test]
+fn messages_stay_with_the_workers_of_their_node_until_its_share_is_used_up() {
+    watch(|| {
+        let topology = Topology::synthetic(2, 2);
+        let (sender, receiver) = channel::numa(topology.nodes().len(), 12, current_node);
+        // Nobody stands in for anybody: every worker stays on its node.
+        let runtime = machine(2, 2).spare_threads(0).stall_after(Duration::MAX).build().unwrap();
+        let on = |worker: usize, action: Box<dyn FnOnce() -> usize + Send>| {
+            runtime.spawn_on(worker, async move { (action)() }).join().unwrap()
+        };
+        let nodes = (0..4).map(|worker| on(worker, Box::new(current_node)));
+        assert!(nodes.eq([0, 0, 1, 1]));
+        // Each node has a share of four, whichever worker of it sends.
+        for (worker, first) in [(0, 0), (2, 10)] {
+            for n in first..first + 4 {
+                let sender = sender.clone();
+                on(worker + n % 2, Box::new(move || usize::from(sender.send_local(n).is_err())));
+            }
+            let sender = sender.clone();
+            on(
+                worker,
+                Box::new(move || {
+                    assert_eq!(sender.send_local(99), Err(TrySendError::Full(99)));
+                    // Then the common one.
+                    sender.send(first + 4).map_or(1, |()| 0)
+                }),
+            );
+        }
+        assert_eq!(sender.len(), 10);
+        // One receive of 64 begins anywhere: of 20 rounds, most begin at home.
+        let (mut at_home, rounds) = (0, 20);
+        for _ in 0..rounds {
+            let (sender, receiver) = (sender.clone(), receiver.clone());
+            let first = on(3, Box::new(move || receiver.recv().unwrap()));
+            at_home += usize::from((10..14).contains(&first));
+            // Put back where it came from.
+            let worker = if first < 10 { 0 } else { 3 };
+            on(worker, Box::new(move || usize::from(sender.send(first).is_err())));
+        }
+        assert!(2 * at_home > rounds, "{at_home} of {rounds}");
+        drop(sender);
+        let mut rest: Vec<usize> = receiver.iter().collect();
+        rest.sort_unstable();
+        assert_eq!(rest, [0, 1, 2, 3, 4, 10, 11, 12, 13, 14]);
+    });
+}
+
+#[test]
+fn a_thread_that_is_no_worker_is_on_a_node_of_the_machine() {
+    let nodes = detect_numa_topology().unwrap().nodes().len();
+    assert!(current_node() < nodes.max(Topology::detect().unwrap().nodes().len()));
+    let runtime = Runtime::current_thread().unwrap();
+    assert_eq!(runtime.block_on(async { current_node() }), 0);
 }
 
 /// They fit in a ring.

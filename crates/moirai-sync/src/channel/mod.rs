@@ -6,10 +6,10 @@
 //! |---|---|---|---|---|
 //! | send | [`try_send`](Sender::try_send) | [`send`](Sender::send) | [`send_timeout`](Sender::send_timeout), [`send_deadline`](Sender::send_deadline) | [`send_async`](Sender::send_async) |
 //! | receive | [`try_recv`](Receiver::try_recv) | [`recv`](Receiver::recv), [`iter`](Receiver::iter) | [`recv_timeout`](Receiver::recv_timeout), [`recv_deadline`](Receiver::recv_deadline) | [`recv_async`](Receiver::recv_async) |
-//! | send many | [`try_send_batch`](Sender::try_send_batch) | [`send_batch`](Sender::send_batch) | | [`send_batch_async`](Sender::send_batch_async) |
-//! | send before others | [`try_send_priority`](Sender::try_send_priority) | [`send_priority`](Sender::send_priority) | [`send_priority_timeout`](Sender::send_priority_timeout) | [`send_priority_async`](Sender::send_priority_async) |
-//! | receive, and know how urgent | [`try_recv_priority`](Receiver::try_recv_priority) | [`recv_priority`](Receiver::recv_priority) | [`recv_priority_timeout`](Receiver::recv_priority_timeout) | [`recv_priority_async`](Receiver::recv_priority_async) |
-//! | receive many | [`try_recv_batch`](Receiver::try_recv_batch) | [`recv_batch`](Receiver::recv_batch) | [`recv_batch_timeout`](Receiver::recv_batch_timeout) | [`recv_batch_async`](Receiver::recv_batch_async) |
+//! | send many | [`try_send_batch`](Sender::try_send_batch) | [`send_batch`](Sender::send_batch) | [`send_batch_timeout`](Sender::send_batch_timeout), [`send_batch_deadline`](Sender::send_batch_deadline) | [`send_batch_async`](Sender::send_batch_async) |
+//! | send before others | [`try_send_priority`](Sender::try_send_priority) | [`send_priority`](Sender::send_priority) | [`send_priority_timeout`](Sender::send_priority_timeout), [`send_priority_deadline`](Sender::send_priority_deadline) | [`send_priority_async`](Sender::send_priority_async) |
+//! | receive, and know how urgent | [`try_recv_priority`](Receiver::try_recv_priority) | [`recv_priority`](Receiver::recv_priority) | [`recv_priority_timeout`](Receiver::recv_priority_timeout), [`recv_priority_deadline`](Receiver::recv_priority_deadline) | [`recv_priority_async`](Receiver::recv_priority_async) |
+//! | receive many | [`try_recv_batch`](Receiver::try_recv_batch) | [`recv_batch`](Receiver::recv_batch) | [`recv_batch_timeout`](Receiver::recv_batch_timeout), [`recv_batch_deadline`](Receiver::recv_batch_deadline) | [`recv_batch_async`](Receiver::recv_batch_async) |
 //! | keep a place | [`try_reserve`](Sender::try_reserve) | [`reserve`](Sender::reserve) | [`reserve_timeout`](Sender::reserve_timeout), [`reserve_deadline`](Sender::reserve_deadline) | [`reserve_async`](Sender::reserve_async) |
 //!
 //! - **Order.** Messages of one sender arrive in the order of its sends.

@@ -165,6 +165,20 @@ impl<T> Sender<T> {
         self.send_priority_until(message, level.into(), Instant::now().checked_add(timeout))
     }
 
+    /// Sends `message` on `level`, waiting until `deadline` while the channel is full.
+    ///
+    /// # Errors
+    ///
+    /// [`SendTimeoutError`] returns `message` if the channel stayed full or is closed.
+    pub fn send_priority_deadline(
+        &self,
+        message: T,
+        level: impl Into<Level>,
+        deadline: Instant,
+    ) -> Result<(), SendTimeoutError<T>> {
+        self.send_priority_until(message, level.into(), Some(deadline))
+    }
+
     /// Sends `message` on `level`, suspending the async task while the channel is full.
     ///
     /// # Errors
@@ -249,6 +263,18 @@ impl<T> Receiver<T> {
     ) -> Result<(T, Priority), RecvTimeoutError> {
         // A deadline beyond what an Instant can hold is none.
         self.recv_priority_until(Instant::now().checked_add(timeout))
+    }
+
+    /// [`recv_priority`](Self::recv_priority), waiting until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError`] if none came in time, or the channel is empty and closed.
+    pub fn recv_priority_deadline(
+        &self,
+        deadline: Instant,
+    ) -> Result<(T, Priority), RecvTimeoutError> {
+        self.recv_priority_until(Some(deadline))
     }
 
     /// [`recv_priority`](Self::recv_priority), suspending the async task while there is no message.

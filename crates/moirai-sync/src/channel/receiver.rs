@@ -171,6 +171,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(receiver.recv_batch(&mut batch, 64), Ok(3));
     /// assert_eq!(batch, [1, 2, 3]);
     /// ```
+    #[doc(alias = "AdaptiveBatchChannel")]
     pub fn recv_batch(&self, messages: &mut Vec<T>, max: usize) -> Result<usize, RecvError> {
         self.recv_batch_until(messages, max, None).map_err(|_| RecvError)
     }
@@ -187,6 +188,20 @@ impl<T> Receiver<T> {
         timeout: Duration,
     ) -> Result<usize, RecvTimeoutError> {
         self.recv_batch_until(messages, max, Instant::now().checked_add(timeout))
+    }
+
+    /// [`recv_batch`](Self::recv_batch), waiting until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError`] if no message came in time, or the channel is empty and closed.
+    pub fn recv_batch_deadline(
+        &self,
+        messages: &mut Vec<T>,
+        max: usize,
+        deadline: Instant,
+    ) -> Result<usize, RecvTimeoutError> {
+        self.recv_batch_until(messages, max, Some(deadline))
     }
 
     fn recv_batch_until(

@@ -288,10 +288,59 @@ impl<T> Sender<T> {
     /// assert_eq!(receiver.try_iter().sum::<i32>(), 6);
     /// ```
     pub fn send_batch(&self, messages: &mut Vec<T>) -> Result<(), SendError<()>> {
+        self.send_batch_until(messages, None).map_err(|_| SendError(()))
+    }
+
+    /// [`send_batch`](Self::send_batch), waiting at most `timeout` in all.
+    ///
+    /// # Errors
+    ///
+    /// [`SendTimeoutError`] if the channel stayed full or is closed; the rest is still in `messages`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use moirai_sync::channel::{self, SendTimeoutError};
+    ///
+    /// let (sender, _receiver) = channel::bounded(2);
+    /// let mut messages = vec![1, 2, 3];
+    /// let sent = sender.send_batch_timeout(&mut messages, Duration::from_millis(1));
+    /// assert_eq!((sent, messages), (Err(SendTimeoutError::Timeout(())), vec![3]));
+    /// ```
+    pub fn send_batch_timeout(
+        &self,
+        messages: &mut Vec<T>,
+        timeout: Duration,
+    ) -> Result<(), SendTimeoutError<()>> {
+        // A deadline beyond what an Instant can hold is none.
+        self.send_batch_until(messages, Instant::now().checked_add(timeout))
+    }
+
+    /// [`send_batch`](Self::send_batch), waiting until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_batch_timeout`](Self::send_batch_timeout).
+    pub fn send_batch_deadline(
+        &self,
+        messages: &mut Vec<T>,
+        deadline: Instant,
+    ) -> Result<(), SendTimeoutError<()>> {
+        self.send_batch_until(messages, Some(deadline))
+    }
+
+    fn send_batch_until(
+        &self,
+        messages: &mut Vec<T>,
+        deadline: Option<Instant>,
+    ) -> Result<(), SendTimeoutError<()>> {
         let mut messages = Front::new(messages);
-        let limit = self.shared.limit(None);
-        let sent = self.shared.wait(Side::Senders, limit, |_| self.attempt_batch(&mut messages));
-        sent.unwrap_or(Err(SendError(())))
+        let limit = self.shared.limit(deadline);
+        match self.shared.wait(Side::Senders, limit, |_| self.attempt_batch(&mut messages)) {
+            Some(sent) => sent.map_err(|SendError(())| SendTimeoutError::Disconnected(())),
+            None => Err(SendTimeoutError::Timeout(())),
+        }
     }
 
     /// Sends as many of `messages` as fit at once, in order; says how many, which are gone

@@ -169,11 +169,46 @@ impl<T> Sender<T> {
     /// assert_eq!(receiver.try_iter().sum::<i32>(), 6);
     /// ```
     pub fn send_batch(&mut self, messages: &mut Vec<T>) -> Result<(), SendError<()>> {
+        self.send_batch_until(messages, None).map_err(|_| SendError(()))
+    }
+
+    /// [`send_batch`](Self::send_batch), waiting at most `timeout` in all.
+    ///
+    /// # Errors
+    ///
+    /// [`SendTimeoutError`] if the channel stayed full or is closed; the rest is still in `messages`.
+    pub fn send_batch_timeout(
+        &mut self,
+        messages: &mut Vec<T>,
+        timeout: Duration,
+    ) -> Result<(), SendTimeoutError<()>> {
+        // A deadline beyond what an Instant can hold is none.
+        self.send_batch_until(messages, Instant::now().checked_add(timeout))
+    }
+
+    /// [`send_batch`](Self::send_batch), waiting until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// As of [`send_batch_timeout`](Self::send_batch_timeout).
+    pub fn send_batch_deadline(
+        &mut self,
+        messages: &mut Vec<T>,
+        deadline: Instant,
+    ) -> Result<(), SendTimeoutError<()>> {
+        self.send_batch_until(messages, Some(deadline))
+    }
+
+    fn send_batch_until(
+        &mut self,
+        messages: &mut Vec<T>,
+        deadline: Option<Instant>,
+    ) -> Result<(), SendTimeoutError<()>> {
         let Self { shared, key } = self;
         let mut messages = Front::new(messages);
-        match shared.wait(Side::Senders, None, |_| attempt_batch(shared, key, &mut messages)) {
-            Some(result) => result,
-            None => unreachable!("a wait without a deadline ended without a result"),
+        match shared.wait(Side::Senders, deadline, |_| attempt_batch(shared, key, &mut messages)) {
+            Some(sent) => sent.map_err(|SendError(())| SendTimeoutError::Disconnected(())),
+            None => Err(SendTimeoutError::Timeout(())),
         }
     }
 
@@ -540,6 +575,20 @@ impl<T> Receiver<T> {
         self.recv_batch_until(messages, max, Instant::now().checked_add(timeout))
     }
 
+    /// [`recv_batch`](Self::recv_batch), waiting until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError`] if no message came in time, or the channel is empty and closed.
+    pub fn recv_batch_deadline(
+        &mut self,
+        messages: &mut Vec<T>,
+        max: usize,
+        deadline: Instant,
+    ) -> Result<usize, RecvTimeoutError> {
+        self.recv_batch_until(messages, max, Some(deadline))
+    }
+
     fn recv_batch_until(
         &mut self,
         messages: &mut Vec<T>,
@@ -595,12 +644,50 @@ impl<T> Receiver<T> {
     ///
     /// If this is not a bounded `spsc` channel: no other lends its places.
     pub fn recv_ref(&mut self) -> Result<RecvRef<'_, T>, RecvError> {
+        self.recv_ref_until(None).map_err(|_| RecvError)
+    }
+
+    /// [`recv_ref`](Self::recv_ref), waiting at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError`] if no message came in time, or the channel is empty and closed.
+    ///
+    /// # Panics
+    ///
+    /// If this is not a bounded `spsc` channel: no other lends its places.
+    pub fn recv_ref_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Result<RecvRef<'_, T>, RecvTimeoutError> {
+        // A deadline beyond what an Instant can hold is none.
+        self.recv_ref_until(Instant::now().checked_add(timeout))
+    }
+
+    /// [`recv_ref`](Self::recv_ref), waiting until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// As of [`recv_ref_timeout`](Self::recv_ref_timeout).
+    ///
+    /// # Panics
+    ///
+    /// If this is not a bounded `spsc` channel: no other lends its places.
+    pub fn recv_ref_deadline(
+        &mut self,
+        deadline: Instant,
+    ) -> Result<RecvRef<'_, T>, RecvTimeoutError> {
+        self.recv_ref_until(Some(deadline))
+    }
+
+    fn recv_ref_until(
+        &mut self,
+        deadline: Option<Instant>,
+    ) -> Result<RecvRef<'_, T>, RecvTimeoutError> {
         let Self { shared, key, .. } = self;
-        match shared.wait(Side::Receivers, None, |_| attempt_message(shared, key)) {
-            Some(Ok(())) => self.try_recv_ref().map_err(|_| RecvError),
-            Some(Err(error)) => Err(error),
-            None => unreachable!("a wait without a deadline ended without a result"),
-        }
+        let there = shared.wait(Side::Receivers, deadline, |_| attempt_message(shared, key));
+        there.ok_or(RecvTimeoutError::Timeout)??;
+        self.try_recv_ref().map_err(|_| RecvTimeoutError::Disconnected)
     }
 
     /// Borrows the oldest message where it lies, if there is one now.

@@ -258,6 +258,15 @@ impl<T> Receiver<T> {
         self.recv_until(strand::now().checked_add(timeout))
     }
 
+    /// As [`recv`](Self::recv), waiting until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError`] if no value came in time, or none can come.
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<Arc<T>, RecvTimeoutError> {
+        self.recv_until(Some(deadline))
+    }
+
     /// As [`recv`](Self::recv), suspending the async task.
     ///
     /// # Errors

@@ -89,4 +89,31 @@ fn whoever_stays_gets_everything_whoever_goes() {
     });
 }
 
+/// All receivers go, one comes again, and at some moment the channel is closed: nobody waits for ever, and
+/// nothing comes that was not sent.
+#[test]
+fn nobody_waits_for_ever_whoever_closes_and_comes_again() {
+    explore(SCHEDULES, || {
+        let overflow = [Overflow::Lag, Overflow::Block, Overflow::DropNewest][draw(3) as usize];
+        let (sender, receiver) = BroadcastChannel::with_overflow(1, overflow);
+        let again = sender.clone();
+        let coming = thread::spawn(move || {
+            drop(receiver);
+            let mut receiver = match draw(2) {
+                0 => again.subscribe(),
+                _ => again.subscribe_at_tail(),
+            };
+            drop(again);
+            receive(&mut receiver).0
+        });
+        let other = sender.clone();
+        let closing = thread::spawn(move || draw(2) == 0 && other.close());
+        // A message that no receiver was there for may still be in the ring for the next.
+        send(&sender, 1);
+        drop(sender);
+        closing.join().unwrap();
+        assert_eq!(coming.join().unwrap() & !0b111, 0, "received and not sent");
+    });
+}
+
 const SCHEDULES: usize = 10_000;

@@ -64,6 +64,22 @@ fn close_wakes_every_waiting_receiver() {
 }
 
 #[test]
+fn a_weak_sender_is_a_sender_again_until_the_last_one_is_gone() {
+    for (sender, receiver) in [channel::bounded(2), channel::unbounded(), channel::rendezvous()] {
+        let weak = sender.downgrade();
+        let again = weak.upgrade().unwrap();
+        assert!(again.same_channel(&sender));
+        drop(sender);
+        let other = weak.clone();
+        assert_eq!((again.sender_count(), other.upgrade().is_some()), (1, true));
+        assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+        drop(again);
+        assert!(weak.upgrade().is_none() && other.upgrade().is_none());
+        assert_eq!(receiver.try_recv(), Err::<u8, _>(TryRecvError::Disconnected));
+    }
+}
+
+#[test]
 fn the_last_receiver_takes_what_is_queued_with_it() {
     let (sender, receiver) = channel::bounded(4);
     let message = Arc::new(());

@@ -7,6 +7,7 @@ mod close;
 mod fanout;
 #[cfg(all(unix, not(miri)))] // reads the clock of a thread
 mod idle;
+mod ledger;
 mod loans;
 mod metrics;
 mod mutex;

@@ -7,6 +7,7 @@
 //! | a send after the close raced a receive; a transmute in the disconnected arm | `a_send_that_races_the_end_keeps_or_delivers` |
 //! | wakers of futures that were polled and dropped | `futures_that_were_polled_and_dropped_leave_nothing_behind` |
 //! | indices that overflow; capacities that are no power of two | `every_small_capacity_laps` |
+//! | a ring that gave a value twice, or one that nobody had written | `any_sequence_of_operations_does_what_a_deque_would` |
 //! | values of zero, of types without one | `values_that_cannot_be_zero_pass` |
 //! | a drop or a clone that panics: dropped twice | `a_message_whose_drop_panics_is_dropped_once` |
 //! | a batched receive of a closed channel into a vector that is not empty | `batches_go_behind_what_is_in_the_vector` |
@@ -23,7 +24,12 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 
-use moirai_sync::channel::{self, Permit, Receiver, Sender, WeakSender, mpsc, spsc};
+use std::collections::VecDeque;
+
+use moirai_sync::channel::{
+    self, Permit, Receiver, Sender, TryRecvError, TrySendError, WeakSender, mpsc, spsc,
+};
+use proptest::prelude::*;
 
 use crate::woken::poll;
 
@@ -167,6 +173,71 @@ fn every_small_capacity_laps() {
                 assert_eq!((receiver.recv(), only_receiver.recv()), (Ok(i), Ok(i)));
             }
         }
+    }
+}
+
+/// On one channel, whose ends have the same methods by whatever reference.
+macro_rules! as_a_deque {
+    ($ends:expr, $capacity:expr, $steps:expr) => {{
+        #[allow(unused_mut, reason = "some ends are shared")]
+        let ((mut sender, mut receiver), capacity) = ($ends, $capacity.unwrap_or(usize::MAX));
+        let (mut model, mut next) = (VecDeque::new(), 0_u32);
+        for &(step, n) in $steps {
+            match step {
+                0 => {
+                    let sent = sender.try_send(Box::new(next));
+                    match model.len() < capacity {
+                        true => prop_assert_eq!(sent, Ok(())),
+                        false => prop_assert_eq!(sent, Err(TrySendError::Full(Box::new(next)))),
+                    }
+                    model.extend((model.len() < capacity).then_some(next));
+                    next += 1;
+                }
+                1 => {
+                    let mut batch: Vec<_> = (next..next + n).map(Box::new).collect();
+                    let fits = (n as usize).min(capacity - model.len().min(capacity));
+                    let sent = sender.try_send_batch(&mut batch);
+                    prop_assert_eq!(sent.unwrap_or(0), fits);
+                    let kept: Vec<_> = batch.iter().map(|value| **value).collect();
+                    let sent = next + fits as u32;
+                    prop_assert_eq!(kept, (sent..next + n).collect::<Vec<_>>());
+                    model.extend(next..sent);
+                    next += n;
+                }
+                2 => {
+                    let received = receiver.try_recv().map(|value| *value);
+                    prop_assert_eq!(received, model.pop_front().ok_or(TryRecvError::Empty));
+                }
+                _ => {
+                    let mut batch = Vec::new();
+                    let received = receiver.try_recv_batch(&mut batch, n as usize);
+                    let there = model.drain(..model.len().min(n as usize));
+                    prop_assert_eq!(received.unwrap_or(0), batch.len());
+                    let batch: Vec<_> = batch.iter().map(|value| **value).collect();
+                    prop_assert_eq!(batch, there.collect::<Vec<_>>());
+                }
+            }
+            prop_assert_eq!(receiver.len(), model.len());
+        }
+        // And what is left is dropped once.
+    }};
+}
+
+proptest! {
+    #![proptest_config(crate::cases(300, 4))]
+
+    #[test]
+    fn any_sequence_of_operations_does_what_a_deque_would(
+        capacity in 1..9_usize,
+        steps in prop::collection::vec((0..4_u8, 0..40_u32), 0..60),
+    ) {
+        let bound = Some(capacity);
+        as_a_deque!(channel::bounded(capacity), bound, &steps);
+        as_a_deque!(channel::unbounded(), None, &steps);
+        as_a_deque!(mpsc::bounded(capacity), bound, &steps);
+        as_a_deque!(mpsc::unbounded(), None, &steps);
+        as_a_deque!(spsc::bounded(capacity), bound, &steps);
+        as_a_deque!(spsc::unbounded(), None, &steps);
     }
 }
 
