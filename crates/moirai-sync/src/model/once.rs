@@ -4,15 +4,17 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
 
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread;
 
+use super::{explore, poll_once};
 use crate::lock::{Barrier, OnceCell, Passed};
 
 #[test]
 fn one_makes_it_and_all_see_it() {
-    loom::model(|| {
+    explore(20, || {
         let cell = Arc::new(OnceCell::new());
         let thread = thread::spawn({
             let cell = Arc::clone(&cell);
@@ -26,7 +28,7 @@ fn one_makes_it_and_all_see_it() {
 /// An initialiser fails, and another one, a future, is dropped in the middle: the third makes it.
 #[test]
 fn an_initialiser_that_fails_or_is_dropped_lets_in_the_next() {
-    loom::model(|| {
+    explore(700, || {
         let (cell, made) = (Arc::new(OnceCell::new()), Arc::new(AtomicU32::new(0)));
         let failing = thread::spawn({
             let cell = Arc::clone(&cell);
@@ -52,7 +54,7 @@ fn an_initialiser_that_fails_or_is_dropped_lets_in_the_next() {
 /// A future comes and goes: the two threads pass together, and one of them leads.
 #[test]
 fn an_arrival_that_is_dropped_does_not_count() {
-    loom::model(|| {
+    explore(30, || {
         let (barrier, before) = (Arc::new(Barrier::new(2)), Arc::new(AtomicU32::new(0)));
         let pass = |barrier: &Barrier, before: &AtomicU32| {
             // Relaxed on purpose: the barrier alone must order it.
@@ -75,5 +77,42 @@ fn an_arrival_that_is_dropped_does_not_count() {
         assert!(
             pin!(barrier.wait_async()).poll(&mut Context::from_waker(Waker::noop())).is_pending()
         );
+    });
+}
+
+/// One gives up just when the last one comes: it was let through, or its place is free.
+#[test]
+fn an_arrival_that_gives_up_races_the_last_one() {
+    explore(100, || {
+        let barrier = Arc::new(Barrier::new(2));
+        let limited = thread::spawn({
+            let barrier = Arc::clone(&barrier);
+            move || barrier.wait_deadline(Instant::now() + Duration::MAX / 4)
+        });
+        let waiting = thread::spawn({
+            let barrier = Arc::clone(&barrier);
+            move || barrier.wait()
+        });
+        let leaders = match limited.join().unwrap() {
+            Some(passed) => [passed, waiting.join().unwrap()],
+            None => [barrier.wait(), waiting.join().unwrap()],
+        };
+        assert_eq!(leaders.iter().filter(|passed| passed.is_leader()).count(), 1);
+        assert!(poll_once(barrier.wait_async()).is_none(), "somebody is left");
+    });
+}
+
+/// Two who come while one that is at it goes away: one of them makes it, and both see it.
+#[test]
+fn an_initialiser_that_goes_away_races_two_who_wait() {
+    explore(700, || {
+        let cell = Arc::new(OnceCell::new());
+        let threads = [1, 2].map(|n| {
+            let cell = Arc::clone(&cell);
+            thread::spawn(move || **cell.get_or_init(|| Box::new(n)))
+        });
+        let _none: Option<&Box<i32>> = poll_once(cell.get_or_init_async(std::future::pending));
+        let [one, other] = threads.map(|thread| thread.join().unwrap());
+        assert!(one == other && (one == 1 || one == 2));
     });
 }

@@ -4,10 +4,12 @@
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Waker};
+use std::time::{Duration, Instant};
 
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread;
 
+use super::explore;
 use crate::lock::{Closed, Semaphore};
 
 struct Guarded {
@@ -29,7 +31,7 @@ impl Guarded {
 
 #[test]
 fn one_permit_lets_in_one_at_a_time() {
-    loom::model(|| {
+    explore(20, || {
         let guarded = Guarded::new(1);
         let threads = [(); 2].map(|()| {
             let guarded = Arc::clone(&guarded);
@@ -48,7 +50,7 @@ fn one_permit_lets_in_one_at_a_time() {
 /// A future is granted, or not, while it is dropped: the thread gets its permits all the same.
 #[test]
 fn a_wait_that_is_dropped_takes_no_permit_with_it() {
-    loom::model(|| {
+    explore(1000, || {
         let semaphore = Arc::new(Semaphore::new(0));
         let thread = thread::spawn({
             let semaphore = Arc::clone(&semaphore);
@@ -70,7 +72,7 @@ fn a_wait_that_is_dropped_takes_no_permit_with_it() {
 
 #[test]
 fn a_close_is_heard_by_whoever_waits_and_final() {
-    loom::model(|| {
+    explore(700, || {
         let semaphore = Arc::new(Semaphore::new(0));
         let thread = thread::spawn({
             let semaphore = Arc::clone(&semaphore);
@@ -87,5 +89,30 @@ fn a_close_is_heard_by_whoever_waits_and_final() {
         let _either: Result<(), Closed> = thread.join().unwrap();
         other.join().unwrap();
         assert!(semaphore.is_closed() && semaphore.try_acquire().is_err());
+    });
+}
+
+/// A thread whose time is up, perhaps just when it is granted what it wants, and one that wants less
+/// behind it.
+#[test]
+fn a_wait_for_many_that_gives_up_races_the_grant() {
+    explore(5000, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let many = thread::spawn({
+            let semaphore = Arc::clone(&semaphore);
+            move || {
+                let deadline = Instant::now() + Duration::MAX / 4;
+                drop(semaphore.acquire_many_deadline(2, deadline));
+            }
+        });
+        let one = thread::spawn({
+            let semaphore = Arc::clone(&semaphore);
+            move || drop(semaphore.acquire().unwrap())
+        });
+        semaphore.add_permits(1);
+        semaphore.add_permits(1);
+        [many, one].into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(semaphore.available_permits(), 2);
+        drop(semaphore.try_acquire_many(2).expect("nobody is in line any more"));
     });
 }

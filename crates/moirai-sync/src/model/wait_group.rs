@@ -7,12 +7,13 @@ use std::task::{Context, Waker};
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread;
 
+use super::explore;
 use crate::strand;
 use crate::wait_group::WaitGroup;
 
 #[test]
 fn the_wait_ends_after_the_last_member_and_sees_what_all_have_done() {
-    loom::model(|| {
+    explore(400, || {
         let group = WaitGroup::new();
         let done = Arc::new([AtomicU32::new(0), AtomicU32::new(0)]);
         let threads = [0, 1].map(|n| {
@@ -32,7 +33,7 @@ fn the_wait_ends_after_the_last_member_and_sees_what_all_have_done() {
 /// A member that comes right after the last one has gone does not keep those who waited.
 #[test]
 fn a_moment_without_members_is_enough() {
-    loom::model(|| {
+    explore(10, || {
         let group = WaitGroup::new();
         let first = group.add();
         let mut waiting = pin!(group.wait_async());

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread;
 
+use super::explore;
 use crate::strand;
 use crate::waitlist::{Finished, WaitList, Waiter};
 
@@ -53,7 +54,7 @@ impl Permits {
 
 #[test]
 fn no_wake_up_is_lost() {
-    loom::model(|| {
+    explore(6, || {
         let permits = Permits::new();
         let other = Arc::clone(&permits);
         let thread = thread::spawn(move || other.acquire());
@@ -64,7 +65,7 @@ fn no_wake_up_is_lost() {
 
 #[test]
 fn two_waiters_get_one_permit_each() {
-    loom::model(|| {
+    explore(700, || {
         let permits = Permits::new();
         let threads = [(); 2].map(|()| {
             let permits = Arc::clone(&permits);
@@ -79,7 +80,7 @@ fn two_waiters_get_one_permit_each() {
 /// A waiter that leaves, notified or not, does not take the other one's wake-up with it.
 #[test]
 fn a_dropped_waiter_passes_its_baton_on() {
-    loom::model(|| {
+    explore(300, || {
         let permits = Permits::new();
         let other = Arc::clone(&permits);
         let thread = thread::spawn(move || other.acquire());
@@ -97,7 +98,7 @@ fn a_dropped_waiter_passes_its_baton_on() {
 /// A blocked strand whose time is up keeps what it has promised: it tells the next one.
 #[test]
 fn a_blocked_waiter_that_gives_up_passes_its_baton_on() {
-    loom::model(|| {
+    explore(200, || {
         let permits = Permits::new();
         let other = Arc::clone(&permits);
         let thread = thread::spawn(move || other.acquire());
@@ -116,7 +117,7 @@ fn a_blocked_waiter_that_gives_up_passes_its_baton_on() {
 /// waiters, the others go on.
 #[test]
 fn a_notified_and_never_polled_waiter_stops_nobody() {
-    loom::model(|| {
+    explore(50, || {
         let permits = Permits::new();
         let forgotten = pin!(Waiter::new(&permits.list));
         forgotten.as_ref().register(Waker::noop());
@@ -134,7 +135,7 @@ fn a_notified_and_never_polled_waiter_stops_nobody() {
 /// Leaving while being notified: the node is freed right after, so the notifier must be done.
 #[test]
 fn leaving_races_notify() {
-    loom::model(|| {
+    explore(20, || {
         let list = Arc::new(WaitList::new());
         let other = Arc::clone(&list);
         let thread = thread::spawn(move || other.notify_all());
@@ -151,7 +152,7 @@ fn leaving_races_notify() {
 /// one that has been there before.
 #[test]
 fn a_waiter_at_the_head_hides_nobody_from_notify_all() {
-    loom::model(|| {
+    explore(600, || {
         // Leaked, so that a waiter can move to another thread.
         let list: &WaitList = Box::leak(Box::new(WaitList::new()));
         let open = Arc::new(AtomicU32::new(1));

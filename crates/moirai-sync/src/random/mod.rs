@@ -25,6 +25,7 @@
 
 mod broadcast;
 mod channel;
+mod lock;
 mod parker;
 mod select;
 mod timer;
