@@ -280,6 +280,34 @@ fn every_wait_has_a_limit_in_time() {
     assert_eq!(receiver.recv_deadline(now).as_deref(), Ok(&2));
 }
 
+/// A batch is what is there, if that is one message.
+#[test]
+fn a_lone_message_waits_for_no_other() {
+    let mut cx = Context::from_waker(Waker::noop());
+    for (kind, (sender, receiver)) in channels() {
+        if kind == "rendezvous" {
+            continue;
+        }
+        let mut batch = Vec::new();
+        sender.send(1).unwrap();
+        assert_eq!(receiver.recv_batch(&mut batch, 64), Ok(1), "{kind}");
+        sender.send(2).unwrap();
+        assert_eq!(receiver.recv_batch_timeout(&mut batch, 64, Duration::MAX), Ok(1), "{kind}");
+        sender.send(3).unwrap();
+        let received = pin!(receiver.recv_batch_async(&mut batch, 64)).poll(&mut cx);
+        assert_eq!(received, Poll::Ready(Ok(1)), "{kind}");
+        assert_eq!(batch, [1, 2, 3]);
+    }
+    for (mut sender, mut receiver) in [spsc::bounded(8), spsc::unbounded()] {
+        let mut batch = Vec::new();
+        sender.send(1).unwrap();
+        assert_eq!(receiver.recv_batch(&mut batch, 64), Ok(1));
+        sender.send(2).unwrap();
+        let received = pin!(receiver.recv_batch_async(&mut batch, 64)).poll(&mut cx);
+        assert_eq!((received, &batch[..]), (Poll::Ready(Ok(1)), &[1, 2][..]));
+    }
+}
+
 /// A limit that has not passed is waited for, and an end of the channel is told at once.
 #[test]
 fn a_wait_with_a_limit_hears_of_places_messages_and_the_end() {
