@@ -22,8 +22,9 @@
 //!   loses nothing; dropping a waiting send drops its message unsent.
 //! - **Waiting costs no processor time.** A thread that waits may spin for some microseconds, where
 //!   that has paid lately, and then sleeps.
-//! - **Memory.** An unbounded channel takes its memory with its first message and frees each block of
-//!   31 messages with its last one; a drained channel keeps one block at most.
+//! - **Memory.** An unbounded channel takes its memory with its first message, in blocks of some 30
+//!   messages. Of those that were received it fills some again and frees the others; a receive that finds
+//!   nothing leaves one block at most.
 //! - **A blocking method inside another executor's task** blocks that executor's thread; use the
 //!   async one there. On a Moirai worker it is allowed: the worker's permit goes to another thread.
 //!

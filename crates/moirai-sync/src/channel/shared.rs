@@ -17,7 +17,7 @@ use crate::coop;
 use crate::prim::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::prim::fence_after_rmw;
 use crate::queue::front::Front;
-use crate::queue::spsc::Fence;
+use crate::queue::pair::Fence;
 use crate::queue::{BeginLight, Close, Key, LEVEL, Part, PopError, PushError, Queue};
 use crate::spin::{Prospect, spin};
 use crate::strand;
@@ -189,6 +189,24 @@ impl<T> Shared<T> {
         let message = self.queue.pop_sole(key)?;
         told(&self.senders_waiting, key);
         Some(message)
+    }
+
+    /// [`take_now_sole`](Self::take_now_sole) of what needs no look at the senders' side, where that is
+    /// kept apart.
+    #[inline]
+    pub(super) fn take_at_hand(&self, key: &mut Key) -> Option<T> {
+        let message = self.queue.pop_at_hand(key)?;
+        told(&self.senders_waiting, key);
+        Some(message)
+    }
+
+    /// [`take_now_sole`](Self::take_now_sole) where nothing is at hand, with a `pause` before the look if
+    /// that may let more come; and how many the look has found.
+    #[inline]
+    pub(super) fn look_now_sole(&self, key: &mut Key, pause: impl FnOnce()) -> Option<(T, usize)> {
+        let found = self.queue.look_sole(key, pause)?;
+        told(&self.senders_waiting, key);
+        Some(found)
     }
 
     #[inline]

@@ -50,8 +50,7 @@ pub struct Sender<T> {
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
     key: Key,
-    /// Where the queue lets the receiver know of many messages at a look.
-    lull: Option<Lull>,
+    lull: Lull,
 }
 
 impl<T> Sender<T> {
@@ -447,9 +446,8 @@ impl<T: Copy> Sender<T> {
 }
 
 impl<T> Receiver<T> {
-    pub(super) fn new(shared: Arc<Shared<T>>, mut key: Key) -> Self {
-        let lull = shared.queue.at_hand(&mut key).map(|_| Lull::default());
-        Self { shared, key, lull }
+    pub(super) fn new(shared: Arc<Shared<T>>, key: Key) -> Self {
+        Self { shared, key, lull: Lull::default() }
     }
 
     /// Takes the oldest message, waiting while there is none.
@@ -506,21 +504,16 @@ impl<T> Receiver<T> {
     /// Takes a message if there is one, and lets the sender go on alone for a moment if that pays.
     #[inline]
     fn look(&mut self) -> Option<T> {
-        if self.lull.is_some() && self.shared.queue.at_hand(&mut self.key) == Some(0) {
-            return self.look_at_sender();
-        }
-        self.shared.take_now_sole(&mut self.key)
+        self.shared.take_at_hand(&mut self.key).or_else(|| self.look_at_sender())
     }
 
+    #[cold]
     #[inline(never)]
     fn look_at_sender(&mut self) -> Option<T> {
         let Self { shared, key, lull } = self;
-        let lull = lull.as_mut()?;
-        lull.pass();
-        let message = shared.take_now_sole(key);
-        let left = shared.queue.at_hand(key).unwrap_or(0);
-        lull.found(left + usize::from(message.is_some()));
-        message
+        let (message, found) = shared.look_now_sole(key, || lull.before_look())?;
+        lull.found(found);
+        Some(message)
     }
 
     /// Takes the oldest message, suspending the async task while there is none.
@@ -534,10 +527,10 @@ impl<T> Receiver<T> {
     /// The message is taken by the poll that returns it: dropping the future before loses nothing.
     pub async fn recv_async(&mut self) -> Result<T, RecvError> {
         coop::consume_budget().await;
-        let Self { shared, key, .. } = self;
-        if let Some(message) = shared.take_now_sole(key) {
+        if let Some(message) = self.look() {
             return Ok(message);
         }
+        let Self { shared, key, .. } = self;
         let attempt = |_| received(shared.try_recv_sole(key));
         Suspended::new(shared, Side::Receivers, attempt).await
     }

@@ -5,6 +5,7 @@
 
 mod broadcast;
 mod cancel;
+mod chain;
 mod channel;
 mod group;
 mod levels;

@@ -9,8 +9,9 @@ use loom::thread;
 use crate::asymmetric;
 use crate::queue::front::Front;
 use crate::queue::list::List;
+use crate::queue::pair::Fence;
 use crate::queue::ring::Ring;
-use crate::queue::spsc::{Fence, Spsc};
+use crate::queue::spsc::Spsc;
 use crate::queue::{Close, PopError, PushError};
 
 /// In a model both fences are full, but a light move is a plain store.
@@ -143,8 +144,8 @@ fn one_receiver_frees_blocks_in_turn() {
             loop {
                 // SAFETY: the only receiver.
                 match unsafe { list.pop_sole() } {
-                    Some(value) => break assert_eq!(*value, expected),
-                    None => thread::yield_now(),
+                    Ok(value) => break assert_eq!(*value, expected),
+                    Err(_) => thread::yield_now(),
                 }
             }
         }
@@ -172,7 +173,7 @@ fn one_receiver_takes_batches_over_the_end_of_a_block() {
         assert!(received.iter().map(|value| **value).eq(0..4));
         sender.join().unwrap();
         // SAFETY: as above.
-        assert!(unsafe { list.pop_sole() }.is_none());
+        assert!(unsafe { list.pop_sole() }.is_err());
     });
 }
 

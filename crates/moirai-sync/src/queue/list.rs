@@ -17,13 +17,14 @@
 //! store where a bitmap would need a second read-modify-write. For `u64` messages a block takes 10
 //! bytes for each.
 //!
-//! **Memory comes back.** The first block comes with the first push; each block is freed as soon as
-//! its last value was taken, so a drained list holds one block at most. Blocks are not reused: with
-//! one allocation for [`List::BLOCK`] messages there is little to gain, and no ABA to fear.
+//! **Memory comes back.** The first block comes with the first push; each block is left as soon as its
+//! last value was taken. Some of those are filled again ([`shelf`](super::shelf)), and what is left over
+//! is freed by a pop that finds nothing. So a list that was found empty holds one block at most.
 //!
-//! **One receiver** moves `head` with a store, reads what is ready without a look at `tail`, and frees
-//! a block once it has passed it: nobody needs to count what was taken. So a list is emptied by the
-//! operations for one receiver or by those for many; only its end may follow on either.
+//! **One receiver** moves `head` with a store, and counts what is ready without a look at `tail`; it
+//! looks at the block's head, where senders write, again when it has taken that many. Nobody needs to
+//! count what was taken. So a list is emptied by the operations for one receiver or by those for many;
+//! only its end may follow on either.
 //!
 //! **A receiver remembers where `tail` was,** and looks again only when it has come there: as long as it
 //! does not look, no sender has to fetch that line back.
@@ -49,10 +50,7 @@
     reason = "slots are written and read once, blocks freed by the last reader; model: src/model/list.rs"
 )]
 
-use std::alloc::{self, Layout};
 use std::fmt;
-use std::marker::PhantomData;
-use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use crate::backoff::Backoff;
@@ -60,7 +58,9 @@ use crate::cache_padded::{Apart, FAR};
 use crate::prim::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
 use crate::prim::{UnsafeCell, fence_after_rmw};
 
+use super::block::{self, values_in_block};
 use super::front::Front;
+use super::shelf::Shelf;
 use super::{Close, PopError, PushError};
 
 /// Positions in a lap: a block's slots, and at least one that belongs to nobody.
@@ -69,37 +69,41 @@ const LAP: usize = if cfg!(moirai_loom) { 4 } else { 32 };
 /// The most values in a block.
 const BLOCK_SLOTS_MAX: usize = LAP - 1;
 
-/// The most bytes of values in a block, if one value is not larger.
-const BLOCK_BYTES_MAX: usize = 4096;
-
 /// An index counts positions in steps of two; the lowest bit is its flag.
 const STEP: usize = 2;
 const FLAG: usize = 1;
 
+type Block<T> = block::Block<Head<T>, T>;
+
 #[repr(C)] // in this order: what is only read shares no line with what is written
 pub(crate) struct List<T> {
     _before: Apart<()>,
-    head: Apart<Position<T>, FAR>,
+    head: Apart<Receivers<T>, FAR>,
     tail: Apart<Position<T>>,
     /// Pushes that may still come after a close.
     reserved: AtomicUsize,
-    _values: PhantomData<T>,
+    shelf: Shelf<Block<T>>,
 }
 
 struct Position<T> {
     index: AtomicUsize,
     /// The block of `index`; null before the first push.
     block: AtomicPtr<Block<T>>,
-    /// Of `head`: where a pop has seen `tail` last.
-    seen: AtomicUsize,
 }
 
-/// The beginning of a block; the values follow ([`Block::value`]).
-struct Block<T> {
-    next: AtomicPtr<Self>,
+struct Receivers<T> {
+    position: Position<T>,
+    /// Where a pop has seen `tail` last.
+    seen: AtomicUsize,
+    /// How many values from here on an only receiver has seen to be ready, in one block.
+    at_hand: UnsafeCell<usize>,
+}
+
+/// What there is to know of a block.
+struct Head<T> {
+    next: AtomicPtr<Block<T>>,
     taken: AtomicUsize,
     ready: [AtomicU8; LAP],
-    _values: PhantomData<T>,
 }
 
 // SAFETY: a value is moved in by one thread and out by another, each with exclusive access to its
@@ -118,33 +122,26 @@ fn lap(index: usize) -> usize {
 
 impl<T> List<T> {
     /// Values in a block.
-    pub(crate) const BLOCK: usize = {
-        let fitting = BLOCK_BYTES_MAX / if size_of::<T>() == 0 { 1 } else { size_of::<T>() };
-        if fitting == 0 {
-            1
-        } else if fitting > BLOCK_SLOTS_MAX {
-            BLOCK_SLOTS_MAX
-        } else {
-            fitting
-        }
-    };
+    pub(crate) const BLOCK: usize = values_in_block::<T>(BLOCK_SLOTS_MAX);
 
     /// What leads from the position that belongs to nobody to the first one of the next lap.
     const SKIP: usize = (LAP - Self::BLOCK) * STEP;
 
     /// An empty list, without a block.
     pub(crate) fn new() -> Self {
-        let position = || Position {
-            index: AtomicUsize::new(0),
-            block: AtomicPtr::new(ptr::null_mut()),
+        let position =
+            || Position { index: AtomicUsize::new(0), block: AtomicPtr::new(ptr::null_mut()) };
+        let receivers = Receivers {
+            position: position(),
             seen: AtomicUsize::new(0),
+            at_hand: UnsafeCell::new(0),
         };
         Self {
             _before: Apart::new(()),
-            head: Apart::new(position()),
+            head: Apart::new(receivers),
             tail: Apart::new(position()),
             reserved: AtomicUsize::new(0),
-            _values: PhantomData,
+            shelf: Shelf::new(),
         }
     }
 
@@ -164,7 +161,7 @@ impl<T> List<T> {
             Ok(_) => {
                 fence_after_rmw();
                 // SAFETY: as in `push_unless`.
-                unsafe { Block::put(block, offset, value) };
+                unsafe { put(block, offset, value) };
                 Ok(())
             }
             Err(_) => {
@@ -195,7 +192,7 @@ impl<T> List<T> {
             }
             // Allocated before the exchange, so that nobody waits for malloc.
             if offset + 1 == Self::BLOCK && spare.0.is_none() {
-                spare.0 = Some(Block::new());
+                spare.0 = Some(self.empty_block());
             }
             let Some(block) = NonNull::new(block) else {
                 self.first_block(&mut spare);
@@ -219,7 +216,7 @@ impl<T> List<T> {
             }
             // SAFETY: moving `tail` past this position gave us the slot. The block is alive: it is
             // freed after all its values were taken, ours included.
-            unsafe { Block::put(block, offset, value) };
+            unsafe { put(block, offset, value) };
             return Ok(());
         }
     }
@@ -242,7 +239,7 @@ impl<T> List<T> {
             }
             let n = values.left().min(Self::BLOCK - offset);
             if offset + n == Self::BLOCK && spare.0.is_none() {
-                spare.0 = Some(Block::new());
+                spare.0 = Some(self.empty_block());
             }
             let Some(block) = NonNull::new(block) else {
                 self.first_block(&mut spare);
@@ -266,10 +263,46 @@ impl<T> List<T> {
             }
             for offset in offset..offset + n {
                 // SAFETY: as in `push`, for each of our slots.
-                unsafe { Block::put(block, offset, values.take()) };
+                unsafe { put(block, offset, values.take()) };
             }
         }
         Ok(())
+    }
+
+    /// A block to be filled.
+    fn empty_block(&self) -> NonNull<Block<T>> {
+        let block = match self.shelf.take() {
+            Some(block) => {
+                // SAFETY: from the shelf, hence ours.
+                unsafe { block.as_ref() }.clear();
+                block
+            }
+            None => Block::new(Head::new(), Self::BLOCK),
+        };
+        Block::fetch_to_fill(block.as_ptr(), Self::BLOCK);
+        Block::fetch_to_fill(self.shelf.peek(), Self::BLOCK);
+        block
+    }
+
+    /// Leaves an empty block to whoever needs one.
+    ///
+    /// # Safety
+    ///
+    /// All values of `block` are taken, and nobody uses it.
+    unsafe fn give_back(&self, block: NonNull<Block<T>>) {
+        if let Err(block) = self.shelf.put(block) {
+            // SAFETY: as the caller says.
+            unsafe { Block::free(block, Self::BLOCK) };
+        }
+    }
+
+    /// There was nothing to be taken: it may take long until somebody needs a block.
+    #[cold]
+    fn clear_shelf(&self) {
+        while let Some(block) = self.shelf.take() {
+            // SAFETY: what is on the shelf holds no value, and is ours now.
+            unsafe { Block::free(block, Self::BLOCK) };
+        }
     }
 
     /// Links and installs the block after `block`, for the thread that took its last position.
@@ -278,7 +311,7 @@ impl<T> List<T> {
     ///
     /// `block` is not freed meanwhile.
     unsafe fn append_block(&self, block: NonNull<Block<T>>, spare: &mut Spare<T>) {
-        let next = spare.0.take().unwrap_or_else(Block::new);
+        let next = spare.0.take().unwrap_or_else(|| self.empty_block());
         // Release: pairs with the Acquire loads of `block`: it is initialised.
         self.tail.block.store(next.as_ptr(), Ordering::Release);
         // Release: pairs with the Acquire loads of an index. An addition: the list may have been
@@ -294,7 +327,7 @@ impl<T> List<T> {
     /// Installs the block of the first lap, or leaves `spare` to its owner.
     #[cold]
     fn first_block(&self, spare: &mut Spare<T>) {
-        let block = spare.0.take().unwrap_or_else(Block::new);
+        let block = spare.0.take().unwrap_or_else(|| self.empty_block());
         // Release: pairs with the Acquire loads of `block`: it is initialised.
         let installed = self.tail.block.compare_exchange(
             ptr::null_mut(),
@@ -304,7 +337,7 @@ impl<T> List<T> {
         );
         match installed {
             // Release: as above, for `pop`.
-            Ok(_) => self.head.block.store(block.as_ptr(), Ordering::Release),
+            Ok(_) => self.head.position.block.store(block.as_ptr(), Ordering::Release),
             Err(_) => spare.0 = Some(block),
         }
     }
@@ -343,8 +376,8 @@ impl<T> List<T> {
         let mut backoff = Backoff::new();
         loop {
             // Acquire: pairs with the Release in `leave_block`, as in `push`.
-            let head = self.head.index.load(Ordering::Acquire);
-            let block = self.head.block.load(Ordering::Acquire);
+            let head = self.head.position.index.load(Ordering::Acquire);
+            let block = self.head.position.block.load(Ordering::Acquire);
             let offset = offset(head);
             if offset == Self::BLOCK {
                 backoff.snooze();
@@ -371,7 +404,7 @@ impl<T> List<T> {
                 continue;
             };
             // SeqCst: one order with the loads of `len`.
-            let moved = self.head.index.compare_exchange_weak(
+            let moved = self.head.position.index.compare_exchange_weak(
                 head,
                 next,
                 Ordering::SeqCst,
@@ -386,48 +419,105 @@ impl<T> List<T> {
                 unsafe { self.leave_block(block, next) };
             }
             // SAFETY: moving `head` past this position gave us the slot, once.
-            let value = unsafe { Block::take(block, offset) };
+            let value = unsafe { take(block, offset) };
             // SAFETY: the block is alive, and this is our last access.
-            unsafe { Block::taken(block, 1) };
+            unsafe { self.taken(block, 1) };
             return Ok(value);
         }
     }
 
     /// [`pop`](Self::pop), without a read-modify-write: nobody waits for room in a list, so nobody
-    /// needs to be told. `None`: there was nothing.
+    /// needs to be told.
     ///
     /// # Safety
     ///
     /// No other thread pops meanwhile.
     #[inline]
-    pub(crate) unsafe fn pop_sole(&self) -> Option<T> {
-        // Relaxed: nobody else moves it.
-        let head = self.head.index.load(Ordering::Relaxed);
-        let offset = offset(head);
-        let block = match self.ready_at(offset) {
-            Some(block) => block,
-            None => self.wait_at(head).ok()?,
-        };
+    pub(crate) unsafe fn pop_sole(&self) -> Result<T, PopError> {
+        // SAFETY: as the caller says.
+        if unsafe { self.at_hand() } == 0 {
+            // SAFETY: as above.
+            unsafe { self.look() }?;
+        }
+        // SAFETY: as above.
+        unsafe { self.pop_at_hand() }.ok_or(PopError::Empty)
+    }
+
+    /// [`pop_sole`](Self::pop_sole) of a value that was [seen](Self::look) to be ready.
+    ///
+    /// # Safety
+    ///
+    /// No other thread pops meanwhile.
+    #[inline]
+    pub(crate) unsafe fn pop_at_hand(&self) -> Option<T> {
+        // SAFETY: as the caller says.
+        let left = unsafe { self.at_hand() }.checked_sub(1)?;
+        // SAFETY: the receiver's own field.
+        self.head.at_hand.with_mut(|at_hand| unsafe { *at_hand = left });
+        // Relaxed, both: nobody else moves it.
+        let head = self.head.position.index.load(Ordering::Relaxed);
+        let block = self.head.position.block.load(Ordering::Relaxed);
+        // SAFETY: a value was seen in it.
+        let block = unsafe { NonNull::new_unchecked(block) };
         // SAFETY: it is ready, and we move `head` past it below, so that it is read once.
-        let value = unsafe { Block::take_ready(block, offset) };
+        let value = unsafe { take_ready(block, offset(head)) };
         // SAFETY: the block is alive, and this is our last access.
         unsafe { self.passed(block, head, 1) };
         Some(value)
+    }
+
+    /// How many values an only receiver has seen to be ready.
+    ///
+    /// # Safety
+    ///
+    /// No other thread pops meanwhile.
+    #[inline]
+    pub(crate) unsafe fn at_hand(&self) -> usize {
+        // SAFETY: the receiver's own field.
+        self.head.at_hand.with(|at_hand| unsafe { *at_hand })
+    }
+
+    /// Whether an only receiver stands where it has just left a block.
+    #[inline]
+    pub(crate) fn is_at_block(&self) -> bool {
+        // Relaxed: nobody else moves it.
+        offset(self.head.position.index.load(Ordering::Relaxed)) == 0
+    }
+
+    /// Counts how many values are ready, in one block: at least one, for which it waits if a sender is
+    /// about to write it.
+    ///
+    /// # Safety
+    ///
+    /// No other thread pops meanwhile.
+    pub(crate) unsafe fn look(&self) -> Result<usize, PopError> {
+        // Relaxed: nobody else moves it.
+        let head = self.head.position.index.load(Ordering::Relaxed);
+        let first = offset(head);
+        let block = match self.ready_at(first) {
+            Some(block) => block,
+            None => self.wait_at(head)?,
+        };
+        // SAFETY: the block that `head` stands in is freed by the pops only.
+        let ready = |offset: &usize| unsafe { block.as_ref() }.is_ready(*offset);
+        let n = 1 + (first + 1..Self::BLOCK).take_while(ready).count();
+        // SAFETY: the receiver's own field.
+        self.head.at_hand.with_mut(|at_hand| unsafe { *at_hand = n });
+        Ok(n)
     }
 
     /// The block that `head` stands in, if the value at its `offset` is there.
     #[inline]
     fn ready_at(&self, offset: usize) -> Option<NonNull<Block<T>>> {
         // Acquire: pairs with the Release in `first_block`.
-        let block = NonNull::new(self.head.block.load(Ordering::Acquire))?;
-        // Acquire: pairs with the Release in `put`.
+        let block = NonNull::new(self.head.position.block.load(Ordering::Acquire))?;
         // SAFETY: the block that `head` stands in is freed by the pops only.
-        let ready = unsafe { block.as_ref() }.ready[offset].load(Ordering::Acquire);
-        (ready != 0).then_some(block)
+        unsafe { block.as_ref() }.is_ready(offset).then_some(block)
     }
 
     /// [`ready_at`](Self::ready_at), waiting for a sender that is about to write the value.
     #[cold]
+    #[inline(never)]
     fn wait_at(&self, head: usize) -> Result<NonNull<Block<T>>, PopError> {
         let mut backoff = Backoff::new();
         loop {
@@ -453,7 +543,7 @@ impl<T> List<T> {
             unsafe { self.passed_block(block, next) };
         } else {
             // Release: pairs with the Acquire loads of an index.
-            self.head.index.store(next, Ordering::Release);
+            self.head.position.index.store(next, Ordering::Release);
         }
     }
 
@@ -469,7 +559,7 @@ impl<T> List<T> {
         unsafe { self.leave_block(block, next) };
         // SAFETY: all its values are taken, hence all senders are done with it, and `head` and
         // `tail` have left it.
-        unsafe { Block::free(block) };
+        unsafe { self.give_back(block) };
     }
 
     /// Says why nothing is at `head`, if that is so.
@@ -480,6 +570,7 @@ impl<T> List<T> {
         if head / STEP != tail / STEP {
             return Ok(());
         }
+        self.clear_shelf();
         // SeqCst, in this order: what was reserved is appended before it counts as such no more.
         if tail & FLAG == 0 || self.reserved.load(Ordering::SeqCst) != 0 {
             return Err(PopError::Empty);
@@ -497,26 +588,11 @@ impl<T> List<T> {
         values: &mut Vec<T>,
         max: usize,
     ) -> Result<usize, PopError> {
-        // Relaxed: as in `pop_sole`.
-        let head = self.head.index.load(Ordering::Relaxed);
-        let first = offset(head);
-        let block = match self.ready_at(first) {
-            Some(block) => block,
-            None => self.wait_at(head)?,
-        };
-        let places = first..Self::BLOCK.min(first.saturating_add(max));
-        // Acquire: pairs with the Release in `put`.
-        // SAFETY: the block that `head` stands in is freed by the pops only.
-        let ready = |i: &usize| unsafe { block.as_ref() }.ready[*i].load(Ordering::Acquire) != 0;
-        let n = places.clone().take_while(ready).count();
+        // SAFETY: as the caller says.
+        let n = unsafe { self.look() }?.min(max);
         values.reserve(n);
-        for offset in places.take(n) {
-            // SAFETY: ready, and read once: `head` moves past it below. The push does not allocate,
-            // so it does not panic.
-            values.push(unsafe { Block::take_ready(block, offset) });
-        }
-        // SAFETY: the values were taken, which was our last access to the block.
-        unsafe { self.passed(block, head, n) };
+        // SAFETY: as above. The push does not allocate, so it does not panic.
+        values.extend((0..n).map_while(|_| unsafe { self.pop_at_hand() }));
         Ok(n)
     }
 
@@ -525,8 +601,8 @@ impl<T> List<T> {
         let mut backoff = Backoff::new();
         loop {
             // Acquire: as in `pop`.
-            let head = self.head.index.load(Ordering::Acquire);
-            let block = self.head.block.load(Ordering::Acquire);
+            let head = self.head.position.index.load(Ordering::Acquire);
+            let block = self.head.position.block.load(Ordering::Acquire);
             let first = offset(head);
             if first == Self::BLOCK {
                 backoff.snooze();
@@ -550,7 +626,7 @@ impl<T> List<T> {
             values.reserve(n);
             let next = head.wrapping_add(n * STEP) | later;
             // SeqCst: as in `pop`.
-            let moved = self.head.index.compare_exchange_weak(
+            let moved = self.head.position.index.compare_exchange_weak(
                 head,
                 next,
                 Ordering::SeqCst,
@@ -567,10 +643,10 @@ impl<T> List<T> {
             for offset in first..first + n {
                 // SAFETY: moving `head` past these positions gave us their slots, once. The push
                 // does not allocate, so it does not panic.
-                values.push(unsafe { Block::take(block, offset) });
+                values.push(unsafe { take(block, offset) });
             }
             // SAFETY: the block is alive, and this is our last access.
-            unsafe { Block::taken(block, n) };
+            unsafe { self.taken(block, n) };
             return Ok(n);
         }
     }
@@ -584,13 +660,31 @@ impl<T> List<T> {
     unsafe fn leave_block(&self, block: NonNull<Block<T>>, index: usize) {
         // SAFETY: the caller says that the block is alive.
         let next = unsafe { block.as_ref() }.wait_for_next();
-        self.head.block.store(next.as_ptr(), Ordering::Release);
+        Block::fetch_to_empty(next.as_ptr(), Self::BLOCK);
+        self.head.position.block.store(next.as_ptr(), Ordering::Release);
         // `tail` is in the block `next` at least, where the flag says "later".
         // SAFETY: `next` holds values that are not taken: `head` is not there yet.
         let later = !unsafe { next.as_ref() }.next.load(Ordering::Relaxed).is_null();
         let index = (index & !FLAG).wrapping_add(Self::SKIP) | if later { FLAG } else { 0 };
         // Release: pairs with the Acquire load in `pop`: the block belongs to this index.
-        self.head.index.store(index, Ordering::Release);
+        self.head.position.index.store(index, Ordering::Release);
+    }
+
+    /// Counts `n` values that were taken; who takes the last ones leaves the block to others.
+    ///
+    /// # Safety
+    ///
+    /// The caller has taken them from `block`, and uses it no more.
+    #[inline]
+    unsafe fn taken(&self, block: NonNull<Block<T>>, n: usize) {
+        // AcqRel: Release for our accesses to the block, Acquire for those of the others.
+        // SAFETY: not freed before the last value was counted.
+        let before = unsafe { block.as_ref() }.taken.fetch_add(n, Ordering::AcqRel);
+        if before + n == Self::BLOCK {
+            // SAFETY: all values are taken, hence all senders are done with the block too, and
+            // `head` and `tail` have left it.
+            unsafe { self.give_back(block) };
+        }
     }
 
     /// Forbids every later push; what is in the list can still be taken.
@@ -618,7 +712,7 @@ impl<T> List<T> {
             // SeqCst: both loads in one order with the exchanges; an unchanged tail makes them a
             // snapshot.
             let tail = self.tail.index.load(Ordering::SeqCst);
-            let head = self.head.index.load(Ordering::SeqCst);
+            let head = self.head.position.index.load(Ordering::SeqCst);
             if self.tail.index.load(Ordering::SeqCst) == tail {
                 return Self::before(tail).wrapping_sub(Self::before(head));
             }
@@ -639,12 +733,12 @@ impl<T> List<T> {
     /// How many values were ever taken.
     pub(crate) fn popped(&self) -> usize {
         // SeqCst: as in `len`.
-        Self::before(self.head.index.load(Ordering::SeqCst))
+        Self::before(self.head.position.index.load(Ordering::SeqCst))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         // SeqCst: in one order with the exchanges.
-        let head = self.head.index.load(Ordering::SeqCst);
+        let head = self.head.position.index.load(Ordering::SeqCst);
         let tail = self.tail.index.load(Ordering::SeqCst);
         head / STEP == tail / STEP
     }
@@ -656,128 +750,40 @@ impl<T> Drop for List<T> {
             // SAFETY: `&mut self` says that nobody else is here.
             drop(unsafe { self.pop_sole() });
         }
+        self.clear_shelf();
         // The block that `head` stands in was not left by the pops.
-        if let Some(block) = NonNull::new(self.head.block.load(Ordering::Relaxed)) {
+        if let Some(block) = NonNull::new(self.head.position.block.load(Ordering::Relaxed)) {
             // SAFETY: its values are all taken, and `&mut self` says that nobody uses it.
-            unsafe { Block::free(block) };
+            unsafe { Block::free(block, Self::BLOCK) };
         }
     }
 }
 
-impl<T> Block<T> {
-    /// The layout of a whole block, and where in it the values begin.
-    const LAYOUT: (Layout, usize) = {
-        match Layout::array::<UnsafeCell<MaybeUninit<T>>>(List::<T>::BLOCK) {
-            Ok(values) => match Layout::new::<Self>().extend(values) {
-                Ok((layout, offset)) => (layout.pad_to_align(), offset),
-                Err(_) => panic!("the message is too large for a block"),
-            },
-            Err(_) => panic!("the message is too large for a block"),
-        }
-    };
-
-    #[cold]
-    fn new() -> NonNull<Self> {
-        let layout = Self::LAYOUT.0;
-        // SAFETY: the size is not 0: a block has a head.
-        let Some(block) = NonNull::new(unsafe { alloc::alloc(layout) }.cast::<Self>()) else {
-            alloc::handle_alloc_error(layout)
-        };
-        let head = Self {
+impl<T> Head<T> {
+    fn new() -> Self {
+        Self {
             next: AtomicPtr::new(ptr::null_mut()),
             taken: AtomicUsize::new(0),
             ready: std::array::from_fn(|_| AtomicU8::new(0)),
-            _values: PhantomData,
-        };
-        // SAFETY: freshly allocated for this layout, of which `Self` is the beginning.
-        unsafe { block.write(head) };
-        for offset in 0..List::<T>::BLOCK {
-            // SAFETY: `place` gives room in the allocation, aligned by its layout.
-            unsafe { Self::place(block, offset).write(UnsafeCell::new(MaybeUninit::uninit())) };
         }
-        block
     }
 
-    /// # Safety
-    ///
-    /// `block` came from `new`, and `offset < List::BLOCK`.
-    #[inline]
-    unsafe fn place(block: NonNull<Self>, offset: usize) -> NonNull<UnsafeCell<MaybeUninit<T>>> {
-        // SAFETY: the layout has room for `List::BLOCK` values from there on.
-        unsafe { block.byte_add(Self::LAYOUT.1).cast::<UnsafeCell<_>>().add(offset) }
+    /// As if it were new; for whoever has the block alone.
+    fn clear(&self) {
+        // Relaxed: who fills the block installs it with Release.
+        self.next.store(ptr::null_mut(), Ordering::Relaxed);
+        self.taken.store(0, Ordering::Relaxed);
+        self.ready.iter().for_each(|ready| ready.store(0, Ordering::Relaxed));
     }
 
-    /// # Safety
-    ///
-    /// As `place`; the block is not freed while the reference is used.
     #[inline]
-    unsafe fn value<'a>(block: NonNull<Self>, offset: usize) -> &'a UnsafeCell<MaybeUninit<T>> {
-        // SAFETY: initialised by `new`.
-        unsafe { Self::place(block, offset).as_ref() }
-    }
-
-    /// Moves a value into a slot, for the receiver to take. The last access to the block.
-    ///
-    /// # Safety
-    ///
-    /// As `value`; `tail` was moved past the slot by the caller.
-    #[inline]
-    unsafe fn put(block: NonNull<Self>, offset: usize, value: T) {
-        // SAFETY: who moves `tail` past a slot writes it, once.
-        unsafe { Self::value(block, offset).with_mut(|place| (*place).write(value)) };
-        // Release: pairs with the Acquire load in `take`.
-        // SAFETY: not freed before the value was taken.
-        unsafe { block.as_ref() }.ready[offset].store(1, Ordering::Release);
-    }
-
-    /// Moves the value out of a slot, waiting until its sender has written it.
-    ///
-    /// # Safety
-    ///
-    /// As `value`; `head` was moved past the slot by the caller.
-    #[inline]
-    unsafe fn take(block: NonNull<Self>, offset: usize) -> T {
-        let mut backoff = Backoff::new();
-        // Acquire: pairs with the Release in `push`.
-        // SAFETY: the caller says that the block is alive.
-        while unsafe { block.as_ref() }.ready[offset].load(Ordering::Acquire) == 0 {
-            backoff.snooze();
-        }
-        // SAFETY: ready; the caller has moved `head` past it.
-        unsafe { Self::take_ready(block, offset) }
-    }
-
-    /// Moves the value out of a slot that is ready.
-    ///
-    /// # Safety
-    ///
-    /// As `value`; the caller has seen that it is ready, and `head` is moved past the slot once, by
-    /// the caller.
-    #[inline]
-    unsafe fn take_ready(block: NonNull<Self>, offset: usize) -> T {
-        // SAFETY: ready, so the value is there; who moves `head` past a slot reads it, once.
-        unsafe { Self::value(block, offset).with(|place| (*place).assume_init_read()) }
-    }
-
-    /// Counts `n` values that were taken; the last ones free the block.
-    ///
-    /// # Safety
-    ///
-    /// `block` came from `new`; the caller has taken them and uses the block no more.
-    #[inline]
-    unsafe fn taken(block: NonNull<Self>, n: usize) {
-        // AcqRel: Release for our accesses to the block, Acquire for those of the others.
-        // SAFETY: not freed before the last value was counted.
-        let before = unsafe { block.as_ref() }.taken.fetch_add(n, Ordering::AcqRel);
-        if before + n == List::<T>::BLOCK {
-            // SAFETY: all values are taken, hence all senders are done with the block too, and
-            // `head` and `tail` have left it.
-            unsafe { Self::free(block) };
-        }
+    fn is_ready(&self, offset: usize) -> bool {
+        // Acquire: pairs with the Release in `put`.
+        self.ready[offset].load(Ordering::Acquire) != 0
     }
 
     /// The block after this one, whose sender is about to link it.
-    fn wait_for_next(&self) -> NonNull<Self> {
+    fn wait_for_next(&self) -> NonNull<Block<T>> {
         let mut backoff = Backoff::new();
         loop {
             // Acquire: pairs with the Release in `append_block`: the block is initialised.
@@ -787,22 +793,48 @@ impl<T> Block<T> {
             backoff.snooze();
         }
     }
+}
 
-    /// # Safety
-    ///
-    /// `block` came from `new`, holds no value and is used no more.
-    unsafe fn free(block: NonNull<Self>) {
-        for offset in 0..List::<T>::BLOCK {
-            // SAFETY: initialised by `new`; the caller says that nobody uses it. Values are not
-            // dropped by this.
-            unsafe { Self::place(block, offset).drop_in_place() };
-        }
-        // SAFETY: as above; allocated with this layout.
-        unsafe {
-            block.drop_in_place();
-            alloc::dealloc(block.as_ptr().cast(), Self::LAYOUT.0);
-        }
+/// Moves a value into a slot, for the receiver to take. The last access to the block.
+///
+/// # Safety
+///
+/// `tail` was moved past the slot of `block` by the caller.
+#[inline]
+unsafe fn put<T>(block: NonNull<Block<T>>, offset: usize, value: T) {
+    // SAFETY: who moves `tail` past a slot writes it, once.
+    unsafe { Block::value(block, offset).with_mut(|place| (*place).write(value)) };
+    // Release: pairs with the Acquire in `is_ready`.
+    // SAFETY: not freed before the value was taken.
+    unsafe { block.as_ref() }.ready[offset].store(1, Ordering::Release);
+}
+
+/// Moves the value out of a slot, waiting until its sender has written it.
+///
+/// # Safety
+///
+/// `head` was moved past the slot of `block` by the caller, and the block is alive.
+#[inline]
+unsafe fn take<T>(block: NonNull<Block<T>>, offset: usize) -> T {
+    let mut backoff = Backoff::new();
+    // SAFETY: the caller says that the block is alive.
+    while !unsafe { block.as_ref() }.is_ready(offset) {
+        backoff.snooze();
     }
+    // SAFETY: ready; the caller has moved `head` past it.
+    unsafe { take_ready(block, offset) }
+}
+
+/// Moves the value out of a slot that is ready.
+///
+/// # Safety
+///
+/// The block is alive; the caller has seen that the slot is ready, and `head` is moved past it once, by
+/// the caller.
+#[inline]
+unsafe fn take_ready<T>(block: NonNull<Block<T>>, offset: usize) -> T {
+    // SAFETY: ready, so the value is there; who moves `head` past a slot reads it, once.
+    unsafe { Block::value(block, offset).with(|place| (*place).assume_init_read()) }
 }
 
 /// A block that a push has allocated and perhaps not needed.
@@ -811,8 +843,8 @@ struct Spare<T>(Option<NonNull<Block<T>>>);
 impl<T> Drop for Spare<T> {
     fn drop(&mut self) {
         if let Some(block) = self.0.take() {
-            // SAFETY: from `Block::new` and never shared.
-            unsafe { Block::free(block) };
+            // SAFETY: from `empty_block` and never shared.
+            unsafe { Block::free(block, List::<T>::BLOCK) };
         }
     }
 }
@@ -944,7 +976,7 @@ mod tests {
         let mut list = List::new();
         // A few laps before the counters overflow.
         let start = 0_usize.wrapping_sub(3 * LAP * STEP);
-        *list.head.index.get_mut() = start;
+        *list.head.position.index.get_mut() = start;
         *list.head.seen.get_mut() = start;
         *list.tail.index.get_mut() = start;
         for i in 0..5 * LAP {

@@ -6,12 +6,16 @@
 //! | [`list`] | none | many and many | a compare-exchange to push, two read-modify-writes to pop |
 //! | [`list`] | none | many and one | a compare-exchange to push |
 //! | [`spsc`] | fixed | one and one | a swap to push and to pop; a store each while nobody waits |
+//! | [`chain`] | none | one and one | a swap to push; a store while nobody waits |
 //! | [`parts`] | either | many and many | as a list, and two read-modify-writes more where it has a bound |
 //!
 //! Every queue has the same few operations. A push moves the queue's tail and a pop its head by a
 //! SeqCst read-modify-write followed by a full fence (or a store and a lighter one, of which waiters
 //! know), so whoever then looks for waiters needs no fence of its own, and "empty" and "full" are decided
 //! by head and tail alone: a value that is still being written counts as there.
+//!
+//! Those for one and one share their positions and their end ([`pair`]), those without a capacity their
+//! blocks (`block`, and `shelf` for blocks on their way back).
 //!
 //! **Code.** Here a queue is chosen by a branch, in every send and receive, and what is short is inlined
 //! for each. What has loops is called: inlined, it would make all the others save registers.
@@ -27,13 +31,17 @@
     reason = "calls what only one thread may do, with its key; model: src/model/spsc.rs"
 )]
 
+mod block;
+pub(crate) mod chain;
 pub(crate) mod front;
 pub(crate) mod levels;
 pub(crate) mod list;
 pub(crate) mod log;
+pub(crate) mod pair;
 pub(crate) mod parts;
 pub(crate) mod ring;
 pub(crate) mod shards;
+mod shelf;
 pub(crate) mod spsc;
 
 use std::fmt;
@@ -44,13 +52,15 @@ use crate::asymmetric::Support;
 use crate::prim::Counter;
 use crate::prim::atomic::{AtomicUsize, Ordering};
 
+use chain::Chain;
 use front::Front;
 use levels::LEVELS_MAX;
 use list::List;
+use pair::Fence;
 use parts::Parts;
 use ring::Ring;
 use shards::{HOMES_MAX, Shards};
-use spsc::{Fence, Spsc};
+use spsc::Spsc;
 
 /// Why a push did not happen; the value comes back.
 #[derive(Debug, PartialEq, Eq)]
@@ -100,6 +110,7 @@ enum Kind<T> {
     Ring(Locks, Ring<T>),
     List(Locks, List<T>),
     Spsc(Locks, Spsc<T>),
+    Chain(Locks, Chain<T>),
     /// Made of queues. Whatever is short for the others is a call for this one.
     Parts(Box<Parts<T>>),
     /// Another one, whose length is looked at.
@@ -303,9 +314,10 @@ impl<T> Queue<T> {
 
     /// A queue with one producer and one consumer, and their keys in this order.
     pub(crate) fn spsc_unbounded() -> (Self, Key, Key) {
-        let (producer, consumer) = (Key::new(), Key::new());
+        // Nobody waits for what the consumer does.
+        let (producer, consumer) = (Key::of_spsc(), Key::new());
         let locks = Locks { producer: producer.id, consumer: consumer.id };
-        (Self(Kind::List(locks, List::new())), producer, consumer)
+        (Self(Kind::Chain(locks, Chain::new())), producer, consumer)
     }
 
     /// Pushes `value`, or gives it back: then the queue is closed ([`is_closed`](Self::is_closed)) or
@@ -332,7 +344,9 @@ impl<T> Queue<T> {
         match &self.0 {
             Kind::Parts(parts) => parts.push(Part::Any, value),
             Kind::Watched(watched) => watched.queue.push(value).map(|()| watched.look()),
-            Kind::List(..) | Kind::Ring(..) | Kind::Spsc(..) | Kind::Nothing => Err(value),
+            Kind::List(..) | Kind::Ring(..) | Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => {
+                Err(value)
+            }
         }
     }
 
@@ -342,7 +356,7 @@ impl<T> Queue<T> {
             Kind::Parts(parts) => parts.push(part, value),
             Kind::Watched(watched) => watched.queue.push_to(part, value).map(|()| watched.look()),
             Kind::List(..) | Kind::Ring(..) => self.push(value),
-            Kind::Spsc(..) | Kind::Nothing => Err(value),
+            Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => Err(value),
         }
     }
 
@@ -355,15 +369,14 @@ impl<T> Queue<T> {
                 // SAFETY: the only key for this side, borrowed exclusively.
                 unsafe { ring.push(value, key.fence()) }.map_err(PushError::into_inner)
             }
-            Kind::List(locks, list) => {
+            Kind::Chain(locks, chain) => {
                 locks.check_producer(key.id);
-                list.push(value)
+                // SAFETY: as above.
+                unsafe { chain.push(value, key.fence()) }
             }
-            Kind::Ring(locks, ring) => {
-                locks.check_producer(key.id);
-                ring.push(value).map_err(PushError::into_inner)
+            Kind::List(..) | Kind::Ring(..) | Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => {
+                Err(value)
             }
-            Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => Err(value),
         }
     }
 
@@ -379,7 +392,7 @@ impl<T> Queue<T> {
                 list.push_batch(values)
             }
             Kind::Parts(_) | Kind::Watched(_) => self.push_each(values),
-            Kind::Spsc(..) | Kind::Nothing => Err(PushError::Full(())),
+            Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => Err(PushError::Full(())),
         }
     }
 
@@ -408,15 +421,14 @@ impl<T> Queue<T> {
                 // SAFETY: as in `push_sole`.
                 unsafe { ring.push_batch(values) }
             }
-            Kind::Ring(locks, ring) => {
+            Kind::Chain(locks, chain) => {
                 locks.check_producer(key.id);
-                ring.push_batch(values)
+                // SAFETY: as in `push_sole`.
+                unsafe { chain.push_batch(values) }
             }
-            Kind::List(locks, list) => {
-                locks.check_producer(key.id);
-                list.push_batch(values)
+            Kind::List(..) | Kind::Ring(..) | Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => {
+                Err(PushError::Full(()))
             }
-            Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => Err(PushError::Full(())),
         }
     }
 
@@ -444,7 +456,9 @@ impl<T> Queue<T> {
         match &self.0 {
             Kind::Parts(parts) => parts.pop(None),
             Kind::Watched(watched) => watched.queue.pop(),
-            Kind::List(..) | Kind::Ring(..) | Kind::Spsc(..) | Kind::Nothing => None,
+            Kind::List(..) | Kind::Ring(..) | Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => {
+                None
+            }
         }
     }
 
@@ -462,7 +476,7 @@ impl<T> Queue<T> {
         match &self.0 {
             Kind::Parts(parts) => parts.pop_part(),
             Kind::Watched(watched) => watched.queue.pop_part(),
-            Kind::List(..) | Kind::Ring(..) | Kind::Spsc(..) | Kind::Nothing => {
+            Kind::List(..) | Kind::Ring(..) | Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => {
                 self.pop().map(|value| (value, LEVEL))
             }
         }
@@ -475,7 +489,7 @@ impl<T> Queue<T> {
             Kind::List(locks, list) => {
                 locks.check_consumer(key.id);
                 // SAFETY: the only key for this side, borrowed exclusively.
-                unsafe { list.pop_sole() }
+                unsafe { list.pop_sole() }.ok()
             }
             Kind::Ring(locks, ring) => {
                 locks.check_consumer(key.id);
@@ -487,21 +501,66 @@ impl<T> Queue<T> {
                 // SAFETY: as above.
                 unsafe { ring.pop(key.fence()) }.ok()
             }
+            Kind::Chain(locks, chain) => {
+                locks.check_consumer(key.id);
+                // SAFETY: as above.
+                unsafe { chain.pop() }.ok()
+            }
             Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => None,
         }
     }
 
-    /// How many values the consumer knows of without a look at the producer's side; `None` where it
-    /// looks there for each.
+    /// [`pop_sole`](Self::pop_sole) of what is known without a look at the producers' side, where that
+    /// is kept apart. `None`: [`look_sole`](Self::look_sole) may find more.
     #[inline]
-    pub(crate) fn at_hand(&self, key: &mut Key) -> Option<usize> {
+    pub(crate) fn pop_at_hand(&self, key: &mut Key) -> Option<T> {
         match &self.0 {
             Kind::Spsc(locks, ring) => {
                 locks.check_consumer(key.id);
                 // SAFETY: as in `pop_sole`.
-                Some(unsafe { ring.at_hand() })
+                unsafe { ring.pop_at_hand(key.fence()) }
             }
-            _ => None,
+            Kind::Chain(locks, chain) => {
+                locks.check_consumer(key.id);
+                // SAFETY: as in `pop_sole`.
+                unsafe { chain.pop_at_hand() }
+            }
+            Kind::List(locks, list) => {
+                locks.check_consumer(key.id);
+                // SAFETY: as in `pop_sole`.
+                unsafe { list.pop_at_hand() }
+            }
+            _ => self.pop_sole(key),
+        }
+    }
+
+    /// [`pop_sole`](Self::pop_sole) where nothing is at hand: with a `pause` before the look, where it may
+    /// let more come; and how many the look has found.
+    pub(crate) fn look_sole(&self, key: &mut Key, pause: impl FnOnce()) -> Option<(T, usize)> {
+        match &self.0 {
+            Kind::Spsc(locks, ring) => {
+                locks.check_consumer(key.id);
+                pause();
+                // SAFETY: as in `pop_sole`.
+                unsafe { Some((ring.pop(key.fence()).ok()?, ring.at_hand() + 1)) }
+            }
+            Kind::Chain(locks, chain) => {
+                locks.check_consumer(key.id);
+                pause();
+                // SAFETY: as in `pop_sole`.
+                unsafe { Some((chain.pop().ok()?, chain.at_hand() + 1)) }
+            }
+            Kind::List(locks, list) => {
+                locks.check_consumer(key.id);
+                // There, it goes on with the look into the block before.
+                if !list.is_at_block() {
+                    pause();
+                }
+                // SAFETY: as in `pop_sole`.
+                unsafe { Some((list.pop_sole().ok()?, list.at_hand() + 1)) }
+            }
+            // Whoever found nothing has looked.
+            Kind::Ring(..) | Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => None,
         }
     }
 
@@ -517,7 +576,7 @@ impl<T> Queue<T> {
                 list.pop_batch(values, max)
             }
             Kind::Parts(_) | Kind::Watched(_) => self.pop_each(values, max),
-            Kind::Spsc(..) | Kind::Nothing => Err(PopError::Empty),
+            Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => Err(PopError::Empty),
         }
     }
 
@@ -553,6 +612,11 @@ impl<T> Queue<T> {
                 // SAFETY: as in `pop_sole`.
                 unsafe { ring.pop_batch(values, max) }
             }
+            Kind::Chain(locks, chain) => {
+                locks.check_consumer(key.id);
+                // SAFETY: as in `pop_sole`.
+                unsafe { chain.pop_batch(values, max) }
+            }
             Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => Err(PopError::Empty),
         }
     }
@@ -570,7 +634,9 @@ impl<T> Queue<T> {
                 list.reserve()
             }
             Kind::Parts(parts) => parts.reserve(),
-            Kind::Spsc(..) | Kind::Watched(_) | Kind::Nothing => Err(PushError::Full(())),
+            Kind::Spsc(..) | Kind::Chain(..) | Kind::Watched(_) | Kind::Nothing => {
+                Err(PushError::Full(()))
+            }
         }
     }
 
@@ -584,7 +650,9 @@ impl<T> Queue<T> {
             Kind::Ring(_, ring) => ring.push_reserved(value),
             Kind::List(_, list) => list.push_reserved(value),
             Kind::Parts(parts) => parts.push_reserved(value),
-            Kind::Spsc(..) | Kind::Nothing => unreachable!("a place that nobody could reserve"),
+            Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => {
+                unreachable!("a place that nobody could reserve")
+            }
         }
     }
 
@@ -594,7 +662,7 @@ impl<T> Queue<T> {
             Kind::Ring(_, ring) => ring.unreserve(),
             Kind::List(_, list) => list.unreserve(),
             Kind::Parts(parts) => parts.unreserve(),
-            Kind::Spsc(..) | Kind::Watched(_) | Kind::Nothing => {
+            Kind::Spsc(..) | Kind::Chain(..) | Kind::Watched(_) | Kind::Nothing => {
                 unreachable!("a place that nobody could reserve")
             }
         }
@@ -608,6 +676,7 @@ impl<T> Queue<T> {
             Kind::List(_, list) => list.close(),
             Kind::Parts(parts) => parts.close(),
             Kind::Spsc(_, ring) => ring.close(fence),
+            Kind::Chain(_, chain) => chain.close(fence),
             Kind::Watched(_) | Kind::Nothing => Close::AlreadyClosed,
         }
     }
@@ -618,14 +687,17 @@ impl<T> Queue<T> {
             Kind::List(_, list) => list.is_closed(),
             Kind::Parts(parts) => parts.is_closed(),
             Kind::Spsc(_, ring) => ring.is_closed(),
+            Kind::Chain(_, chain) => chain.is_closed(),
             Kind::Watched(_) | Kind::Nothing => false,
         }
     }
 
     /// Whether it is empty, and nothing can follow. To be asked after a pop that found nothing.
     pub(crate) fn has_ended(&self) -> bool {
-        if let Kind::Spsc(_, ring) = &self.0 {
-            return ring.has_ended();
+        match &self.0 {
+            Kind::Spsc(_, ring) => return ring.has_ended(),
+            Kind::Chain(_, chain) => return chain.has_ended(),
+            _ => {}
         }
         // In this order: a closed queue with nothing reserved gets no more, so that it stays empty.
         self.is_closed() && !self.has_reserved() && self.is_empty()
@@ -637,7 +709,7 @@ impl<T> Queue<T> {
             Kind::Ring(_, ring) => ring.has_reserved(),
             Kind::List(_, list) => list.has_reserved(),
             Kind::Parts(parts) => parts.has_reserved(),
-            Kind::Spsc(..) | Kind::Watched(_) | Kind::Nothing => false,
+            Kind::Spsc(..) | Kind::Chain(..) | Kind::Watched(_) | Kind::Nothing => false,
         }
     }
 
@@ -648,6 +720,7 @@ impl<T> Queue<T> {
             Kind::List(_, list) => list.len(),
             Kind::Parts(parts) => parts.len(),
             Kind::Spsc(_, ring) => ring.len(),
+            Kind::Chain(_, chain) => chain.len(),
             Kind::Watched(_) | Kind::Nothing => 0,
         }
     }
@@ -658,6 +731,7 @@ impl<T> Queue<T> {
             Kind::List(_, list) => list.is_empty(),
             Kind::Parts(parts) => parts.is_empty(),
             Kind::Spsc(_, ring) => ring.len() == 0,
+            Kind::Chain(_, chain) => chain.len() == 0,
             Kind::Watched(_) | Kind::Nothing => true,
         }
     }
@@ -666,7 +740,7 @@ impl<T> Queue<T> {
     pub(crate) fn is_full(&self) -> bool {
         match self.kind() {
             Kind::Ring(_, ring) => ring.is_full(),
-            Kind::List(..) => false,
+            Kind::List(..) | Kind::Chain(..) => false,
             Kind::Parts(parts) => parts.is_full(),
             Kind::Spsc(_, ring) => ring.len() == ring.capacity(),
             Kind::Watched(_) | Kind::Nothing => true,
@@ -682,7 +756,7 @@ impl<T> Queue<T> {
     pub(crate) fn capacity(&self) -> Option<usize> {
         match self.kind() {
             Kind::Ring(_, ring) => Some(ring.capacity()),
-            Kind::List(..) => None,
+            Kind::List(..) | Kind::Chain(..) => None,
             Kind::Parts(parts) => parts.capacity(),
             Kind::Spsc(_, ring) => Some(ring.capacity()),
             Kind::Watched(_) | Kind::Nothing => Some(0),
@@ -729,7 +803,7 @@ impl<T> Queue<T> {
             Kind::Ring(_, ring) => ring.pushed(),
             Kind::List(_, list) => list.pushed(),
             Kind::Parts(parts) => parts.pushed(),
-            Kind::Spsc(..) | Kind::Watched(_) | Kind::Nothing => 0,
+            Kind::Spsc(..) | Kind::Chain(..) | Kind::Watched(_) | Kind::Nothing => 0,
         }
     }
 
@@ -739,7 +813,7 @@ impl<T> Queue<T> {
             Kind::Ring(_, ring) => ring.popped(),
             Kind::List(_, list) => list.popped(),
             Kind::Parts(parts) => parts.popped(),
-            Kind::Spsc(..) | Kind::Watched(_) | Kind::Nothing => 0,
+            Kind::Spsc(..) | Kind::Chain(..) | Kind::Watched(_) | Kind::Nothing => 0,
         }
     }
 

@@ -1,91 +1,30 @@
 //! A bounded ring for one sender and one receiver.
 //!
-//! Each side has its index and remembers what it last saw of the other's, on a line of its own: it
-//! looks at the other's line only when the ring seems full or empty. There are no stamps: a value is
-//! published by the sender's index, and its slot given back by the receiver's.
-//!
-//! ```text
-//!   head ............ tail          slots[head..tail] are the receiver's, the others the sender's
-//! ```
-//!
-//! Each side fetches the lines of slots some way ahead, where the other one was last: else a
-//! read-modify-write, which waits for all stores before it, would wait for each of those lines.
-//!
-//! **Fences.** Whoever has moved an index looks for waiters next, which takes a full fence in between.
-//! With [`Fence::Full`] the move is a read-modify-write, and that fence. It also waits until the line
-//! has come back from the other side, and everything behind it with it: 16 ns a message between two
-//! cores. With [`Fence::Light`] the move is a store, which waits for nothing: 5 ns. Then whoever waits,
-//! or closes, pays for the fence; see [`asymmetric`].
-//!
-//! **Close.** `end` says where the ring ends, once that is known:
-//!
-//! ```text
-//!          1 close              2 after a heavy fence        3 the receiver, at an empty ring
-//!   OPEN ───────────► CLOSING ────────────────────► CLOSED ─────────────────────────────────┐
-//!                        │                             │                                    ▼
-//!                        └──────────────┬──────────────┘ 4 the sender, which has         a position
-//!                                       └─────────────────  published meanwhile ────────────▲
-//! ```
-//! A send that begins after 1 fails. One that had begun looks at `end` after it has moved `tail`, and
-//! at least one is true: it sees 1, or the receiver, after 2, sees the new `tail`. If it sees 1, the first
-//! of 3 and 4 decides: 4 says that the message counts, 3 that the sender takes it back, for the receiver
-//! looks no further.
-//!
-//! | access | ordering | pairs with |
-//! |---|---|---|
-//! | `tail` swap or store in `publish` | SeqCst, Release | the receiver's SeqCst load: the values are there |
-//! | `head` swap or store in `release` | SeqCst, Release | the sender's SeqCst load: the slots were read |
-//! | `end` exchanges | SeqCst | each other: one decides; and with `publish`, by the fences of both |
+//! Its positions, and how it is closed, are those of [`pair`](super::pair); a value lies in the slot of
+//! its position. Each side fetches the lines of slots some way ahead, where the other one was last: else
+//! a read-modify-write, which waits for all stores before it, would wait for each of those lines.
 
-#![allow(unsafe_code, reason = "slots change hands by two indices; model: src/model/spsc.rs")]
+#![allow(unsafe_code, reason = "slots change hands by two positions; model: src/model/spsc.rs")]
 
 use std::fmt;
 use std::mem::MaybeUninit;
 
-use crate::asymmetric;
-use crate::cache_padded::{Apart, FAR};
-use crate::prim::atomic::{AtomicUsize, Ordering};
-use crate::prim::{UnsafeCell, fence_after_rmw, prefetch_read, prefetch_write};
+use crate::prim::{UnsafeCell, prefetch_read, prefetch_write};
 
 use super::front::Front;
+use super::pair::{Fence, Pair, Published};
 use super::ring::CAPACITY_MAX;
 use super::{Close, PopError, PushError};
 
 /// So far ahead the sides fetch lines: about as many as are on their way at once.
 const AHEAD_BYTES: usize = 256;
 
-/// Positions count up to this and begin anew.
-const POSITION_MAX: usize = usize::MAX / 2;
-
-// Values of `end` that are no positions.
-const OPEN: usize = usize::MAX;
-const CLOSING: usize = usize::MAX - 1;
-const CLOSED: usize = usize::MAX - 2;
-
-/// What lies between the move of an index and a look for waiters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fence {
-    Full,
-    /// [`asymmetric::light`]: who waits or closes fences for both.
-    Light,
-}
-
 #[repr(C)] // in this order: what is only read shares no line with what is written
 pub(crate) struct Spsc<T> {
-    _before: Apart<()>,
-    head: Apart<Side, FAR>,
-    tail: Apart<Side>,
+    pair: Pair<()>,
     /// A power of two of them, so that positions may wrap around.
     slots: Box<[UnsafeCell<MaybeUninit<T>>]>,
     capacity: usize,
-    /// OPEN, CLOSING, CLOSED, or the position behind the last value.
-    end: AtomicUsize,
-}
-
-struct Side {
-    index: AtomicUsize,
-    /// What this side last saw of the other's position.
-    other: UnsafeCell<usize>,
 }
 
 // SAFETY: a value is moved in by one thread and out by another, each with exclusive access to its
@@ -94,16 +33,6 @@ unsafe impl<T: Send> Send for Spsc<T> {}
 // SAFETY: as above; what only one side may do is `unsafe` to call.
 unsafe impl<T: Send> Sync for Spsc<T> {}
 
-/// `last - first`.
-fn between(first: usize, last: usize) -> usize {
-    last.wrapping_sub(first) & POSITION_MAX
-}
-
-/// The position `n` behind `position`.
-fn behind(position: usize, n: usize) -> usize {
-    position.wrapping_add(n) & POSITION_MAX
-}
-
 impl<T> Spsc<T> {
     /// A ring for `capacity` values, at least 1 and at most [`CAPACITY_MAX`].
     pub(crate) fn new(capacity: usize) -> Self {
@@ -111,46 +40,12 @@ impl<T> Spsc<T> {
         let slots = (0..capacity.next_power_of_two())
             .map(|_| UnsafeCell::new(MaybeUninit::uninit()))
             .collect();
-        let side = || Side { index: AtomicUsize::new(0), other: UnsafeCell::new(0) };
-        let (head, tail) = (Apart::new(side()), Apart::new(side()));
-        let end = AtomicUsize::new(OPEN);
-        Self { _before: Apart::new(()), head, tail, slots, capacity, end }
+        Self { pair: Pair::new(|| ()), slots, capacity }
     }
 
     #[inline]
     fn slot(&self, position: usize) -> &UnsafeCell<MaybeUninit<T>> {
         &self.slots[position & (self.slots.len() - 1)]
-    }
-
-    /// The sender's position and how many slots are free from there on: at least 1, and `wanted` if
-    /// there are so many.
-    ///
-    /// # Safety
-    ///
-    /// Only for the sender.
-    #[inline]
-    unsafe fn free(&self, wanted: usize) -> Result<(usize, usize), PushError<()>> {
-        if self.is_closed() {
-            return Err(PushError::Closed(()));
-        }
-        // Relaxed: only the sender moves it.
-        let tail = self.tail.index.load(Ordering::Relaxed);
-        // SAFETY: the sender's own field.
-        let head = self.tail.other.with(|other| unsafe { *other });
-        let used = between(head, tail);
-        if self.capacity - used >= wanted {
-            return Ok((tail, self.capacity - used));
-        }
-        // SeqCst: pairs with the move in `release`: the slots before `head` were read.
-        let head = self.head.index.load(Ordering::SeqCst);
-        // SAFETY: as above.
-        self.tail.other.with_mut(|other| unsafe { *other = head });
-        let used = between(head, tail);
-        if used < self.capacity {
-            Ok((tail, self.capacity - used))
-        } else {
-            Err(PushError::Full(()))
-        }
     }
 
     /// The slot that a side comes to soon, unless the other one, `left` slots ahead, may be there.
@@ -161,47 +56,13 @@ impl<T> Spsc<T> {
         ((1..left).contains(&n)).then(|| self.slot(position.wrapping_add(n)))
     }
 
-    /// Hands the `n` values at `tail` to the receiver. An error says that the ring was closed and
-    /// they are still the sender's.
-    ///
-    /// # Safety
-    ///
-    /// Only for the sender, which has written them.
-    #[inline]
-    unsafe fn publish(&self, tail: usize, n: usize, by: Fence) -> Result<(), PushError<()>> {
-        move_to(&self.tail.index, behind(tail, n), by);
-        if self.is_closed() { self.publish_late(tail, n) } else { Ok(()) }
-    }
-
-    /// Whether what was published while the ring was closed counts.
-    #[cold]
-    fn publish_late(&self, tail: usize, n: usize) -> Result<(), PushError<()>> {
-        let after = behind(tail, n);
-        // SeqCst: see the module's doc. It fails if the receiver has come to an end, or this was closed
-        // in the second step just now.
-        let decide = |end| match end {
-            CLOSING | CLOSED => Some(after),
-            _ => None,
-        };
-        let decided = self.end.fetch_update(Ordering::SeqCst, Ordering::SeqCst, decide);
-        match decided {
-            Ok(_) => Ok(()),
-            Err(end) if end == after => Ok(()),
-            Err(_) => {
-                // Relaxed: the receiver does not look there any more.
-                self.tail.index.store(tail, Ordering::Relaxed);
-                Err(PushError::Closed(()))
-            }
-        }
-    }
-
     /// # Safety
     ///
     /// Only for the sender.
     #[inline]
     pub(crate) unsafe fn push(&self, value: T, by: Fence) -> Result<(), PushError<T>> {
         // SAFETY: the caller is the sender.
-        let tail = match unsafe { self.free(1) } {
+        let tail = match unsafe { self.pair.free(self.capacity, 1) } {
             Ok((tail, free)) => {
                 if let Some(slot) = self.ahead(tail, free) {
                     slot.with(prefetch_write);
@@ -214,11 +75,27 @@ impl<T> Spsc<T> {
         // SAFETY: a free slot is the sender's.
         self.slot(tail).with_mut(|slot| unsafe { (*slot).write(value) });
         // SAFETY: just written.
-        if unsafe { self.publish(tail, 1, by) }.is_ok() {
-            return Ok(());
+        match unsafe { self.pair.publish(tail, 1, by) } {
+            Published::InTime => Ok(()),
+            // SAFETY: just published.
+            Published::Late => unsafe { self.settle(tail) },
         }
-        // SAFETY: not published, so the value is still the sender's.
-        Err(PushError::Closed(self.slot(tail).with(|slot| unsafe { (*slot).assume_init_read() })))
+    }
+
+    /// Says whether the value counts that was published late at `tail`, or gives it back.
+    ///
+    /// # Safety
+    ///
+    /// Only for the sender, which has just published it.
+    #[cold]
+    #[inline(never)]
+    unsafe fn settle(&self, tail: usize) -> Result<(), PushError<T>> {
+        // SAFETY: as the caller says.
+        unsafe { self.pair.settle(tail, 1) }.map_err(|_| {
+            let slot = self.slot(tail);
+            // SAFETY: not received, so the value is still the sender's.
+            PushError::Closed(slot.with(|slot| unsafe { (*slot).assume_init_read() }))
+        })
     }
 
     /// Pushes as many of `values` as there is room for.
@@ -228,7 +105,7 @@ impl<T> Spsc<T> {
     /// Only for the sender.
     pub(crate) unsafe fn push_batch(&self, values: &mut Front<'_, T>) -> Result<(), PushError<()>> {
         // SAFETY: the caller is the sender.
-        let (tail, free) = unsafe { self.free(values.left().max(1)) }?;
+        let (tail, free) = unsafe { self.pair.free(self.capacity, values.left().max(1)) }?;
         // Pushed one by one, a batch would be published one by one.
         let n = values.left().min(free);
         // A close that comes between is one that came before: then nothing is taken.
@@ -238,7 +115,9 @@ impl<T> Spsc<T> {
             self.slot(tail.wrapping_add(i)).with_mut(|slot| unsafe { (*slot).write(value) });
         }
         // SAFETY: all written.
-        if unsafe { self.publish(tail, n, Fence::Full) }.is_err() {
+        let published = unsafe { self.pair.publish(tail, n, Fence::Full) };
+        // SAFETY: just published.
+        if published == Published::Late && unsafe { self.pair.settle(tail, n) }.is_err() {
             for i in (0..n).rev() {
                 let slot = self.slot(tail.wrapping_add(i));
                 // SAFETY: not published, so still the sender's.
@@ -249,56 +128,8 @@ impl<T> Spsc<T> {
         Ok(())
     }
 
-    /// The receiver's position and how many values are there: at least 1, and `wanted` if there are
-    /// so many.
-    ///
-    /// # Safety
-    ///
-    /// Only for the receiver.
-    #[inline]
-    unsafe fn filled(&self, wanted: usize) -> Result<(usize, usize), PopError> {
-        // Relaxed: only the receiver moves it.
-        let head = self.head.index.load(Ordering::Relaxed);
-        // SAFETY: the receiver's own field.
-        let tail = self.head.other.with(|other| unsafe { *other });
-        if between(head, tail) >= wanted {
-            return Ok((head, between(head, tail)));
-        }
-        // SeqCst: pairs with the move in `publish`: the values before `tail` are there.
-        let tail = self.tail.index.load(Ordering::SeqCst);
-        // SeqCst: after `tail`, or a value that the sender has taken back would be taken.
-        let tail = match self.end.load(Ordering::SeqCst) {
-            OPEN | CLOSING => tail,
-            CLOSED if tail != head => tail,
-            CLOSED => self.find_end(head),
-            end => end,
-        };
-        // SAFETY: as above.
-        self.head.other.with_mut(|other| unsafe { *other = tail });
-        match between(head, tail) {
-            0 if self.has_ended() => Err(PopError::Closed),
-            0 => Err(PopError::Empty),
-            filled => Ok((head, filled)),
-        }
-    }
-
-    /// Ends a closed ring at `head`, where nothing is, unless the sender has published something.
-    #[cold]
-    fn find_end(&self, head: usize) -> usize {
-        // SeqCst: now that it is CLOSED, this shows all that the sender has not seen the close after.
-        let tail = self.tail.index.load(Ordering::SeqCst);
-        if tail != head {
-            return tail;
-        }
-        // SeqCst: see the module's doc.
-        let ended = self.end.compare_exchange(CLOSED, head, Ordering::SeqCst, Ordering::SeqCst);
-        ended.map_or_else(|end| end, |_| head)
-    }
-
-    /// Whether it is closed and empty, and the receiver has seen that.
     pub(crate) fn has_ended(&self) -> bool {
-        // SeqCst: one order with the exchanges. Relaxed: only the receiver moves `head`.
-        self.end.load(Ordering::SeqCst) == self.head.index.load(Ordering::Relaxed)
+        self.pair.has_ended()
     }
 
     /// How many values the receiver knows of, without a look at the sender's line.
@@ -308,20 +139,23 @@ impl<T> Spsc<T> {
     /// Only for the receiver.
     #[inline]
     pub(crate) unsafe fn at_hand(&self) -> usize {
-        // Relaxed: only the receiver moves it.
-        let head = self.head.index.load(Ordering::Relaxed);
-        // SAFETY: the receiver's own field.
-        between(head, self.head.other.with(|other| unsafe { *other }))
+        // SAFETY: as the caller says.
+        unsafe { self.pair.at_hand() }
     }
 
-    /// Gives the `n` slots at `head` back to the sender.
+    /// [`pop`](Self::pop) of a value that the receiver knows of.
     ///
     /// # Safety
     ///
-    /// Only for the receiver, which has read them.
+    /// Only for the receiver.
     #[inline]
-    unsafe fn release(&self, head: usize, n: usize, by: Fence) {
-        move_to(&self.head.index, behind(head, n), by);
+    pub(crate) unsafe fn pop_at_hand(&self, by: Fence) -> Option<T> {
+        // SAFETY: the caller is the receiver.
+        match unsafe { self.at_hand() } {
+            0 => None,
+            // SAFETY: as above; so many are there.
+            filled => Some(unsafe { self.pop_one(self.pair.head(), filled, by) }),
+        }
     }
 
     /// # Safety
@@ -330,15 +164,24 @@ impl<T> Spsc<T> {
     #[inline]
     pub(crate) unsafe fn pop(&self, by: Fence) -> Result<T, PopError> {
         // SAFETY: the caller is the receiver.
-        let (head, filled) = unsafe { self.filled(1) }?;
+        let (head, filled) = unsafe { self.pair.filled(1) }?;
+        // SAFETY: as above; so many are there.
+        Ok(unsafe { self.pop_one(head, filled, by) })
+    }
+
+    /// # Safety
+    ///
+    /// Only for the receiver, which stands at `head` and knows of `filled` values.
+    #[inline]
+    unsafe fn pop_one(&self, head: usize, filled: usize, by: Fence) -> T {
         if let Some(slot) = self.ahead(head, filled) {
             slot.with(prefetch_read);
         }
         // SAFETY: a filled slot is the receiver's, and read once: the next line gives it back.
         let value = self.slot(head).with(|slot| unsafe { (*slot).assume_init_read() });
         // SAFETY: just read.
-        unsafe { self.release(head, 1, by) };
-        Ok(value)
+        unsafe { self.pair.release(head, 1, by) };
+        value
     }
 
     /// Takes up to `max` values, at the end of `values`; says how many.
@@ -352,7 +195,7 @@ impl<T> Spsc<T> {
         max: usize,
     ) -> Result<usize, PopError> {
         // SAFETY: the caller is the receiver.
-        let (head, filled) = unsafe { self.filled(max.max(1)) }?;
+        let (head, filled) = unsafe { self.pair.filled(max.max(1)) }?;
         let n = filled.min(max);
         values.reserve(n);
         for i in 0..n {
@@ -361,7 +204,7 @@ impl<T> Spsc<T> {
             values.push(slot.with(|slot| unsafe { (*slot).assume_init_read() }));
         }
         // SAFETY: just read.
-        unsafe { self.release(head, n, Fence::Full) };
+        unsafe { self.pair.release(head, n, Fence::Full) };
         Ok(n)
     }
 
@@ -372,7 +215,8 @@ impl<T> Spsc<T> {
     /// Only for the sender, which does nothing else with the ring as long as it uses the slot.
     pub(crate) unsafe fn free_slot(&self) -> Result<*mut MaybeUninit<T>, PushError<()>> {
         // SAFETY: the caller is the sender.
-        unsafe { self.free(1) }.map(|(tail, _)| self.slot(tail).with_mut(|slot| slot))
+        unsafe { self.pair.free(self.capacity, 1) }
+            .map(|(tail, _)| self.slot(tail).with_mut(|slot| slot))
     }
 
     /// Hands the value in [`free_slot`](Self::free_slot) to the receiver; an error says that the
@@ -382,10 +226,13 @@ impl<T> Spsc<T> {
     ///
     /// Only for the sender, which has written it.
     pub(crate) unsafe fn publish_slot(&self) -> Result<(), PushError<()>> {
-        // Relaxed: only the sender moves it.
-        let tail = self.tail.index.load(Ordering::Relaxed);
+        let tail = self.pair.tail();
         // SAFETY: the caller is the sender and has written it.
-        unsafe { self.publish(tail, 1, Fence::Full) }
+        match unsafe { self.pair.publish(tail, 1, Fence::Full) } {
+            Published::InTime => Ok(()),
+            // SAFETY: just published.
+            Published::Late => unsafe { self.pair.settle(tail, 1) },
+        }
     }
 
     /// The slot that the next pop empties.
@@ -395,7 +242,7 @@ impl<T> Spsc<T> {
     /// Only for the receiver, which does nothing else with the ring as long as it uses the slot.
     pub(crate) unsafe fn filled_slot(&self) -> Result<*mut MaybeUninit<T>, PopError> {
         // SAFETY: the caller is the receiver.
-        unsafe { self.filled(1) }.map(|(head, _)| self.slot(head).with_mut(|slot| slot))
+        unsafe { self.pair.filled(1) }.map(|(head, _)| self.slot(head).with_mut(|slot| slot))
     }
 
     /// Gives [`filled_slot`](Self::filled_slot) back to the sender.
@@ -404,32 +251,20 @@ impl<T> Spsc<T> {
     ///
     /// Only for the receiver, which has moved the value out or dropped it.
     pub(crate) unsafe fn release_slot(&self) {
-        // Relaxed: only the receiver moves it.
-        let head = self.head.index.load(Ordering::Relaxed);
+        let head = self.pair.head();
         // SAFETY: the caller is the receiver and done with the value.
-        unsafe { self.release(head, 1, Fence::Full) };
+        unsafe { self.pair.release(head, 1, Fence::Full) };
     }
 
     /// Forbids every later push; what is in the ring can still be taken. `fence` is the counterpart of
     /// the fence in the sender's pushes.
     pub(crate) fn close(&self, fence: impl FnOnce()) -> Close {
-        let step = |from, to| {
-            // SeqCst: see the module's doc.
-            self.end.compare_exchange(from, to, Ordering::SeqCst, Ordering::Relaxed)
-        };
-        if step(OPEN, CLOSING).is_err() {
-            return Close::AlreadyClosed;
-        }
-        fence();
-        // It fails if the sender has found the end meanwhile.
-        let _: Result<usize, usize> = step(CLOSING, CLOSED);
-        Close::Closed
+        self.pair.close(fence)
     }
 
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        // SeqCst: one order with the exchanges.
-        self.end.load(Ordering::SeqCst) != OPEN
+        self.pair.is_closed()
     }
 
     pub(crate) fn capacity(&self) -> usize {
@@ -437,33 +272,7 @@ impl<T> Spsc<T> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        loop {
-            // SeqCst: all loads in one order with the exchanges; an unchanged tail makes them a
-            // snapshot.
-            let tail = self.tail.index.load(Ordering::SeqCst);
-            let head = self.head.index.load(Ordering::SeqCst);
-            let end = self.end.load(Ordering::SeqCst);
-            if self.tail.index.load(Ordering::SeqCst) == tail {
-                return between(head, if end > POSITION_MAX { tail } else { end });
-            }
-        }
-    }
-}
-
-/// Moves an index, so that a look for waiters comes after it.
-#[inline]
-fn move_to(index: &AtomicUsize, position: usize, by: Fence) {
-    match by {
-        Fence::Full => {
-            // SeqCst: see the table above.
-            index.swap(position, Ordering::SeqCst);
-            fence_after_rmw();
-        }
-        Fence::Light => {
-            // Release: see the table above.
-            index.store(position, Ordering::Release);
-            asymmetric::light();
-        }
+        self.pair.len()
     }
 }
 
@@ -491,6 +300,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::pair::POSITION_MAX;
     use super::*;
 
     /// One thread, which is both sides.
@@ -529,18 +339,8 @@ mod tests {
     #[test]
     fn positions_may_wrap_around() {
         for capacity in 1..5 {
-            let ring = Spsc::new(capacity);
-            let start = POSITION_MAX & !7;
-            ring.head.index.store(start, Ordering::Relaxed);
-            ring.tail.index.store(start, Ordering::Relaxed);
-            ring.head.other.with_mut(|other| {
-                // SAFETY: nobody else is here.
-                unsafe { *other = start }
-            });
-            ring.tail.other.with_mut(|other| {
-                // SAFETY: as above.
-                unsafe { *other = start }
-            });
+            let mut ring = Spsc::new(capacity);
+            ring.pair.start_at(POSITION_MAX & !7);
             for i in 0..20 {
                 push(&ring, i).unwrap();
                 assert_eq!((ring.len(), pop(&ring)), (1, Ok(i)));
