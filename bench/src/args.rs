@@ -209,16 +209,13 @@ fn child(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
     }
 }
 
-fn storm(mut args: impl Iterator<Item = String>) -> Result<Command, String> {
-    let mut number = || args.next().and_then(|text| text.parse().ok());
-    match (number(), number(), number()) {
-        (Some(outstanding), Some(waves), Some(uncounted)) => {
-            Ok(Command::Storm(Storm { outstanding, waves, uncounted }))
-        }
-        _ => {
-            Err(format!("`{STORM}` needs three numbers: outstanding tasks, waves, uncounted waves"))
-        }
-    }
+fn storm(args: impl Iterator<Item = String>) -> Result<Command, String> {
+    Storm::of_words(args).map(Command::Storm).ok_or_else(|| {
+        format!(
+            "`{STORM}` needs three numbers (outstanding tasks, waves, uncounted waves), and may be told \
+             `counts` or `times`"
+        )
+    })
 }
 
 fn unknown_option(option: &str) -> String {
@@ -234,6 +231,8 @@ fn rounds(text: &str) -> Result<usize, String> {
 
 #[cfg(test)]
 mod tests {
+    use moirai_runtime::Metering;
+
     use super::*;
 
     fn parsed(line: &str) -> Result<Command, String> {
@@ -289,7 +288,8 @@ mod tests {
 
     #[test]
     fn a_storm_has_three_numbers() {
-        let storm = Storm { outstanding: 10, waves: 3, uncounted: 1 };
+        let metering = Metering::Off;
+        let storm = Storm { outstanding: 10, waves: 3, uncounted: 1, metering };
         assert_eq!(parsed("storm 10 3 1"), Ok(Command::Storm(storm)));
         assert!(parsed("storm 10 3").is_err() && parsed("storm 10 3 x").is_err());
     }

@@ -5,18 +5,24 @@ use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use moirai_runtime::Metering;
+
 use crate::harness::{CaseResult, Row};
+use crate::storm::Storm;
 use crate::valgrind::{self, LastCache};
 
 /// The name of the suite.
 pub(crate) const NAME: &str = "instructions";
 
-/// Outstanding tasks: one that runs at once, as many as a worker's own queue holds, and more.
-const CASES: [(&str, u64); 4] = [
-    ("spawn_join_1", 1),
-    ("spawn_join_100", 100),
-    ("spawn_join_1000", 1_000),
-    ("spawn_join_10000", 10_000),
+/// Outstanding tasks: one that runs at once, as many as a worker's own queue holds, and more; and what
+/// it takes to note something about each of them.
+const CASES: [(&str, u64, Metering); 6] = [
+    ("spawn_join_1", 1, Metering::Off),
+    ("spawn_join_100", 100, Metering::Off),
+    ("spawn_join_1000", 1_000, Metering::Off),
+    ("spawn_join_10000", 10_000, Metering::Off),
+    ("counted_100", 100, Metering::Counts),
+    ("timed_100", 100, Metering::Times),
 ];
 
 /// Tasks that are counted, in each case.
@@ -44,14 +50,15 @@ pub(crate) fn measure(other: Option<&Path>) -> Result<Instructions, String> {
         return Err(why);
     }
     let this: PathBuf = env::current_exe().map_err(|error| error.to_string())?;
-    let count = |program: &Path, outstanding| {
-        let waves = TASKS / outstanding;
-        valgrind::per_task(program, outstanding, waves, LastCache::Shared)
-            .map(|costs| costs.instructions)
-    };
-    let figure = |(case, outstanding)| {
-        let other = other.map(|other| count(other, outstanding)).transpose()?;
-        Ok(Figure { case, this: count(&this, outstanding)?, other })
+    let figure = |(case, outstanding, metering)| {
+        let storm =
+            Storm { outstanding, waves: TASKS / outstanding, uncounted: u64::MAX, metering };
+        let count = |program: &Path| {
+            valgrind::per_task(program, storm, LastCache::Shared).map(|costs| costs.instructions)
+        };
+        // It may be from before there was any metering.
+        let other = other.filter(|_| metering == Metering::Off);
+        Ok(Figure { case, this: count(&this)?, other: other.map(count).transpose()? })
     };
     CASES.into_iter().map(figure).collect::<Result<_, _>>().map(Instructions)
 }

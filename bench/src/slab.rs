@@ -9,6 +9,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use moirai_runtime::Metering;
+
 use crate::harness::{CaseResult, Row};
 use crate::storm::{self, Asked, Storm};
 use crate::valgrind::{self, Costs, LastCache};
@@ -19,6 +21,8 @@ pub(crate) const NAME: &str = "slab";
 /// The storm.
 const OUTSTANDING: u64 = 10_000;
 const WAVES: u64 = 100;
+const STORM: Storm =
+    Storm { outstanding: OUTSTANDING, waves: WAVES, uncounted: u64::MAX, metering: Metering::Off };
 
 /// Both sides, by name.
 const SIDES: [&str; 2] = ["slab", "malloc"];
@@ -67,7 +71,7 @@ pub(crate) fn measure() -> Result<Comparison, String> {
     let skipped = valgrind::missing();
     if skipped.is_none() {
         let costs =
-            |side: usize, last| valgrind::per_task(&programs[side], OUTSTANDING, WAVES, last);
+            |side: usize, last| valgrind::per_task(&programs[side], STORM, last);
         let core = [costs(0, LastCache::OfCore)?, costs(1, LastCache::OfCore)?];
         let shared = [costs(0, LastCache::Shared)?, costs(1, LastCache::Shared)?];
         figures.extend(misses(core, shared));
@@ -95,7 +99,7 @@ fn asked(program: &Path) -> Result<Asked, String> {
     let uncounted = valgrind::WAVES_BEFORE;
     storm::of_child(
         program,
-        Storm { outstanding: OUTSTANDING, waves: uncounted + WAVES, uncounted },
+        Storm { waves: uncounted + WAVES, uncounted, ..STORM },
     )
 }
 

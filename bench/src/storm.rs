@@ -10,12 +10,11 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::mpsc;
 
-use moirai_runtime::Runtime;
+use moirai_runtime::{Metering, Runtime};
 
 use crate::allocations;
 
-/// The word on the command line that makes this program such a child; the numbers of a [`Storm`]
-/// follow.
+/// The word on the command line that makes this program such a child; the words of a [`Storm`] follow.
 pub(crate) const WORD: &str = "storm";
 
 /// So many waves of tasks, each spawned and then joined by a task.
@@ -27,6 +26,8 @@ pub(crate) struct Storm {
     pub(crate) waves: u64,
     /// The waves before allocations are counted.
     pub(crate) uncounted: u64,
+    /// What is noted about each task.
+    pub(crate) metering: Metering,
 }
 
 /// What a storm has asked for, from the first counted wave on.
@@ -44,10 +45,9 @@ pub(crate) struct Asked {
 ///
 /// What the child says where it does not say what it has asked for.
 pub(crate) fn of_child(program: &Path, storm: Storm) -> Result<Asked, String> {
-    let Storm { outstanding, waves, uncounted } = storm;
     let output = Command::new(program)
         .arg(WORD)
-        .args([outstanding, waves, uncounted].map(|number| number.to_string()))
+        .args(storm.words())
         .output()
         .map_err(|error| format!("cannot start {}: {error}", program.display()))?;
     let said = String::from_utf8_lossy(&output.stdout);
@@ -70,17 +70,35 @@ impl fmt::Display for Asked {
 }
 
 impl Storm {
+    /// As on the command line: a build that knows no metering understands it where there is none.
+    pub(crate) fn words(self) -> Vec<String> {
+        let Self { outstanding, waves, uncounted, metering } = self;
+        let numbers = [outstanding, waves, uncounted].map(|number| number.to_string());
+        numbers.into_iter().chain(word(metering).map(str::to_owned)).collect()
+    }
+
+    /// The reverse.
+    pub(crate) fn of_words(mut words: impl Iterator<Item = String>) -> Option<Self> {
+        let mut number = || words.next()?.parse().ok();
+        let (outstanding, waves, uncounted) = (number()?, number()?, number()?);
+        let metering = match words.next() {
+            None => Metering::Off,
+            Some(said) => METERINGS.into_iter().find(|&it| word(it) == Some(&said))?,
+        };
+        Some(Self { outstanding, waves, uncounted, metering })
+    }
+
     /// Runs it.
     ///
     /// # Errors
     ///
     /// If the runtime does not start, or the tasks return something else than they shall.
     pub(crate) fn run(self) -> Result<Asked, String> {
-        let runtime =
-            Runtime::builder().worker_threads(1).build().map_err(|error| error.to_string())?;
+        let Self { outstanding, waves, uncounted, metering } = self;
+        let builder = Runtime::builder().worker_threads(1).task_metering(metering);
+        let runtime = builder.build().map_err(|error| error.to_string())?;
         let handle = runtime.handle().clone();
         let (found, asked) = mpsc::channel();
-        let Self { outstanding, waves, uncounted } = self;
         let root = runtime.spawn(async move {
             let asked = || Asked {
                 allocations: allocations::allocations(),
@@ -116,13 +134,39 @@ impl Storm {
     }
 }
 
+const METERINGS: [Metering; 2] = [Metering::Counts, Metering::Times];
+
+/// What it is called on the command line; nothing where nothing is noted.
+fn word(metering: Metering) -> Option<&'static str> {
+    match metering {
+        Metering::Counts => Some("counts"),
+        Metering::Times => Some("times"),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const STORM: Storm =
+        Storm { outstanding: 100, waves: 3, uncounted: 1, metering: Metering::Off };
+
+    #[test]
+    fn a_storm_is_understood_as_it_is_said() {
+        for metering in [Metering::Off, Metering::Counts, Metering::Times] {
+            let storm = Storm { metering, ..STORM };
+            assert_eq!(Storm::of_words(storm.words().into_iter()), Some(storm));
+        }
+        assert_eq!(STORM.words(), ["100", "3", "1"]);
+        for wrong in ["100 3", "100 3 x", "100 3 1 nothing"] {
+            assert_eq!(Storm::of_words(wrong.split(' ').map(str::to_owned)), None);
+        }
+    }
+
     #[test]
     fn a_storm_says_what_it_asked_for() {
-        let asked = Storm { outstanding: 100, waves: 3, uncounted: 1 }.run().unwrap();
+        let asked = STORM.run().unwrap();
         assert_eq!(asked.chunks, 0, "a chunk holds them all");
         assert_eq!(understood(&format!("{asked}\n")), Some(asked));
         assert_eq!(understood("moirai-bench: no"), None);
@@ -130,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_storm_that_is_not_counted_switches_nothing_on() {
-        let asked = Storm { outstanding: 10, waves: 2, uncounted: u64::MAX }.run();
+        let asked = Storm { uncounted: u64::MAX, ..STORM }.run();
         assert!(asked.is_ok(), "{asked:?}");
     }
 }

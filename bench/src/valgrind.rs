@@ -41,22 +41,16 @@ pub(crate) fn missing() -> Option<String> {
     Some(format!("valgrind cannot be run ({why}); `apt-get install valgrind` brings it"))
 }
 
-/// What a task costs in `program`, a build of this program, with so many outstanding and one worker:
-/// how much more a storm of `waves` costs than one that ends after the waves in which a runtime
-/// warms up.
+/// What a task of `storm` costs in `program`, a build of this program: how much more so many waves
+/// cost than those before them, in which a runtime warms up.
 ///
 /// # Errors
 ///
 /// What valgrind says where it says no figures.
-pub(crate) fn per_task(
-    program: &Path,
-    outstanding: u64,
-    waves: u64,
-    last: LastCache,
-) -> Result<Costs, String> {
-    let storm = |waves| totals(program, Storm { outstanding, waves, uncounted: u64::MAX }, last);
-    let (start, all) = (storm(WAVES_BEFORE)?, storm(WAVES_BEFORE + waves)?);
-    let tasks = (outstanding * waves) as f64;
+pub(crate) fn per_task(program: &Path, storm: Storm, last: LastCache) -> Result<Costs, String> {
+    let of = |waves| totals(program, Storm { waves, uncounted: u64::MAX, ..storm }, last);
+    let (start, all) = (of(WAVES_BEFORE)?, of(WAVES_BEFORE + storm.waves)?);
+    let tasks = (storm.outstanding * storm.waves) as f64;
     let each = |of: fn(&Costs) -> f64| (of(&all) - of(&start)) / tasks;
     Ok(Costs {
         instructions: each(|costs| costs.instructions),
@@ -74,13 +68,12 @@ fn totals(program: &Path, storm: Storm, last: LastCache) -> Result<Costs, String
         LastCache::OfCore => "--LL=1048576,16,64",
         LastCache::Shared => "--LL=33554432,16,64",
     };
-    let Storm { outstanding, waves, uncounted } = storm;
     let output = Command::new("valgrind")
         .args(["--tool=cachegrind", "--cache-sim=yes", D1, last])
         .arg("--cachegrind-out-file=/dev/stdout")
         .arg(program)
         .arg(WORD)
-        .args([outstanding, waves, uncounted].map(|number| number.to_string()))
+        .args(storm.words())
         // Else the program would start itself anew, out of valgrind's sight.
         .env(peer::smol::THREADS, peer::WORKERS.to_string())
         .output()

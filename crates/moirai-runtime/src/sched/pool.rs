@@ -31,7 +31,7 @@ use crate::fork;
 use crate::hooks::{Hook, ThreadHooks};
 use crate::slab::{self, Home, Slab};
 use crate::topology::{Domain, Placement};
-use crate::trace::{Ended, Metering, Stall};
+use crate::trace::{Ended, Metering, Noted, Stall};
 
 use super::driver::Driver;
 use super::guests::{Guest, Guests};
@@ -73,8 +73,8 @@ pub(crate) struct Pool {
     config: Config,
     /// The last tasks that have ended, if they are retained.
     pub(crate) ended: Ended,
-    /// Whether something is noted about each task, or somebody is told of it.
-    pub(crate) all_have_sides: bool,
+    /// What is noted about each task, and who is told of it.
+    pub(crate) noted: Noted,
     /// The workers' shared halves, by id; those below `started` are there.
     remotes: Box<[OnceLock<Remote>]>,
     started: AtomicUsize,
@@ -124,6 +124,20 @@ pub(crate) struct Config {
     pub(crate) start: Start,
     /// Without it, what nobody announces may stall the pool.
     pub(crate) watching: Option<Watching>,
+}
+
+impl Config {
+    fn noted(&self) -> Noted {
+        let told = self.work_begins.is_set() || self.work_ends.is_set() || self.task_retention != 0;
+        let stalls = self.watching.as_ref().is_some_and(|watching| watching.on_stall.is_set());
+        let all = [
+            (self.task_metering != Metering::Off).then_some(Noted::COUNTS),
+            (self.task_metering == Metering::Times).then_some(Noted::TIMES),
+            told.then_some(Noted::ENDS),
+            stalls.then_some(Noted::STALLS),
+        ];
+        all.into_iter().flatten().fold(Noted::NOTHING, Noted::and)
+    }
 }
 
 /// Whether workers take tasks from each other.
@@ -192,10 +206,7 @@ impl Pool {
             waits: Waits::new(),
             began,
             ended: Ended::new(config.task_retention),
-            all_have_sides: config.task_metering != Metering::Off
-                || config.task_retention != 0
-                || config.work_begins.is_set()
-                || config.work_ends.is_set(),
+            noted: config.noted(),
             config,
             remotes: (0..workers + spares).map(|_| OnceLock::new()).collect(),
             started: AtomicUsize::new(0),

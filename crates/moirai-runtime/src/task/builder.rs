@@ -40,7 +40,7 @@ impl TaskBuilder {
     }
 
     /// What the task is called in [`TaskContext`](crate::TaskContext) and in reports of
-    /// [stalls](crate::Stall). A named task takes 56 bytes more, and an allocation.
+    /// [stalls](crate::Stall). A named task takes 40 bytes more, and an allocation.
     pub fn name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
         self.options.name = Some(name.into());
         self

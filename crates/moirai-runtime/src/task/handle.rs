@@ -18,12 +18,11 @@ use crate::sched::current;
 use crate::sched::offers::{Interrupts, Tree};
 use crate::sched::waits::Circle;
 use crate::sched::work::{Header, Kind};
-use crate::trace::{Metering, TaskMetrics};
+use crate::trace::{Noted, TaskMetrics};
 
 use super::harness::Claimed;
 use super::id::TaskId;
 use super::raw::TaskRef;
-use super::side::Side;
 use super::state::{Claim, HandleDropped, TakeOutput, WaiterMove, Waiting};
 
 /// Owns the result of a spawned task: wait for it, ask for it, cancel it. Also a future.
@@ -200,8 +199,8 @@ impl<T> TaskHandle<T> {
     /// What the task has done so far, also while it runs; `None` unless its runtime was told to note
     /// it, with [`Builder::task_metering`](crate::Builder::task_metering).
     pub fn metrics(&self) -> Option<TaskMetrics> {
-        let metered = self.task.pool().config().task_metering != Metering::Off;
-        self.task.side().filter(|_| metered).map(Side::read)
+        let side = self.task.side().filter(|side| side.noted().contains(Noted::COUNTS))?;
+        Some(side.read(self.task.times()))
     }
 
     /// The task's name among all tasks of the process.

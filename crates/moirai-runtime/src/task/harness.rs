@@ -14,7 +14,7 @@ use std::task::{Context, Poll};
 use moirai_sync::{TaskError, TaskResult, coop};
 
 use crate::sched::current::{self, Place};
-use crate::trace::Outcome;
+use crate::trace::{Noted, Outcome};
 use crate::unwind::drop_contained;
 
 use super::raw::{BLOCKING, Cell, Core, FUTURE, Stage, TaskRef, contain};
@@ -101,7 +101,7 @@ unsafe fn poll<F: Future, const KIND: u8>(task: TaskRef, turn: Turn) {
     let stage = unsafe { stage::<F>(task.as_ptr()) };
     let mut output = None;
     let polled = {
-        let begun = task.side().map(|side| (side, side.begin_poll(task.pool())));
+        let begun = task.side().map(|side| (side, side.begin_poll(&task)));
         let waker = waker::borrowed(&task);
         let mut cx = Context::from_waker(&waker);
         // SAFETY: while RUNNING the union is ours and holds the future, which never moves.
@@ -116,7 +116,7 @@ unsafe fn poll<F: Future, const KIND: u8>(task: TaskRef, turn: Turn) {
             polled.refused
         });
         if let Some((side, begun)) = begun {
-            side.end_poll(begun, task.pool());
+            side.end_poll(begun, &task);
         }
         polled
     };
@@ -209,7 +209,7 @@ unsafe fn after_a_panic<F: Future>(
 /// Tells the runtime, if it wants to know: then all its tasks have side blocks.
 #[inline]
 fn tell_of_the_end(task: &TaskRef, outcome: Outcome) {
-    if task.side().is_some() {
+    if task.side().is_some_and(|side| side.noted().contains(Noted::ENDS)) {
         let pool = task.pool();
         pool.ended.note(task.id().as_u64(), outcome);
         pool.config().work_ends.call(&task.as_ptr().cast());

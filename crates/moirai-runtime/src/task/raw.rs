@@ -22,11 +22,12 @@ use crate::sched::permits::PermitId;
 use crate::sched::pool::Pool;
 use crate::sched::work::{Header, Kind, VTable, Work};
 use crate::slab::{self, CellLayout, word};
+use crate::trace::Noted;
 use crate::unwind::drop_contained;
 
 use super::harness;
 use super::id::TaskId;
-use super::side::Side;
+use super::side::{Side, Times};
 use super::state::{HasSide, Plain, RefDropped, State, ToScheduled};
 
 /// The part of a cell that does not depend on its types.
@@ -60,6 +61,13 @@ struct SideCell<F: Future> {
     side: Side,
 }
 
+/// A task of which also the times are.
+#[repr(C)]
+struct TimedCell<F: Future> {
+    side: SideCell<F>,
+    times: Times,
+}
+
 /// What a cell holds: the future until it ends, then its output.
 pub(super) union Stage<F: Future> {
     pub(super) future: ManuallyDrop<F>,
@@ -89,8 +97,10 @@ pub(super) struct Ops {
     ///
     /// The output is the caller's.
     pub(super) drop_output: unsafe fn(NonNull<Core>),
-    /// Where the side block of a metered task lies.
+    /// Where the side block of a task lies that has one.
     side: usize,
+    /// And where that of its times does.
+    times: usize,
 }
 
 /// A counted reference to a cell; dropping it drops the count.
@@ -123,12 +133,14 @@ where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
+    let noted = pool.noted;
     let has_side = match &options.name {
-        None if !pool.all_have_sides => HasSide::No,
+        None if !noted.of_all() => HasSide::No,
         _ => HasSide::Yes,
     };
     let layout = match has_side {
         HasSide::No => &Cell::<F>::LAYOUT,
+        HasSide::Yes if noted.contains(Noted::TIMES) => const { &CellLayout::of::<TimedCell<F>>() },
         HasSide::Yes => const { &CellLayout::of::<SideCell<F>>() },
     };
     let fresh = slab::allocate(pool, layout);
@@ -143,12 +155,16 @@ where
         (&raw mut (*cell).stage).write(UnsafeCell::new(stage));
         if has_side == HasSide::Yes {
             let side = fresh.cell.byte_add(Types::<F, KIND>::OPS.side).cast::<Side>();
-            side.write(Side::new(options.name, Location::caller(), pool));
+            side.write(Side::new(options.name, Location::caller(), noted));
+            if noted.contains(Noted::TIMES) {
+                let times = fresh.cell.byte_add(Types::<F, KIND>::OPS.times).cast::<Times>();
+                times.write(Times::new(pool));
+            }
         }
         (*cell).core.state.begin(fresh.generation, has_side, options.priority);
     }
     let core = fresh.cell.cast::<Core>();
-    if has_side == HasSide::Yes {
+    if has_side == HasSide::Yes && noted.contains(Noted::ENDS) {
         pool.config().work_begins.call(&core.cast());
     }
     // SAFETY: the entry's reference keeps the cell until the work is run or shut down; the future
@@ -210,6 +226,7 @@ where
             unsafe { harness::drop_output::<F>(core) }
         },
         side: offset_of!(SideCell<F>, side),
+        times: offset_of!(TimedCell<F>, times),
     };
 }
 
@@ -253,6 +270,15 @@ impl TaskRef {
         }
         // SAFETY: `allocate` has written the block there, and this reference keeps the cell.
         Some(unsafe { self.0.byte_add(self.core().ops().side).cast().as_ref() })
+    }
+
+    /// The block of its times, if the task has one.
+    pub(super) fn times(&self) -> Option<&Times> {
+        if !self.side()?.noted().contains(Noted::TIMES) {
+            return None;
+        }
+        // SAFETY: as above: it was noted when `allocate` wrote both.
+        Some(unsafe { self.0.byte_add(self.core().ops().times).cast().as_ref() })
     }
 
     pub(super) fn id(&self) -> TaskId {
@@ -325,8 +351,8 @@ impl TaskRef {
 
     /// A task that is not plain is about to be queued; returns where its home or its priority wants it.
     fn queued(&self, place: Place) -> Destination {
-        if let Some(side) = self.side() {
-            side.queued(self.pool());
+        if let Some(times) = self.times() {
+            times.queued(self.pool());
         }
         let state = &self.core().state;
         match state.home() {
@@ -444,4 +470,25 @@ impl Core {
 pub(super) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, TaskError> {
     catch_unwind(AssertUnwindSafe(f))
         .map_err(|payload| TaskError::Panicked(moirai_sync::Panicked::new(payload)))
+}
+
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
+mod tests {
+    use std::future::Ready;
+
+    use super::*;
+
+    #[test]
+    fn what_is_noted_about_a_task_lies_behind_its_cell_and_takes_no_more_than_it_must() {
+        assert_eq!((size_of::<Side>(), size_of::<Times>()), (40, 24));
+        let lines = |layout: CellLayout| layout.bytes().div_ceil(64);
+        let plain = CellLayout::of::<Cell<Ready<()>>>();
+        let counted = CellLayout::of::<SideCell<Ready<()>>>();
+        let timed = CellLayout::of::<TimedCell<Ready<()>>>();
+        assert_eq!([plain, counted, timed].map(lines), [1, 2, 2]);
+        // The blocks lie one behind the other, whatever the future is.
+        let (side, times) =
+            (offset_of!(SideCell<Ready<u8>>, side), offset_of!(TimedCell<Ready<u8>>, times));
+        assert_eq!(times, side + size_of::<Side>());
+    }
 }

@@ -1,8 +1,9 @@
-//! What is counted about one task, where a runtime was asked to: a block behind its cell.
+//! What is noted about one task, where a runtime was asked to: a block behind its cell, and behind
+//! that another one if times are noted, too.
 //!
-//! A task without the block pays a test of a flag that lies in a word it has just written. The
-//! counts of a poll are the runner's, so they need no exchange; wakers are called from anywhere and
-//! pay one.
+//! A task without the block pays a test of a flag that lies in a word it has just written; one whose
+//! polls are only counted, an addition for each, and no look at its pool. The counts of a poll are
+//! the runner's, so they need no exchange; wakers are called from anywhere and pay one.
 
 use std::borrow::Cow;
 use std::panic::Location;
@@ -12,85 +13,99 @@ use moirai_sync::__prim::atomic::{AtomicU64, Ordering};
 
 use crate::sched::current;
 use crate::sched::pool::Pool;
-use crate::trace::{Metering, TaskMetrics};
+use crate::trace::{Noted, TaskMetrics};
 
 use super::name::Name;
+use super::raw::TaskRef;
 
 /// The block.
 #[derive(Debug)]
 pub(super) struct Side {
     polls: AtomicU64,
     wakes: AtomicU64,
-    busy_ns: AtomicU64,
-    delayed_ns: AtomicU64,
-    /// When it was queued, in nanoseconds since the pool began and one more; zero for unknown.
-    queued: AtomicU64,
     spawned_at: &'static Location<'static>,
     name: Option<Box<Name>>,
+    /// Its runtime's affair; here, so that nobody need ask for that.
+    noted: Noted,
 }
 
-/// A poll that has begun.
+/// The block behind that, if [`Noted::TIMES`] are.
 #[derive(Debug)]
+pub(super) struct Times {
+    busy_ns: AtomicU64,
+    delayed_ns: AtomicU64,
+    /// When it was queued, in nanoseconds since the pool began.
+    queued: AtomicU64,
+}
+
+/// What is left to do at the end of a poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub(super) struct Poll(Option<u64>);
+pub(super) enum Poll {
+    Counted,
+    /// It began then, if that was noted.
+    Noted(Option<u64>),
+}
 
 impl Side {
     /// Of a task that is about to be queued.
     pub(super) fn new(
         name: Option<Cow<'static, str>>,
         spawned_at: &'static Location<'static>,
-        pool: &Pool,
+        noted: Noted,
     ) -> Self {
-        let side = Self {
+        Self {
             polls: AtomicU64::new(0),
             wakes: AtomicU64::new(0),
-            busy_ns: AtomicU64::new(0),
-            delayed_ns: AtomicU64::new(0),
-            queued: AtomicU64::new(0),
             spawned_at,
             name: name.map(|name| Box::new(Name::new(name))),
-        };
-        side.queued(pool);
-        side
-    }
-
-    /// Relaxed, here and below: the state word orders one run after the other, and readers only
-    /// look.
-    fn add(counter: &AtomicU64, n: u64) {
-        counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
-    }
-
-    /// A queue entry is about to be made.
-    pub(super) fn queued(&self, pool: &Pool) {
-        if let Some(now) = now(pool) {
-            self.queued.store(now, Ordering::Relaxed);
+            noted,
         }
+    }
+
+    /// What is noted about the task, and who is told of it.
+    #[inline]
+    pub(super) fn noted(&self) -> Noted {
+        self.noted
     }
 
     /// A waker was called.
+    #[inline]
     pub(super) fn woken(&self) {
-        // Also where nobody reads it: asking the pool costs as much.
         self.wakes.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The runner begins a poll.
-    pub(super) fn begin_poll(&self, pool: &Pool) -> Poll {
-        Self::add(&self.polls, 1);
-        let name = self.name.as_deref().and_then(Name::kept);
-        show_to_watcher(Some(self.spawned_at), name, pool);
-        let now = now(pool);
-        if let Some(now) = now {
-            let queued = self.queued.load(Ordering::Relaxed);
-            Self::add(&self.delayed_ns, now.saturating_sub(queued));
-        }
-        Poll(now)
+    /// The runner begins a poll of `task`, whose block this is.
+    #[inline]
+    pub(super) fn begin_poll(&self, task: &TaskRef) -> Poll {
+        add(&self.polls, 1);
+        if self.noted.at_polls() { self.begin_noted(task) } else { Poll::Counted }
     }
 
-    /// The runner's poll has returned.
-    pub(super) fn end_poll(&self, poll: Poll, pool: &Pool) {
-        show_to_watcher(None, None, pool);
-        if let (Poll(Some(begun)), Some(now)) = (poll, now(pool)) {
-            Self::add(&self.busy_ns, now.saturating_sub(begun));
+    #[inline(never)]
+    fn begin_noted(&self, task: &TaskRef) -> Poll {
+        let pool = task.pool();
+        if self.noted.contains(Noted::STALLS) {
+            show_to_watcher(Some(self.spawned_at), self.name.as_deref().and_then(Name::kept));
+        }
+        Poll::Noted(task.times().map(|times| times.begin(pool)))
+    }
+
+    /// The runner's poll of `task` has returned.
+    #[inline]
+    pub(super) fn end_poll(&self, poll: Poll, task: &TaskRef) {
+        if let Poll::Noted(begun) = poll {
+            self.end_noted(begun, task);
+        }
+    }
+
+    #[inline(never)]
+    fn end_noted(&self, begun: Option<u64>, task: &TaskRef) {
+        if self.noted.contains(Noted::STALLS) {
+            show_to_watcher(None, None);
+        }
+        if let (Some(begun), Some(times)) = (begun, task.times()) {
+            add(&times.busy_ns, nanoseconds(task.pool()).saturating_sub(begun));
         }
     }
 
@@ -102,37 +117,63 @@ impl Side {
         self.spawned_at
     }
 
-    pub(super) fn read(&self) -> TaskMetrics {
+    pub(super) fn read(&self, times: Option<&Times>) -> TaskMetrics {
+        let (busy, delayed) = times.map(Times::read).unwrap_or_default();
         TaskMetrics {
             polls: self.polls.load(Ordering::Relaxed),
             wakes: self.wakes.load(Ordering::Relaxed),
-            busy: Duration::from_nanos(self.busy_ns.load(Ordering::Relaxed)),
-            delayed: Duration::from_nanos(self.delayed_ns.load(Ordering::Relaxed)),
+            busy,
+            delayed,
         }
     }
 }
 
-/// The time, where it is noted.
-fn now(pool: &Pool) -> Option<u64> {
-    let times = pool.config().task_metering == Metering::Times;
-    times.then(|| nanoseconds(pool.driver.now(), pool.began) + 1)
-}
+impl Times {
+    /// Of a task that is about to be queued.
+    pub(super) fn new(pool: &Pool) -> Self {
+        Self {
+            busy_ns: AtomicU64::new(0),
+            delayed_ns: AtomicU64::new(0),
+            queued: AtomicU64::new(nanoseconds(pool)),
+        }
+    }
 
-/// Where the task that this worker runs was spawned and as what, if anybody is told of stalls.
-fn show_to_watcher(
-    spawned_at: Option<&'static Location<'static>>,
-    name: Option<&'static &'static str>,
-    pool: &Pool,
-) {
-    if pool.config().watching.as_ref().is_some_and(|watching| watching.on_stall.is_set()) {
-        current::with(|context| match context.remote() {
-            // The watcher knows the outermost task of a stack.
-            Some(remote) if context.frames.depth() == 0 => remote.own.running.at(spawned_at, name),
-            _ => {}
-        });
+    /// A queue entry is about to be made.
+    pub(super) fn queued(&self, pool: &Pool) {
+        self.queued.store(nanoseconds(pool), Ordering::Relaxed);
+    }
+
+    fn begin(&self, pool: &Pool) -> u64 {
+        let now = nanoseconds(pool);
+        add(&self.delayed_ns, now.saturating_sub(self.queued.load(Ordering::Relaxed)));
+        now
+    }
+
+    fn read(&self) -> (Duration, Duration) {
+        let read = |counter: &AtomicU64| Duration::from_nanos(counter.load(Ordering::Relaxed));
+        (read(&self.busy_ns), read(&self.delayed_ns))
     }
 }
 
-fn nanoseconds(now: Instant, began: Instant) -> u64 {
-    u64::try_from(now.saturating_duration_since(began).as_nanos()).unwrap_or(u64::MAX - 1)
+/// Relaxed, here and above: the state word orders one run after the other, and readers only look.
+fn add(counter: &AtomicU64, n: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + n, Ordering::Relaxed);
+}
+
+/// Where the task that this worker runs was spawned and as what.
+fn show_to_watcher(
+    spawned_at: Option<&'static Location<'static>>,
+    name: Option<&'static &'static str>,
+) {
+    current::with(|context| match context.remote() {
+        // The watcher knows the outermost task of a stack.
+        Some(remote) if context.frames.depth() == 0 => remote.own.running.at(spawned_at, name),
+        _ => {}
+    });
+}
+
+/// Since the pool began.
+fn nanoseconds(pool: &Pool) -> u64 {
+    let passed = Instant::saturating_duration_since(&pool.driver.now(), pool.began);
+    u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -46,3 +46,41 @@ pub struct TaskMetrics {
     /// for.
     pub delayed: Duration,
 }
+
+/// What a runtime does about each of its tasks beside running it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Noted(u8);
+
+impl Noted {
+    pub(crate) const NOTHING: Self = Self(0);
+    /// Polls and wake-ups are counted.
+    pub(crate) const COUNTS: Self = Self(1);
+    /// So is the time.
+    pub(crate) const TIMES: Self = Self(1 << 1);
+    /// Somebody is told of each task's beginning or end, or its end is remembered.
+    pub(crate) const ENDS: Self = Self(1 << 2);
+    /// Somebody is told of tasks that stall; by itself no reason to note anything else.
+    pub(crate) const STALLS: Self = Self(1 << 3);
+
+    pub(crate) const fn and(self, noted: Self) -> Self {
+        Self(self.0 | noted.0)
+    }
+
+    /// Whether all of `noted` is in this.
+    #[inline]
+    pub(crate) const fn contains(self, noted: Self) -> bool {
+        self.0 & noted.0 == noted.0
+    }
+
+    /// Whether every task has a side block.
+    #[inline]
+    pub(crate) const fn of_all(self) -> bool {
+        self.0 & (Self::COUNTS.0 | Self::TIMES.0 | Self::ENDS.0) != 0
+    }
+
+    /// Whether a poll is more than counted.
+    #[inline]
+    pub(crate) const fn at_polls(self) -> bool {
+        self.0 & (Self::TIMES.0 | Self::STALLS.0) != 0
+    }
+}

@@ -17,6 +17,7 @@ pub use blocking::BlockingMetrics;
 pub(crate) use counters::Counters;
 pub use ended::TaskStatus;
 pub(crate) use ended::{Ended, Outcome};
+pub(crate) use metering::Noted;
 pub use metering::{Metering, TaskMetrics};
 pub use snapshot::WorkerMetrics;
 pub use stall::{Activity, Relief, Stall};
