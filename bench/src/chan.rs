@@ -14,6 +14,7 @@ mod oneshot;
 mod priority;
 mod rivals;
 mod select;
+mod shm;
 mod size;
 mod work_stealing;
 
@@ -71,6 +72,7 @@ impl Executors {
         cases.push(metrics::case_on());
         cases.push(work_stealing::case_4());
         cases.push(numa::case_1());
+        cases.push(shm::case_shm());
         cases.push(size::empty_case());
         cases.into_iter().map(Group::alone).collect()
     }
