@@ -59,6 +59,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri has no such files")]
     fn this_processor_is_of_a_node_of_this_machine() {
         let nodes = sysfs::read(Path::new(SYSTEM), None).map_or(1, |machine| machine.nodes().len());
         assert!(node_of_this_processor() < nodes);

@@ -159,4 +159,5 @@ pub(super) fn until(timeout: Duration) -> Option<Instant> {
 /// How often a waiting end asks whether the process on the other side lives.
 const CHECK_EVERY: Duration = Duration::from_millis(250);
 
-const _: () = assert!(CHECK_EVERY.as_millis() <= 500, "a death is noticed within a second, late or not");
+const _: () =
+    assert!(CHECK_EVERY.as_millis() <= 500, "a death is noticed within a second, late or not");
