@@ -70,8 +70,7 @@ pub(crate) fn measure() -> Result<Comparison, String> {
     }];
     let skipped = valgrind::missing();
     if skipped.is_none() {
-        let costs =
-            |side: usize, last| valgrind::per_task(&programs[side], STORM, last);
+        let costs = |side: usize, last| valgrind::per_task(&programs[side], STORM, last);
         let core = [costs(0, LastCache::OfCore)?, costs(1, LastCache::OfCore)?];
         let shared = [costs(0, LastCache::Shared)?, costs(1, LastCache::Shared)?];
         figures.extend(misses(core, shared));
@@ -97,10 +96,7 @@ fn misses(core: [Costs; 2], shared: [Costs; 2]) -> [Figure; 5] {
 /// What the storm asks for in `program`, once the runtime has warmed up.
 fn asked(program: &Path) -> Result<Asked, String> {
     let uncounted = valgrind::WAVES_BEFORE;
-    storm::of_child(
-        program,
-        Storm { waves: uncounted + WAVES, uncounted, ..STORM },
-    )
+    storm::of_child(program, Storm { waves: uncounted + WAVES, uncounted, ..STORM })
 }
 
 /// This program with the other kind of cells.
