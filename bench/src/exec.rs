@@ -39,6 +39,9 @@ const WAVE: u64 = 1_000;
 const FLAT: [(&str, u64); 4] =
     [("flat_1", 1), ("flat_100", 100), ("flat_1000", 1_000), ("flat_10000", 10_000)];
 
+/// The name of our runtime with one worker.
+const ONE_WORKER: &str = "one worker";
+
 /// Outstanding tasks while `flat_p99` looks at each of them.
 const FLAT_P99_OUTSTANDING: u64 = 100;
 
@@ -67,6 +70,7 @@ impl Group {
 /// All runtimes, running.
 pub(crate) struct Runtimes {
     moirai: Arc<Moirai>,
+    one_worker: Arc<Moirai>,
     metered: [(&'static str, Arc<Moirai>); 3],
     tokio_mt: Arc<TokioMt>,
     tokio_ct: Arc<TokioCt>,
@@ -84,6 +88,7 @@ impl Runtimes {
     pub(crate) fn start() -> Result<Self, String> {
         Ok(Self {
             moirai: start()?,
+            one_worker: Moirai::with(|it| it.worker_threads(1))?.into(),
             metered: [
                 ("counts", Moirai::with(|it| it.task_metering(Metering::Counts))?.into()),
                 ("times", Moirai::with(|it| it.task_metering(Metering::Times))?.into()),
@@ -101,7 +106,11 @@ impl Runtimes {
     pub(crate) fn groups(&self) -> Vec<Group> {
         let alone = Group::alone;
         let flat = FLAT.map(|(name, outstanding)| {
-            self.case(name, "per task", SpawnJoinInside { outstanding })
+            let task = SpawnJoinInside { outstanding };
+            let mut case = self.case(name, "per task", task);
+            // What a second worker takes off the many is no difference in what a task costs.
+            case.entrants.push(Entrant { peer: ONE_WORKER, ..entrant(&self.one_worker, task) });
+            case
         });
         vec![
             alone(self.case("spawn_join_outside", "per task", SpawnJoinOutside)),

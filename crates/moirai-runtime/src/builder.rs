@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moirai_sync::__prim as prim;
+use moirai_sync::strand;
 
 use crate::blocking::{self, BlockingPool};
 use crate::error::BuildError;
@@ -15,7 +16,7 @@ use crate::sched::permits::PERMITS_MAX;
 use crate::sched::pool::{Config, Pool, Sharing, Watching, Workers};
 use crate::sched::strategy::StealStrategy;
 use crate::sched::work::Header;
-use crate::sched::{watcher, worker};
+use crate::sched::{visitor, watcher, worker};
 use crate::slab::TaskPool;
 use crate::task::{self, TaskContext};
 use crate::topology::{Affinity, CPUS_MAX, Placement, Topology};
@@ -431,6 +432,7 @@ impl Builder {
 
     /// A pool and its workers; whoever holds it must [`close`](Pool::close) it.
     pub(crate) fn start(self) -> Result<Arc<Pool>, BuildError> {
+        strand::find_hooks_with(visitor::find);
         let pool = self.into_pool()?;
         pool.start().map_err(|(worker, source)| {
             // Ends the threads that were started.

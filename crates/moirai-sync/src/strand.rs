@@ -23,9 +23,10 @@
 
 use std::cell::Cell;
 use std::fmt;
-use std::pin::pin;
+use std::ops::Deref;
+use std::pin::{Pin, pin};
 use std::ptr::NonNull;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -260,18 +261,63 @@ fn replace(hooks: Option<Installed>) -> Option<Installed> {
     HOOKS.try_with(|current| current.replace(hooks)).ok().flatten()
 }
 
-/// Whether this thread is a runtime's.
-pub(crate) fn has_hooks() -> bool {
+/// Whether hooks are installed on this thread: it is a runtime's.
+///
+/// # Examples
+///
+/// ```
+/// assert!(!moirai_sync::strand::has_hooks());
+/// ```
+#[inline]
+pub fn has_hooks() -> bool {
     current().is_some()
 }
 
-/// Calls `f` with the hooks of this thread. A runtime that hides another's passes on what the outer
-/// one must hear.
+/// Calls `f` with the hooks of this thread: those installed last, else those [found](find_hooks_with).
+/// A runtime that hides another's passes on what the outer one must hear.
 #[inline]
 pub fn hooks<R>(f: impl FnOnce(Option<&dyn Hooks>) -> R) -> R {
-    // SAFETY: `with_hooks`, further down this stack, holds what it has installed.
-    f(current().map(|hooks| unsafe { &*hooks.as_ptr() }))
+    match current() {
+        // SAFETY: `with_hooks`, further down this stack, holds what it has installed.
+        Some(hooks) => f(Some(unsafe { &*hooks.as_ptr() })),
+        None => found_hooks(f),
+    }
 }
+
+fn found_hooks<R>(f: impl FnOnce(Option<&dyn Hooks>) -> R) -> R {
+    let Some(find) = FINDER.get() else { return f(None) };
+    let (mut f, mut result) = (Some(f), None);
+    find(&mut |hooks| {
+        if let Some(f) = f.take() {
+            result = Some(f(Some(hooks)));
+        }
+    });
+    match (result, f) {
+        (Some(result), _) => result,
+        (None, Some(f)) => f(None),
+        (None, None) => unreachable!("what was called has a result"),
+    }
+}
+
+/// From now on `find` is asked for the hooks of a thread that has none installed: it calls what it is
+/// given with them, if it has any. For a runtime that is entered more often than it is asked. Only the
+/// first call in a process counts.
+///
+/// # Examples
+///
+/// ```
+/// // A runtime whose threads have all hooks installed.
+/// moirai_sync::strand::find_hooks_with(|_| ());
+/// ```
+pub fn find_hooks_with(find: FindHooks) {
+    // The first call counts.
+    let _: Result<(), FindHooks> = FINDER.set(find);
+}
+
+/// Calls what it is given with the hooks of the calling thread, if there are any.
+pub type FindHooks = fn(&mut dyn FnMut(&dyn Hooks));
+
+static FINDER: OnceLock<FindHooks> = OnceLock::new();
 
 /// Waits by parking the thread, which is what the default [`Hooks::wait`] does; calls `begin` before
 /// each park and `end` after it, so that the polls in between run as any other code of the thread
@@ -303,17 +349,51 @@ pub fn wait_parked(
     begin: impl Fn(),
     end: impl Fn(),
 ) -> Poll<()> {
-    // A wait inside another wait's poll function finds the slot empty and makes a parker of its
-    // own: sharing one would swallow the outer wait's notification.
-    let parked = PARKER.try_with(Cell::take).ok().flatten().unwrap_or_else(ThisThread::new);
-    let mut cx = Context::from_waker(&parked.waker);
-    let result = match poll(&mut cx) {
+    let this = Taken::from_slot();
+    let mut cx = Context::from_waker(&this.waker);
+    match poll(&mut cx) {
         Poll::Ready(()) => Poll::Ready(()),
-        Poll::Pending => park_until(&parked.parker, &mut cx, deadline, &mut poll, begin, end),
-    };
-    // Where the thread-locals are gone, so is the slot.
-    let _: Result<(), _> = PARKER.try_with(|slot| slot.set(Some(parked)));
-    result
+        Poll::Pending => park_until(&this.parker, &mut cx, deadline, &mut poll, begin, end),
+    }
+}
+
+/// Runs `future` to its end by parking the thread, and tells nobody of it: for a runtime whose hooks
+/// would do no more than that, and are [found](find_hooks_with) while it runs.
+///
+/// # Examples
+///
+/// ```
+/// use std::pin::pin;
+/// use moirai_sync::strand;
+///
+/// assert_eq!(strand::block_on_parked(pin!(async { 40 + 2 })), 42);
+/// ```
+#[inline]
+pub fn block_on_parked<F: Future>(mut future: Pin<&mut F>) -> F::Output {
+    let this = Taken::from_slot();
+    let mut cx = Context::from_waker(&this.waker);
+    match future.as_mut().poll(&mut cx) {
+        Poll::Ready(output) => output,
+        Poll::Pending => park_for(&this.parker, &mut cx, future),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn park_for<F: Future>(
+    parker: &Parker,
+    cx: &mut Context<'_>,
+    mut future: Pin<&mut F>,
+) -> F::Output {
+    let mut output = None;
+    let mut poll =
+        |cx: &mut Context<'_>| future.as_mut().poll(cx).map(|value| output = Some(value));
+    // Pending never: there is no deadline.
+    let _: Poll<()> = park_until(parker, cx, None, &mut poll, || (), || ());
+    match output {
+        Some(output) => output,
+        None => unreachable!("a wait without a deadline ended without a result"),
+    }
 }
 
 #[cold]
@@ -343,18 +423,93 @@ fn park_until(
     }
 }
 
-/// A parker, and itself as a waker: made once, so that a wait counts nothing. Boxed, for it goes to
-/// and fro between the thread-local and the waits.
+/// A parker, and itself as a waker: made once, so that a wait counts nothing.
 struct ThisThread {
     parker: Arc<Parker>,
     waker: Waker,
 }
 
-impl ThisThread {
+/// The thread's parker, out of its slot. A wait inside another wait's poll function finds the slot empty
+/// and makes a parker of its own: sharing one would swallow the outer wait's notification.
+struct Taken(NonNull<ThisThread>);
+
+impl Taken {
+    #[inline]
+    fn from_slot() -> Self {
+        match SLOT.try_with(Cell::get) {
+            Ok(Slot::Full(this)) => {
+                let _: Result<(), _> = SLOT.try_with(|slot| slot.set(Slot::Empty));
+                Self(this)
+            }
+            _ => Self::new(),
+        }
+    }
+
     #[cold]
-    fn new() -> Box<Self> {
+    #[inline(never)]
+    fn new() -> Self {
+        // Before the slot is filled, which it empties at the end. Where that is over, so is the slot.
+        let _: Result<(), _> = KEEPER.try_with(|_| ());
         let parker = Arc::new(Parker::new());
-        Box::new(Self { waker: Waker::from(Arc::clone(&parker)), parker })
+        let this = Box::new(ThisThread { waker: Waker::from(Arc::clone(&parker)), parker });
+        Self(NonNull::from(Box::leak(this)))
+    }
+}
+
+impl Deref for Taken {
+    type Target = ThisThread;
+
+    #[inline]
+    fn deref(&self) -> &ThisThread {
+        // SAFETY: it was made of a box, and is freed by who has it last.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Drop for Taken {
+    #[inline]
+    fn drop(&mut self) {
+        match SLOT.try_with(|slot| slot.replace(Slot::Full(self.0))) {
+            Ok(Slot::Empty) => {}
+            before => give_away(before.unwrap_or(Slot::Over), self.0),
+        }
+    }
+}
+
+/// A parker came back to a slot that was not empty, but as `before`.
+#[cold]
+#[inline(never)]
+fn give_away(before: Slot, this: NonNull<ThisThread>) {
+    let spare = match before {
+        Slot::Full(other) => other,
+        Slot::Empty | Slot::Over => {
+            let _: Result<(), _> = SLOT.try_with(|slot| slot.set(Slot::Over));
+            this
+        }
+    };
+    // SAFETY: made of a box by `Taken::new`; it is in no slot, and nobody else has it.
+    drop(unsafe { Box::from_raw(spare.as_ptr()) });
+}
+
+/// Where a thread keeps its parker while it does not wait.
+#[derive(Clone, Copy)]
+enum Slot {
+    Empty,
+    Full(NonNull<ThisThread>),
+    /// The thread ends.
+    Over,
+}
+
+/// Frees the thread's parker at its end. Apart from the slot, which so is reached without asking whether
+/// it is still there.
+struct Keeper;
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if let Ok(Slot::Full(this)) = SLOT.try_with(|slot| slot.replace(Slot::Over)) {
+            // SAFETY: as in `give_away`.
+            drop(unsafe { Box::from_raw(this.as_ptr()) });
+        }
     }
 }
 
@@ -367,10 +522,12 @@ fn passed(deadline: Instant) -> bool {
 #[cfg(moirai_loom)]
 prim::thread_local! {
     static HOOKS: Cell<Option<Installed>> = Cell::new(None);
-    static PARKER: Cell<Option<Box<ThisThread>>> = Cell::new(None);
+    static SLOT: Cell<Slot> = Cell::new(Slot::Empty);
+    static KEEPER: Keeper = Keeper;
 }
 #[cfg(not(moirai_loom))]
 prim::thread_local! {
     static HOOKS: Cell<Option<Installed>> = const { Cell::new(None) };
-    static PARKER: Cell<Option<Box<ThisThread>>> = const { Cell::new(None) };
+    static SLOT: Cell<Slot> = const { Cell::new(Slot::Empty) };
+    static KEEPER: Keeper = const { Keeper };
 }

@@ -80,6 +80,7 @@ pub(crate) const ORDERS: &[Order] = &[
             ("sched::worker", 3),
             ("sched::pool", 3),
             ("sched::current", 3),
+            ("sched::visitor", 3),
             ("sched::forks", 3),
             ("sched::edge", 3),
             ("deque", 3),

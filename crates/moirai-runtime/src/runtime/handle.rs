@@ -6,7 +6,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use moirai_sync::strand::{self, Clock, Hooks, Polled};
+use moirai_sync::strand::{self, Hooks, Polled};
 
 use crate::global;
 use crate::metrics::{self, RuntimeMetrics};
@@ -14,6 +14,7 @@ use crate::sched::current;
 use crate::sched::lone::Lone;
 use crate::sched::offers::Tree;
 use crate::sched::pool::Pool;
+use crate::sched::visitor::Visitor;
 use crate::sched::worker;
 use crate::slab::TaskPool;
 use crate::task::{self, TaskBuilder, TaskHandle, TaskId};
@@ -71,21 +72,25 @@ impl Handle {
     /// assert_eq!(runtime.handle().block_on(async { 40 + 2 }), 42);
     /// # Ok::<(), moirai_runtime::BuildError>(())
     /// ```
+    // Compiled where it is called, the future need not be moved at all; unless nothing is optimised, where
+    // the caller's frame would have room for each move.
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         // Pinned at once: a large future is not moved from frame to frame.
-        let mut future = pin!(future);
-        if self.pool.lone.is_some() || self.pool.is_forked() || self.is_current() {
-            return self.block_here_or_drive(future);
+        let future = pin!(future);
+        if self.pool.lone.is_some() || self.pool.is_forked() || strand::has_hooks() {
+            return self.block_where_it_matters(future);
         }
-        let mut output = None;
-        self.wait(|cx| future.as_mut().poll(cx).map(|value| output = Some(value)));
-        has_ended(output)
+        match current::enter_first(&self.pool, future, strand::block_on_parked) {
+            Ok(output) => output,
+            Err(future) => self.block_where_it_matters(future),
+        }
     }
 
-    /// [`block_on`](Self::block_on) where the thread does something for the runtime.
+    /// [`block_on`](Self::block_on) where the thread does something for this runtime or another.
     #[cold]
     #[inline(never)]
-    fn block_here_or_drive<F: Future>(&self, mut future: Pin<&mut F>) -> F::Output {
+    fn block_where_it_matters<F: Future>(&self, mut future: Pin<&mut F>) -> F::Output {
         assert!(!self.pool.is_forked(), "the runtime was started before this process was forked");
         let here = current::with(|context| {
             let is_current = ptr::eq(context.pool, &*self.pool);
@@ -106,21 +111,14 @@ impl Handle {
         has_ended(output)
     }
 
-    /// Whether this thread runs something for this runtime.
-    #[inline]
-    fn is_current(&self) -> bool {
-        current::with(|context| ptr::eq(context.pool, &*self.pool)).unwrap_or(false)
-    }
-
     /// Calls `poll` until it is ready, while the workers run the tasks.
-    #[inline]
     fn wait(&self, poll: impl FnMut(&mut Context<'_>) -> Poll<()>) {
         strand::hooks(|outer| {
-            let guest = Guest { pool: &self.pool, outer };
+            let visitor = Visitor { pool: &self.pool, outer };
             // Pending never: there is no deadline.
             let _: Poll<()> = current::enter_pool(&self.pool, || {
-                let (begin, end) = (|| guest.blocking_begin(), || guest.blocking_end());
-                strand::with_hooks(&guest, || strand::wait_parked(None, poll, begin, end))
+                let (begin, end) = (|| visitor.blocking_begin(), || visitor.blocking_end());
+                strand::with_hooks(&visitor, || strand::wait_parked(None, poll, begin, end))
             });
         });
     }
@@ -366,30 +364,5 @@ fn has_ended<T>(output: Option<T>) -> T {
     match output {
         Some(output) => output,
         None => unreachable!("a wait without a deadline ended without a result"),
-    }
-}
-
-/// A strand inside `block_on` on a thread that is not one of the runtime's own.
-struct Guest<'a> {
-    pool: &'a Pool,
-    /// Of the runtime whose thread this is, if any: it must still hear of blocking.
-    outer: Option<&'a dyn Hooks>,
-}
-
-impl Hooks for Guest<'_> {
-    fn blocking_begin(&self) {
-        if let Some(outer) = self.outer {
-            outer.blocking_begin();
-        }
-    }
-
-    fn blocking_end(&self) {
-        if let Some(outer) = self.outer {
-            outer.blocking_end();
-        }
-    }
-
-    fn clock(&self) -> &Arc<dyn Clock> {
-        &self.pool.clock
     }
 }

@@ -137,6 +137,7 @@ impl Runtime {
     }
 
     /// See [`Handle::block_on`].
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.handle.block_on(pin!(future))
     }

@@ -369,6 +369,18 @@ pub(crate) fn enter_pool<R>(pool: &Pool, f: impl FnOnce() -> R) -> R {
     inside(pool, None, f)
 }
 
+/// As [`enter_pool`], if nothing has been entered on this thread; else gives `value` back.
+#[inline]
+pub(crate) fn enter_first<T, R>(pool: &Pool, value: T, f: impl FnOnce(T) -> R) -> Result<R, T> {
+    if entered().is_some() {
+        return Err(value);
+    }
+    let _restore = Restore { outer: None };
+    let here = Entered { pool: NonNull::from(pool), context: None, outer: None };
+    set_entered(Some(NonNull::from(&here)));
+    Ok(f(value))
+}
+
 /// The pointers leave the thread-local before this returns or unwinds, so what the callers have
 /// borrowed is used only while they borrow it.
 #[inline]

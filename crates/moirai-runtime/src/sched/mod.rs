@@ -56,6 +56,7 @@
 //! | `lone` | the one worker of a pool without threads, while nobody is it |
 //! | `pool` | what the workers share; starts threads through a function it is given |
 //! | `current` | which pool and ring the calling thread belongs to; `schedule` |
+//! | `visitor` | what a thread that only waits in `block_on` does for others |
 //! | `worker` | the loop: find, run, sleep |
 //! | `watcher` | who does not come back |
 //!
@@ -90,6 +91,7 @@ pub(crate) mod remote;
 pub(crate) mod signal;
 pub(crate) mod slot;
 pub(crate) mod strategy;
+pub(crate) mod visitor;
 pub(crate) mod waits;
 pub(crate) mod watch;
 pub(crate) mod watcher;

@@ -88,6 +88,29 @@ fn block_on_works_everywhere() {
     });
 }
 
+/// Hooks are not installed on a thread that only blocks on a future: they are found when they are asked
+/// for, as long as it does.
+#[test]
+fn what_waits_in_block_on_goes_by_its_runtimes_clock() {
+    watch(|| {
+        let has_clock = || moirai_sync::strand::hooks(|hooks| hooks.is_some());
+        let [outer, inner] = [runtime(1), runtime(1)];
+        assert!(!has_clock());
+        outer.block_on(async {
+            assert!(has_clock());
+            assert!(inner.block_on(async { has_clock() }));
+            assert!(has_clock());
+            // A blocked thread is this one, and has no permit to give up.
+            drop(moirai_sync::strand::blocking());
+            sleep(Duration::from_millis(1)).await;
+        });
+        let panic =
+            || outer.block_on(async { panic!("what has been entered is left all the same") });
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(panic)).is_err());
+        assert!(!has_clock() && Handle::try_current().is_none());
+    });
+}
+
 #[test]
 fn a_foreign_executor_awaits_our_handles_and_timers() {
     watch(|| {
