@@ -63,7 +63,7 @@ impl Handle {
     ///
     /// # Panics
     ///
-    /// In the child of a fork, where the runtime's threads are not; see [`Runtime`].
+    /// In the child of a fork, where the runtime's threads are not; see [`Runtime`](crate::Runtime).
     ///
     /// # Examples
     ///
