@@ -13,7 +13,7 @@
 //! owner is held by this file's `Arc`, or the model would not see that the others came before; only
 //! what becomes a `std::task::Waker` is held by std's.
 
-#![allow(unsafe_code, reason = "prefetches, which are no accesses")]
+#![allow(unsafe_code, reason = "prefetches, which are no accesses; values made in their place")]
 
 /// A function that is `const`, but under loom, whose primitives are made while the program runs.
 macro_rules! maybe_const {
@@ -165,6 +165,22 @@ pub fn prefetch_read<T>(place: *const T) {
     }
     #[cfg(not(all(target_arch = "x86_64", not(any(moirai_loom, moirai_shuttle, miri)))))]
     let _ = place;
+}
+
+/// An `Arc` of what `make` returns. Where the backend lets it, the value is made in its place; a large
+/// one would be copied there, which costs more than to make it.
+#[inline]
+pub fn arc_of<T>(make: impl FnOnce() -> T) -> Arc<T> {
+    #[cfg(not(any(moirai_loom, moirai_shuttle)))]
+    {
+        let place = Arc::into_raw(Arc::<T>::new_uninit()).cast_mut();
+        // SAFETY: freshly allocated, and nobody else knows of it. If `make` panics, it leaks.
+        unsafe { (*place).write(make()) };
+        // SAFETY: from `into_raw`, of the same layout; initialised now.
+        unsafe { Arc::from_raw(place.cast::<T>()) }
+    }
+    #[cfg(any(moirai_loom, moirai_shuttle))]
+    Arc::new(make())
 }
 
 /// A mutex that ignores poison: no code of ours panics while it holds one, and a panic of the

@@ -204,7 +204,7 @@ impl<T> ChannelBuilder<T> {
             Metering::Counts | Metering::CountsAndWaits => queue.watched(),
         });
         let shared = queue.map_or_else(Shared::rendezvous, Shared::queue);
-        Ok(handles(shared.with(Extras::new(strategy, name, metrics))))
+        Ok(handles(|| shared.with(Extras::new(strategy, name, metrics))))
     }
 }
 

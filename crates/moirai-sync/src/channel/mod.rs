@@ -94,7 +94,7 @@ pub use work_stealing::{SendToWorkerError, WorkerIter, WorkerReceiver, work_stea
 
 use shared::Shared;
 
-use crate::prim::Arc;
+use crate::prim::{Arc, arc_of};
 use crate::queue::Queue;
 
 /// Makes a channel that holds at most `capacity` messages. With a capacity of 0 it is a
@@ -113,7 +113,7 @@ use crate::queue::Queue;
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     match capacity {
         0 => rendezvous(),
-        _ => handles(Shared::queue(Queue::bounded(capacity))),
+        _ => handles(|| Shared::queue(Queue::bounded(capacity))),
     }
 }
 
@@ -131,7 +131,7 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// assert_eq!(receiver.iter().sum::<i32>(), 45);
 /// ```
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
-    handles(Shared::queue(Queue::unbounded()))
+    handles(|| Shared::queue(Queue::unbounded()))
 }
 
 /// Makes a channel that holds nothing: a send waits until a receive takes its message, and a
@@ -149,7 +149,7 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
 /// thread.join().unwrap().unwrap();
 /// ```
 pub fn rendezvous<T>() -> (Sender<T>, Receiver<T>) {
-    handles(Shared::rendezvous())
+    handles(Shared::rendezvous)
 }
 
 /// Many senders and many receivers: the channels of [`channel`](self) themselves.
@@ -163,7 +163,7 @@ pub mod mpsc {
     pub use super::sole::{IntoIter, Receiver};
     pub use super::{Permit, Sender, WeakSender};
 
-    use super::{Arc, Queue, Shared};
+    use super::{Arc, Queue, Shared, arc_of};
 
     /// Makes a channel that holds at most `capacity` messages; 0 counts as 1.
     ///
@@ -178,7 +178,7 @@ pub mod mpsc {
     /// ```
     pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         let (queue, key) = Queue::mpsc_bounded(capacity);
-        let shared = Arc::new(Shared::queue(queue));
+        let shared = arc_of(|| Shared::queue(queue));
         (Sender::first(Arc::clone(&shared)), Receiver::new(shared, key))
     }
 
@@ -194,7 +194,7 @@ pub mod mpsc {
     /// ```
     pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
         let (queue, key) = Queue::mpsc_unbounded();
-        let shared = Arc::new(Shared::queue(queue));
+        let shared = arc_of(|| Shared::queue(queue));
         (Sender::first(Arc::clone(&shared)), Receiver::new(shared, key))
     }
 }
@@ -204,7 +204,7 @@ pub mod spsc {
     pub use super::loan::{Loan, RecvRef};
     pub use super::sole::{IntoIter, Receiver, Sender};
 
-    use super::{Arc, Queue, Shared};
+    use super::{Arc, Queue, Shared, arc_of};
 
     /// Makes a channel that holds at most `capacity` messages; 0 counts as 1.
     ///
@@ -218,7 +218,7 @@ pub mod spsc {
     /// ```
     pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         let (queue, producer, consumer) = Queue::spsc_bounded(capacity);
-        let shared = Arc::new(Shared::queue(queue));
+        let shared = arc_of(|| Shared::queue(queue));
         (Sender::new(Arc::clone(&shared), producer), Receiver::new(shared, consumer))
     }
 
@@ -233,12 +233,13 @@ pub mod spsc {
     /// ```
     pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
         let (queue, producer, consumer) = Queue::spsc_unbounded();
-        let shared = Arc::new(Shared::queue(queue));
+        let shared = arc_of(|| Shared::queue(queue));
         (Sender::new(Arc::clone(&shared), producer), Receiver::new(shared, consumer))
     }
 }
 
-fn handles<T>(shared: Shared<T>) -> (Sender<T>, Receiver<T>) {
-    let shared = Arc::new(shared);
+#[inline]
+fn handles<T>(make: impl FnOnce() -> Shared<T>) -> (Sender<T>, Receiver<T>) {
+    let shared = arc_of(make);
     (Sender::first(Arc::clone(&shared)), Receiver::first(shared))
 }

@@ -36,7 +36,7 @@ use super::{Receiver, Sender, bounded, handles};
 pub fn numa<T>(nodes: usize, capacity: usize, node: fn() -> usize) -> (Sender<T>, Receiver<T>) {
     match nodes.min(HOMES_MAX) {
         0 | 1 => bounded(capacity.max(1)),
-        nodes => handles(Shared::queue(Queue::of_nodes(nodes, capacity.max(1), node))),
+        nodes => handles(|| Shared::queue(Queue::of_nodes(nodes, capacity.max(1), node))),
     }
 }
 

@@ -79,6 +79,7 @@ impl Side {
 }
 
 impl<T> Shared<T> {
+    #[inline]
     pub(super) fn queue(queue: Queue<T>) -> Self {
         Self::new(queue, Flavour::Queue)
     }
@@ -95,6 +96,7 @@ impl<T> Shared<T> {
         Self::new(Queue::nothing(), Flavour::Never(AtomicBool::new(false)))
     }
 
+    #[inline]
     fn new(queue: Queue<T>, flavour: Flavour<T>) -> Self {
         Self {
             queue,

@@ -39,7 +39,7 @@ use super::{Receiver, Sender, handles};
 pub fn work_stealing<T>(workers: usize) -> (Sender<T>, Vec<WorkerReceiver<T>>) {
     let queue = Queue::in_turn(workers);
     let workers = queue.homes();
-    let (sender, receiver) = handles(Shared::queue(queue));
+    let (sender, receiver) = handles(|| Shared::queue(queue));
     let receivers = (1..workers).map(|id| WorkerReceiver { receiver: receiver.clone(), id });
     let receivers: Vec<_> = receivers.collect();
     let first = WorkerReceiver { receiver, id: 0 };

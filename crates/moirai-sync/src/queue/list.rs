@@ -128,6 +128,7 @@ impl<T> List<T> {
     const SKIP: usize = (LAP - Self::BLOCK) * STEP;
 
     /// An empty list, without a block.
+    #[inline]
     pub(crate) fn new() -> Self {
         let position =
             || Position { index: AtomicUsize::new(0), block: AtomicPtr::new(ptr::null_mut()) };

@@ -242,11 +242,13 @@ const NEVER_CALM: u32 = u32::MAX;
 
 impl<T> Queue<T> {
     /// A queue for many on both sides.
+    #[inline]
     pub(crate) fn bounded(capacity: usize) -> Self {
         Self(Kind::Ring(Locks::OPEN, Ring::new(capacity)))
     }
 
     /// A queue for many on both sides.
+    #[inline]
     pub(crate) fn unbounded() -> Self {
         Self(Kind::List(Locks::OPEN, List::new()))
     }
@@ -292,6 +294,7 @@ impl<T> Queue<T> {
     }
 
     /// A queue with one consumer, and its key.
+    #[inline]
     pub(crate) fn mpsc_bounded(capacity: usize) -> (Self, Key) {
         let consumer = Key::new();
         let locks = Locks { producer: 0, consumer: consumer.id };
@@ -299,6 +302,7 @@ impl<T> Queue<T> {
     }
 
     /// A queue with one consumer, and its key.
+    #[inline]
     pub(crate) fn mpsc_unbounded() -> (Self, Key) {
         let consumer = Key::new();
         let locks = Locks { producer: 0, consumer: consumer.id };
@@ -306,6 +310,7 @@ impl<T> Queue<T> {
     }
 
     /// A queue with one producer and one consumer, and their keys in this order.
+    #[inline]
     pub(crate) fn spsc_bounded(capacity: usize) -> (Self, Key, Key) {
         let (producer, consumer) = (Key::of_spsc(), Key::of_spsc());
         let locks = Locks { producer: producer.id, consumer: consumer.id };
@@ -313,6 +318,7 @@ impl<T> Queue<T> {
     }
 
     /// A queue with one producer and one consumer, and their keys in this order.
+    #[inline]
     pub(crate) fn spsc_unbounded() -> (Self, Key, Key) {
         // Nobody waits for what the consumer does.
         let (producer, consumer) = (Key::of_spsc(), Key::new());
@@ -536,6 +542,7 @@ impl<T> Queue<T> {
 
     /// [`pop_sole`](Self::pop_sole) where nothing is at hand: with a `pause` before the look, where it may
     /// let more come; and how many the look has found.
+    #[inline]
     pub(crate) fn look_sole(&self, key: &mut Key, pause: impl FnOnce()) -> Option<(T, usize)> {
         match &self.0 {
             Kind::Spsc(locks, ring) => {

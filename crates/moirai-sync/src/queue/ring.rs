@@ -82,15 +82,17 @@ enum Room {
 
 impl<T> Ring<T> {
     /// A ring for `capacity` values, at least 1 and at most [`CAPACITY_MAX`].
+    #[inline]
     pub(crate) fn new(capacity: usize) -> Self {
         let capacity = capacity.clamp(1, CAPACITY_MAX);
         let closed_bit = (capacity + 1).next_power_of_two();
-        let slots = (0..capacity)
-            .map(|index| Slot {
-                stamp: AtomicUsize::new(index),
-                value: UnsafeCell::new(MaybeUninit::uninit()),
-            })
-            .collect();
+        let mut slots = Box::new_uninit_slice(capacity);
+        for (index, slot) in slots.iter_mut().enumerate() {
+            let value = UnsafeCell::new(MaybeUninit::uninit());
+            slot.write(Slot { stamp: AtomicUsize::new(index), value });
+        }
+        // SAFETY: all are written.
+        let slots = unsafe { slots.assume_init() };
         Self {
             _before: Apart::new(()),
             head: Apart::new(AtomicUsize::new(0)),
