@@ -376,7 +376,12 @@ impl<T> Ring<T> {
         // Relaxed: a guess, checked against the stamp and by the exchange.
         let head = self.head.load(Ordering::Relaxed);
         // Acquire: pairs with the Release store in `fill`.
-        if self.slot(head).stamp.load(Ordering::Acquire) != head.wrapping_add(1) {
+        let stamp = self.slot(head).stamp.load(Ordering::Acquire);
+        if stamp != head.wrapping_add(1) {
+            // SeqCst: as in `nothing_at`. A select asks many that are empty.
+            if stamp == head && self.tail.load(Ordering::SeqCst) == head {
+                return Err(PopError::Empty);
+            }
             return self.pop_anywhere(Backoff::new());
         }
         let next = self.after(head, 1);
