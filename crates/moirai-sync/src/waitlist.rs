@@ -62,6 +62,7 @@
 mod claim;
 mod group;
 mod owned;
+mod queue;
 mod ready;
 
 use std::fmt;
@@ -78,6 +79,7 @@ use crate::wake::wake;
 use claim::{Claim, Won};
 pub(crate) use group::Group;
 pub(crate) use owned::OwnedWaiter;
+use queue::{End, Queue};
 pub(crate) use ready::ReadySet;
 
 const IDLE: u32 = 0;
@@ -132,14 +134,6 @@ impl Taken {
         self.waker.into_iter().for_each(wake);
     }
 }
-
-struct Queue {
-    head: *const Node,
-    tail: *const Node,
-}
-
-// SAFETY: the pointers are to nodes whose fields are reached only under the mutex (see `Waiter`).
-unsafe impl Send for Queue {}
 
 /// One place in a [`WaitList`]; dropping it leaves the list and passes on an unused baton.
 pub(crate) struct Waiter<'a> {
@@ -205,13 +199,6 @@ pub(crate) enum Finished {
     Idle,
     /// It was in the list, perhaps notified. There may be more to take for others.
     Waited,
-}
-
-/// Where a node joins the queue.
-#[derive(Clone, Copy)]
-enum End {
-    Head,
-    Tail,
 }
 
 impl WaitList {
@@ -509,50 +496,6 @@ impl Target {
             Self::Nobody | Self::Waker(_) | Self::Member(..) => true,
             // SAFETY: the claim outlives the node's time in the queue.
             Self::Case(claim, _) => unsafe { (**claim).is_open() },
-        }
-    }
-}
-
-impl Queue {
-    /// # Safety
-    ///
-    /// The caller holds the lock; `node` is pinned, not in a queue, and leaves it before its end.
-    unsafe fn push(&mut self, node: *const Node, end: End) {
-        let links = match end {
-            End::Head => Links { prev: ptr::null(), next: self.head },
-            End::Tail => Links { prev: self.tail, next: ptr::null() },
-        };
-        // SAFETY: `node` is alive, and so are its neighbours, which are in the queue; all links
-        // are reached under the lock only.
-        unsafe {
-            match links.prev.as_ref() {
-                Some(prev) => prev.links.with_mut(|links| (*links).next = node),
-                None => self.head = node,
-            }
-            match links.next.as_ref() {
-                Some(next) => next.links.with_mut(|links| (*links).prev = node),
-                None => self.tail = node,
-            }
-            (*node).links.with_mut(|place| *place = links);
-        }
-    }
-
-    /// # Safety
-    ///
-    /// The caller holds the lock; `node` is in this queue.
-    unsafe fn unlink(&mut self, node: *const Node) {
-        // SAFETY: `node` and its neighbours are in the queue, hence alive; links are reached under
-        // the lock only.
-        unsafe {
-            let (prev, next) = (*node).links.with(|links| ((*links).prev, (*links).next));
-            match prev.as_ref() {
-                Some(prev) => prev.links.with_mut(|links| (*links).next = next),
-                None => self.head = next,
-            }
-            match next.as_ref() {
-                Some(next) => next.links.with_mut(|links| (*links).prev = prev),
-                None => self.tail = prev,
-            }
         }
     }
 }

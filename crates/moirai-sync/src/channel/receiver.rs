@@ -9,9 +9,10 @@ use crate::coop;
 use crate::prim::atomic::Ordering;
 use crate::waitlist::{Claimed, Own, WaitList};
 
+use super::ends::LastHandle;
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::handle::tells_of_its_channel;
-use super::shared::{LastHandle, Shared, Side, received};
+use super::shared::{Shared, Side, received};
 use super::suspended::Suspended;
 
 /// The receiving side of a channel; clones share the messages, each goes to one of them.

@@ -11,11 +11,12 @@ use crate::prim::atomic::Ordering;
 use crate::queue::front::Front;
 use crate::waitlist::{Own, WaitList};
 
+use super::ends::{LastHandle, Revived};
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::extras::by;
 use super::handle::tells_of_its_channel;
 use super::sending::{Permit, Sending};
-use super::shared::{LastHandle, Revived, Shared, Side};
+use super::shared::{Shared, Side};
 
 /// The sending side of a channel; clones send into the same channel.
 #[must_use = "dropping the last sender closes the channel"]

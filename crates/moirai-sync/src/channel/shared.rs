@@ -6,7 +6,6 @@
 //! wait goes through it: a thread spins a little and parks, a task is suspended. This file knows
 //! neither threads nor tasks.
 
-use std::mem::ManuallyDrop;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -15,10 +14,9 @@ use crate::alarm::Set;
 use crate::asymmetric::Support;
 use crate::coop;
 use crate::prim::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::prim::fence_after_rmw;
 use crate::queue::front::Front;
 use crate::queue::pair::Fence;
-use crate::queue::{BeginLight, Close, Key, LEVEL, Part, PopError, PushError, Queue};
+use crate::queue::{BeginLight, Key, LEVEL, Part, PopError, PushError, Queue};
 use crate::spin::{Prospect, spin};
 use crate::strand;
 use crate::waitlist::{Claimed, Finished, Own, WaitList, Waiter};
@@ -37,7 +35,7 @@ pub(crate) struct Shared<T> {
     /// What only some channels have.
     pub(super) extras: Option<Box<Extras>>,
     /// See [`receivers_waiting`](Self::receivers_waiting).
-    receivers_waiting: WaitList,
+    pub(super) receivers_waiting: WaitList,
     pub(super) senders_waiting: WaitList,
     pub(super) senders: AtomicUsize,
     pub(super) receivers: AtomicUsize,
@@ -605,99 +603,6 @@ impl<T> Shared<T> {
             _ => self.queue.capacity(),
         }
     }
-
-    // Ends.
-
-    /// Forbids later sends and wakes everybody who waits.
-    pub(super) fn close(&self) -> Close {
-        if self.is_closed() {
-            return Close::AlreadyClosed;
-        }
-        let closed = match &self.flavour {
-            Flavour::Queue => self.queue.close(|| self.receivers_waiting.fence()),
-            Flavour::Rendezvous(rendezvous) => rendezvous.close(),
-            Flavour::Timer(timer) => timer.close(),
-            // SeqCst: as the queues' own.
-            Flavour::Never(closed) => match closed.swap(true, Ordering::SeqCst) {
-                true => Close::AlreadyClosed,
-                false => Close::Closed,
-            },
-        };
-        fence_after_rmw();
-        if closed == Close::Closed {
-            self.senders_waiting.notify_all_fenced();
-            self.receivers_waiting().notify_all_fenced();
-        }
-        closed
-    }
-
-    /// The last sender is gone.
-    #[cold]
-    pub(super) fn senders_gone(&self) {
-        let _: Close = self.close();
-    }
-
-    /// The last of many receivers is gone: nobody can receive what is queued.
-    #[cold]
-    pub(super) fn receivers_gone(&self) {
-        let _: Close = self.close();
-        match &self.flavour {
-            Flavour::Queue if self.queue.is_empty() => {}
-            Flavour::Queue => discard(|| self.queue.pop().inspect(|_| self.count_evicted())),
-            Flavour::Rendezvous(rendezvous) => rendezvous.discard(),
-            Flavour::Timer(_) | Flavour::Never(_) => {}
-        }
-    }
-
-    /// The only receiver is gone.
-    #[cold]
-    pub(super) fn receiver_gone(&self, key: &mut Key) {
-        let _: Close = self.close();
-        if !self.queue.is_empty() {
-            discard(|| self.queue.pop_sole(key));
-        }
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        match &self.flavour {
-            Flavour::Queue => self.queue.is_closed(),
-            Flavour::Rendezvous(rendezvous) => rendezvous.is_closed(),
-            Flavour::Timer(timer) => timer.is_closed(),
-            Flavour::Never(closed) => closed.load(Ordering::Relaxed),
-        }
-    }
-
-    /// Counts one more handle of a side.
-    ///
-    /// # Panics
-    ///
-    /// Aborts the process at [`HANDLES_MAX`], before the count could overflow.
-    pub(super) fn add_handle(side: &AtomicUsize) {
-        // Relaxed: the new handle is made from an existing one.
-        if side.fetch_add(1, Ordering::Relaxed) >= HANDLES_MAX {
-            std::process::abort();
-        }
-    }
-
-    /// Counts one more handle of a side, unless all of them are gone.
-    pub(super) fn revive_handle(side: &AtomicUsize) -> Revived {
-        // Relaxed: as in `add_handle`, where there is one.
-        let raised = side.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| match count {
-            0 => None,
-            HANDLES_MAX.. => std::process::abort(),
-            count => Some(count + 1),
-        });
-        if raised.is_ok() { Revived::Yes } else { Revived::No }
-    }
-
-    /// Counts one handle less; says whether it was the last.
-    pub(super) fn remove_handle(side: &AtomicUsize) -> LastHandle {
-        // AcqRel: what was done through any handle comes before the close by the last one.
-        match side.fetch_sub(1, Ordering::AcqRel) {
-            1 => LastHandle::Yes,
-            _ => LastHandle::No,
-        }
-    }
 }
 
 /// Tells the oldest of those who wait for what the holder of `key` has just done, or learns that nobody
@@ -727,24 +632,6 @@ fn tell(waiting: &WaitList, key: &mut Key) {
         waiting.end_light();
     }
     waiting.notify_one();
-}
-
-/// Drops what is in a queue. If a message panics in its drop, those behind it are leaked: a second
-/// panic would end the process.
-fn discard<T>(mut pop: impl FnMut() -> Option<T>) {
-    struct LeakTheRest<T, F: FnMut() -> Option<T>>(F);
-    impl<T, F: FnMut() -> Option<T>> Drop for LeakTheRest<T, F> {
-        fn drop(&mut self) {
-            while let Some(message) = (self.0)() {
-                let _leaked = ManuallyDrop::new(message);
-            }
-        }
-    }
-    // The queue is empty when the guard goes, unless a drop has panicked.
-    let guard = LeakTheRest(&mut pop);
-    while let Some(message) = (guard.0)() {
-        drop(message);
-    }
 }
 
 /// Wakes one waiter for each of `n` things that there are to take.
@@ -782,25 +669,6 @@ pub(super) fn received<V>(result: Result<V, TryRecvError>) -> Poll<Result<V, Rec
         Err(TryRecvError::Empty) => Poll::Pending,
     }
 }
-
-/// Whether a side of the channel is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(super) enum LastHandle {
-    Yes,
-    No,
-}
-
-/// Whether a side of the channel was still there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(super) enum Revived {
-    Yes,
-    No,
-}
-
-/// More handles than this can only be a leak of handles.
-const HANDLES_MAX: usize = usize::MAX / 2;
 
 /// For how long a receive that does not wait waits for the message of a select that it has woken: as
 /// long as a busy machine may take to run a thread.

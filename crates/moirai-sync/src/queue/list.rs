@@ -50,18 +50,22 @@
     reason = "slots are written and read once, blocks freed by the last reader; model: src/model/list.rs"
 )]
 
+mod slots;
+mod sole;
+
 use std::fmt;
 use std::ptr::{self, NonNull};
 
 use crate::backoff::Backoff;
 use crate::cache_padded::{Apart, FAR};
-use crate::prim::atomic::{AtomicPtr, AtomicU8, AtomicUsize, Ordering};
+use crate::prim::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use crate::prim::{UnsafeCell, fence_after_rmw};
 
 use super::block::{self, values_in_block};
 use super::front::Front;
 use super::shelf::Shelf;
 use super::{Close, PopError, PushError};
+use slots::{Head, put, take};
 
 /// Positions in a lap: a block's slots, and at least one that belongs to nobody.
 const LAP: usize = if cfg!(moirai_loom) { 4 } else { 32 };
@@ -97,13 +101,6 @@ struct Receivers<T> {
     seen: AtomicUsize,
     /// How many values from here on an only receiver has seen to be ready, in one block.
     at_hand: UnsafeCell<usize>,
-}
-
-/// What there is to know of a block.
-struct Head<T> {
-    next: AtomicPtr<Block<T>>,
-    taken: AtomicUsize,
-    ready: [AtomicU8; LAP],
 }
 
 // SAFETY: a value is moved in by one thread and out by another, each with exclusive access to its
@@ -427,142 +424,6 @@ impl<T> List<T> {
         }
     }
 
-    /// [`pop`](Self::pop), without a read-modify-write: nobody waits for room in a list, so nobody
-    /// needs to be told.
-    ///
-    /// # Safety
-    ///
-    /// No other thread pops meanwhile.
-    #[inline]
-    pub(crate) unsafe fn pop_sole(&self) -> Result<T, PopError> {
-        // SAFETY: as the caller says.
-        if unsafe { self.at_hand() } == 0 {
-            // SAFETY: as above.
-            unsafe { self.look() }?;
-        }
-        // SAFETY: as above.
-        unsafe { self.pop_at_hand() }.ok_or(PopError::Empty)
-    }
-
-    /// [`pop_sole`](Self::pop_sole) of a value that was [seen](Self::look) to be ready.
-    ///
-    /// # Safety
-    ///
-    /// No other thread pops meanwhile.
-    #[inline]
-    pub(crate) unsafe fn pop_at_hand(&self) -> Option<T> {
-        // SAFETY: as the caller says.
-        let left = unsafe { self.at_hand() }.checked_sub(1)?;
-        // SAFETY: the receiver's own field.
-        self.head.at_hand.with_mut(|at_hand| unsafe { *at_hand = left });
-        // Relaxed, both: nobody else moves it.
-        let head = self.head.position.index.load(Ordering::Relaxed);
-        let block = self.head.position.block.load(Ordering::Relaxed);
-        // SAFETY: a value was seen in it.
-        let block = unsafe { NonNull::new_unchecked(block) };
-        // SAFETY: it is ready, and we move `head` past it below, so that it is read once.
-        let value = unsafe { take_ready(block, offset(head)) };
-        // SAFETY: the block is alive, and this is our last access.
-        unsafe { self.passed(block, head, 1) };
-        Some(value)
-    }
-
-    /// How many values an only receiver has seen to be ready.
-    ///
-    /// # Safety
-    ///
-    /// No other thread pops meanwhile.
-    #[inline]
-    pub(crate) unsafe fn at_hand(&self) -> usize {
-        // SAFETY: the receiver's own field.
-        self.head.at_hand.with(|at_hand| unsafe { *at_hand })
-    }
-
-    /// Whether an only receiver stands where it has just left a block.
-    #[inline]
-    pub(crate) fn is_at_block(&self) -> bool {
-        // Relaxed: nobody else moves it.
-        offset(self.head.position.index.load(Ordering::Relaxed)) == 0
-    }
-
-    /// Counts how many values are ready, in one block: at least one, for which it waits if a sender is
-    /// about to write it.
-    ///
-    /// # Safety
-    ///
-    /// No other thread pops meanwhile.
-    pub(crate) unsafe fn look(&self) -> Result<usize, PopError> {
-        // Relaxed: nobody else moves it.
-        let head = self.head.position.index.load(Ordering::Relaxed);
-        let first = offset(head);
-        let block = match self.ready_at(first) {
-            Some(block) => block,
-            None => self.wait_at(head)?,
-        };
-        // SAFETY: the block that `head` stands in is freed by the pops only.
-        let ready = |offset: &usize| unsafe { block.as_ref() }.is_ready(*offset);
-        let n = 1 + (first + 1..Self::BLOCK).take_while(ready).count();
-        // SAFETY: the receiver's own field.
-        self.head.at_hand.with_mut(|at_hand| unsafe { *at_hand = n });
-        Ok(n)
-    }
-
-    /// The block that `head` stands in, if the value at its `offset` is there.
-    #[inline]
-    fn ready_at(&self, offset: usize) -> Option<NonNull<Block<T>>> {
-        // Acquire: pairs with the Release in `first_block`.
-        let block = NonNull::new(self.head.position.block.load(Ordering::Acquire))?;
-        // SAFETY: the block that `head` stands in is freed by the pops only.
-        unsafe { block.as_ref() }.is_ready(offset).then_some(block)
-    }
-
-    /// [`ready_at`](Self::ready_at), waiting for a sender that is about to write the value.
-    #[cold]
-    #[inline(never)]
-    fn wait_at(&self, head: usize) -> Result<NonNull<Block<T>>, PopError> {
-        let mut backoff = Backoff::new();
-        loop {
-            self.nothing_at(head)?;
-            if let Some(block) = self.ready_at(offset(head)) {
-                return Ok(block);
-            }
-            backoff.snooze();
-        }
-    }
-
-    /// Moves `head` on by `n` values of `block`, which are taken; those that were the last of it free
-    /// it. Where one thread takes them all in turn, nobody needs to count them.
-    ///
-    /// # Safety
-    ///
-    /// No other thread pops meanwhile; `head` stands in `block`, which the caller uses no more.
-    #[inline]
-    unsafe fn passed(&self, block: NonNull<Block<T>>, head: usize, n: usize) {
-        let next = head.wrapping_add(n * STEP);
-        if offset(next) == Self::BLOCK {
-            // SAFETY: as the caller says.
-            unsafe { self.passed_block(block, next) };
-        } else {
-            // Release: pairs with the Acquire loads of an index.
-            self.head.position.index.store(next, Ordering::Release);
-        }
-    }
-
-    /// [`passed`](Self::passed) at the end of `block`.
-    ///
-    /// # Safety
-    ///
-    /// As there.
-    #[cold]
-    #[inline(never)]
-    unsafe fn passed_block(&self, block: NonNull<Block<T>>, next: usize) {
-        // SAFETY: nobody else frees it.
-        unsafe { self.leave_block(block, next) };
-        // SAFETY: all its values are taken, hence all senders are done with it, and `head` and
-        // `tail` have left it.
-        unsafe { self.give_back(block) };
-    }
-
     /// Says why nothing is at `head`, if that is so.
     #[inline]
     fn nothing_at(&self, head: usize) -> Result<(), PopError> {
@@ -577,24 +438,6 @@ impl<T> List<T> {
             return Err(PopError::Empty);
         }
         if self.tail.index.load(Ordering::SeqCst) == tail { Err(PopError::Closed) } else { Ok(()) }
-    }
-
-    /// [`pop_batch`](Self::pop_batch), as [`pop_sole`](Self::pop_sole) is to `pop`.
-    ///
-    /// # Safety
-    ///
-    /// No other thread pops meanwhile.
-    pub(crate) unsafe fn pop_batch_sole(
-        &self,
-        values: &mut Vec<T>,
-        max: usize,
-    ) -> Result<usize, PopError> {
-        // SAFETY: as the caller says.
-        let n = unsafe { self.look() }?.min(max);
-        values.reserve(n);
-        // SAFETY: as above. The push does not allocate, so it does not panic.
-        values.extend((0..n).map_while(|_| unsafe { self.pop_at_hand() }));
-        Ok(n)
     }
 
     /// Takes up to `max` values, at the end of `values`; says how many. They are of one block.
@@ -758,84 +601,6 @@ impl<T> Drop for List<T> {
             unsafe { Block::free(block, Self::BLOCK) };
         }
     }
-}
-
-impl<T> Head<T> {
-    fn new() -> Self {
-        Self {
-            next: AtomicPtr::new(ptr::null_mut()),
-            taken: AtomicUsize::new(0),
-            ready: std::array::from_fn(|_| AtomicU8::new(0)),
-        }
-    }
-
-    /// As if it were new; for whoever has the block alone.
-    fn clear(&self) {
-        // Relaxed: who fills the block installs it with Release.
-        self.next.store(ptr::null_mut(), Ordering::Relaxed);
-        self.taken.store(0, Ordering::Relaxed);
-        self.ready.iter().for_each(|ready| ready.store(0, Ordering::Relaxed));
-    }
-
-    #[inline]
-    fn is_ready(&self, offset: usize) -> bool {
-        // Acquire: pairs with the Release in `put`.
-        self.ready[offset].load(Ordering::Acquire) != 0
-    }
-
-    /// The block after this one, whose sender is about to link it.
-    fn wait_for_next(&self) -> NonNull<Block<T>> {
-        let mut backoff = Backoff::new();
-        loop {
-            // Acquire: pairs with the Release in `append_block`: the block is initialised.
-            if let Some(next) = NonNull::new(self.next.load(Ordering::Acquire)) {
-                return next;
-            }
-            backoff.snooze();
-        }
-    }
-}
-
-/// Moves a value into a slot, for the receiver to take. The last access to the block.
-///
-/// # Safety
-///
-/// `tail` was moved past the slot of `block` by the caller.
-#[inline]
-unsafe fn put<T>(block: NonNull<Block<T>>, offset: usize, value: T) {
-    // SAFETY: who moves `tail` past a slot writes it, once.
-    unsafe { Block::value(block, offset).with_mut(|place| (*place).write(value)) };
-    // Release: pairs with the Acquire in `is_ready`.
-    // SAFETY: not freed before the value was taken.
-    unsafe { block.as_ref() }.ready[offset].store(1, Ordering::Release);
-}
-
-/// Moves the value out of a slot, waiting until its sender has written it.
-///
-/// # Safety
-///
-/// `head` was moved past the slot of `block` by the caller, and the block is alive.
-#[inline]
-unsafe fn take<T>(block: NonNull<Block<T>>, offset: usize) -> T {
-    let mut backoff = Backoff::new();
-    // SAFETY: the caller says that the block is alive.
-    while !unsafe { block.as_ref() }.is_ready(offset) {
-        backoff.snooze();
-    }
-    // SAFETY: ready; the caller has moved `head` past it.
-    unsafe { take_ready(block, offset) }
-}
-
-/// Moves the value out of a slot that is ready.
-///
-/// # Safety
-///
-/// The block is alive; the caller has seen that the slot is ready, and `head` is moved past it once, by
-/// the caller.
-#[inline]
-unsafe fn take_ready<T>(block: NonNull<Block<T>>, offset: usize) -> T {
-    // SAFETY: ready, so the value is there; who moves `head` past a slot reads it, once.
-    unsafe { Block::value(block, offset).with(|place| (*place).assume_init_read()) }
 }
 
 /// A block that a push has allocated and perhaps not needed.

@@ -34,6 +34,7 @@
 mod block;
 pub(crate) mod chain;
 pub(crate) mod front;
+mod key;
 pub(crate) mod levels;
 pub(crate) mod list;
 pub(crate) mod log;
@@ -42,25 +43,25 @@ pub(crate) mod parts;
 pub(crate) mod ring;
 pub(crate) mod shards;
 mod shelf;
+mod slot;
 pub(crate) mod spsc;
+mod state;
+mod watched;
 
-use std::fmt;
-use std::mem::{ManuallyDrop, MaybeUninit};
-use std::ops::{Deref, DerefMut};
-
-use crate::asymmetric::Support;
-use crate::prim::Counter;
-use crate::prim::atomic::{AtomicUsize, Ordering};
+use crate::prim::atomic::AtomicUsize;
 
 use chain::Chain;
 use front::Front;
+use key::Locks;
+pub(crate) use key::{BeginLight, Key};
 use levels::LEVELS_MAX;
 use list::List;
-use pair::Fence;
 use parts::Parts;
 use ring::Ring;
 use shards::{HOMES_MAX, Shards};
+pub(crate) use slot::{FilledSlot, FreeSlot};
 use spsc::Spsc;
+use watched::Watched;
 
 /// Why a push did not happen; the value comes back.
 #[derive(Debug, PartialEq, Eq)]
@@ -119,15 +120,6 @@ enum Kind<T> {
     Nothing,
 }
 
-/// A queue, and how long it has been.
-#[derive(Debug)]
-struct Watched<T> {
-    queue: Queue<T>,
-    most: AtomicUsize,
-    /// What [`Queue::popped`] has said at the last look, which costs a transfer of that line.
-    popped: AtomicUsize,
-}
-
 /// To which part of a queue a value goes, where it has such parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {
@@ -145,100 +137,6 @@ pub(crate) enum Least {
     /// All are of higher levels.
     MoreUrgent,
 }
-
-/// Which keys fit.
-#[derive(Clone, Copy, Debug)]
-struct Locks {
-    /// Who may push alone; 0: everybody may push.
-    producer: u64,
-    /// Who may pop alone; 0: everybody may pop.
-    consumer: u64,
-}
-
-/// The right to be alone on one side of one queue.
-#[derive(Debug)]
-pub(crate) struct Key {
-    id: u64,
-    /// How often in a row nobody was waiting for what this side has done; see [`calm`](Self::calm).
-    calm: u32,
-}
-
-/// Keys that were given out; 0 is nobody's.
-static KEYS: Counter = Counter::new(1);
-
-impl Locks {
-    const OPEN: Self = Self { producer: 0, consumer: 0 };
-
-    #[inline]
-    fn check_producer(&self, key: u64) {
-        assert!(self.producer == key, "another sender has this queue to itself");
-    }
-
-    #[inline]
-    fn check_consumer(&self, key: u64) {
-        assert!(self.consumer == key, "another receiver has this queue to itself");
-    }
-}
-
-impl Key {
-    /// Of a queue whose fences are what they are.
-    fn new() -> Self {
-        Self { id: KEYS.take(1), calm: NEVER_CALM }
-    }
-
-    /// Of a queue that knows light fences.
-    fn of_spsc() -> Self {
-        Self { calm: 0, ..Self::new() }
-    }
-
-    /// The fence in the next operation.
-    #[inline]
-    fn fence(&self) -> Fence {
-        if self.calm == CALM { Fence::Light } else { Fence::Full }
-    }
-
-    /// Nobody waits for what was just done. Says whether that is so for long enough now that who waits
-    /// next may pay for the fence.
-    #[inline]
-    pub(crate) fn calm(&mut self) -> BeginLight {
-        match self.calm {
-            CALM.. => BeginLight::No,
-            _ => self.calm_down(),
-        }
-    }
-
-    fn calm_down(&mut self) -> BeginLight {
-        self.calm += 1;
-        if self.calm == CALM { BeginLight::Yes } else { BeginLight::No }
-    }
-
-    /// Somebody waits, or light fences are not to be had: so they are full again. Says what they were.
-    #[cold]
-    pub(crate) fn stir(&mut self, support: Support) -> Fence {
-        let before = self.fence();
-        self.calm = match (support, self.calm) {
-            (Support::None, _) | (_, NEVER_CALM) => NEVER_CALM,
-            (Support::Yes | Support::NotYet, _) => 0,
-        };
-        before
-    }
-}
-
-/// Whether it is time for light fences.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(crate) enum BeginLight {
-    Yes,
-    No,
-}
-
-/// Operations in a row for which nobody waits, before fences are light: as many as take much longer than
-/// the next wait, which pays for it. Fewer in a model, and never a multiple of a usual capacity: a
-/// sender that fills its channel each time waits for just that long.
-const CALM: u32 = if cfg!(any(moirai_loom, moirai_shuttle, miri)) { 1 } else { 2000 };
-
-/// Light fences are not to be had.
-const NEVER_CALM: u32 = u32::MAX;
 
 impl<T> Queue<T> {
     /// A queue for many on both sides.
@@ -675,101 +573,6 @@ impl<T> Queue<T> {
         }
     }
 
-    /// Forbids every later push; what is queued can still be taken. `fence` is the counterpart of the
-    /// fences in the pushes of an only producer.
-    pub(crate) fn close(&self, fence: impl FnOnce()) -> Close {
-        match self.kind() {
-            Kind::Ring(_, ring) => ring.close(),
-            Kind::List(_, list) => list.close(),
-            Kind::Parts(parts) => parts.close(),
-            Kind::Spsc(_, ring) => ring.close(fence),
-            Kind::Chain(_, chain) => chain.close(fence),
-            Kind::Watched(_) | Kind::Nothing => Close::AlreadyClosed,
-        }
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        match self.kind() {
-            Kind::Ring(_, ring) => ring.is_closed(),
-            Kind::List(_, list) => list.is_closed(),
-            Kind::Parts(parts) => parts.is_closed(),
-            Kind::Spsc(_, ring) => ring.is_closed(),
-            Kind::Chain(_, chain) => chain.is_closed(),
-            Kind::Watched(_) | Kind::Nothing => false,
-        }
-    }
-
-    /// Whether it is empty, and nothing can follow. To be asked after a pop that found nothing.
-    pub(crate) fn has_ended(&self) -> bool {
-        match &self.0 {
-            Kind::Spsc(_, ring) => return ring.has_ended(),
-            Kind::Chain(_, chain) => return chain.has_ended(),
-            _ => {}
-        }
-        // In this order: a closed queue with nothing reserved gets no more, so that it stays empty.
-        self.is_closed() && !self.has_reserved() && self.is_empty()
-    }
-
-    /// Whether a value may follow a close.
-    pub(crate) fn has_reserved(&self) -> bool {
-        match self.kind() {
-            Kind::Ring(_, ring) => ring.has_reserved(),
-            Kind::List(_, list) => list.has_reserved(),
-            Kind::Parts(parts) => parts.has_reserved(),
-            Kind::Spsc(..) | Kind::Chain(..) | Kind::Watched(_) | Kind::Nothing => false,
-        }
-    }
-
-    /// How many values are queued, including those that a sender is still writing.
-    pub(crate) fn len(&self) -> usize {
-        match self.kind() {
-            Kind::Ring(_, ring) => ring.len(),
-            Kind::List(_, list) => list.len(),
-            Kind::Parts(parts) => parts.len(),
-            Kind::Spsc(_, ring) => ring.len(),
-            Kind::Chain(_, chain) => chain.len(),
-            Kind::Watched(_) | Kind::Nothing => 0,
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        match self.kind() {
-            Kind::Ring(_, ring) => ring.is_empty(),
-            Kind::List(_, list) => list.is_empty(),
-            Kind::Parts(parts) => parts.is_empty(),
-            Kind::Spsc(_, ring) => ring.len() == 0,
-            Kind::Chain(_, chain) => chain.len() == 0,
-            Kind::Watched(_) | Kind::Nothing => true,
-        }
-    }
-
-    /// Whether every place is taken or reserved.
-    pub(crate) fn is_full(&self) -> bool {
-        match self.kind() {
-            Kind::Ring(_, ring) => ring.is_full(),
-            Kind::List(..) | Kind::Chain(..) => false,
-            Kind::Parts(parts) => parts.is_full(),
-            Kind::Spsc(_, ring) => ring.len() == ring.capacity(),
-            Kind::Watched(_) | Kind::Nothing => true,
-        }
-    }
-
-    /// Whether more than half of the places are taken: a sender that can still wait a little does.
-    pub(crate) fn is_crowded(&self) -> bool {
-        self.capacity().is_some_and(|capacity| self.len() > capacity / 2)
-    }
-
-    /// `None`: as many as the memory holds.
-    pub(crate) fn capacity(&self) -> Option<usize> {
-        match self.kind() {
-            Kind::Ring(_, ring) => Some(ring.capacity()),
-            Kind::List(..) | Kind::Chain(..) => None,
-            Kind::Parts(parts) => parts.capacity(),
-            Kind::Spsc(_, ring) => Some(ring.capacity()),
-            Kind::Watched(_) | Kind::Nothing => Some(0),
-        }
-    }
-
     /// What it is, watched or not.
     fn kind(&self) -> &Kind<T> {
         match &self.0 {
@@ -787,64 +590,10 @@ impl<T> Queue<T> {
         }
     }
 
-    /// How many homes there are for values; none unless each has a part of its own.
-    pub(crate) fn homes(&self) -> usize {
-        match self.kind() {
-            Kind::Parts(parts) => parts.homes(),
-            _ => 0,
-        }
-    }
-
-    /// Whether a push would stay at the thread's home, if the queue has homes.
-    pub(crate) fn has_local_room(&self) -> bool {
-        match self.kind() {
-            Kind::Parts(parts) => parts.has_local_room(),
-            _ => true,
-        }
-    }
-
-    /// How many values were ever pushed, as its tail says: modulo what positions can count, which is
-    /// at least 2^46 where a pointer has 64 bits.
-    pub(crate) fn pushed(&self) -> usize {
-        match self.kind() {
-            Kind::Ring(_, ring) => ring.pushed(),
-            Kind::List(_, list) => list.pushed(),
-            Kind::Parts(parts) => parts.pushed(),
-            Kind::Spsc(..) | Kind::Chain(..) | Kind::Watched(_) | Kind::Nothing => 0,
-        }
-    }
-
-    /// How many values were ever popped; as [`pushed`](Self::pushed).
-    pub(crate) fn popped(&self) -> usize {
-        match self.kind() {
-            Kind::Ring(_, ring) => ring.popped(),
-            Kind::List(_, list) => list.popped(),
-            Kind::Parts(parts) => parts.popped(),
-            Kind::Spsc(..) | Kind::Chain(..) | Kind::Watched(_) | Kind::Nothing => 0,
-        }
-    }
-
     /// This queue, with its length looked at in every push.
     pub(crate) fn watched(self) -> Self {
         let (most, popped) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Self(Kind::Watched(Box::new(Watched { queue: self, most, popped })))
-    }
-
-    /// How long it has been at most; 0 unless it is watched.
-    pub(crate) fn most(&self) -> usize {
-        match &self.0 {
-            // Relaxed: nothing is read through it.
-            Kind::Watched(watched) => watched.most.load(Ordering::Relaxed),
-            _ => 0,
-        }
-    }
-
-    /// From now on, [`most`](Self::most) is how long it will have been.
-    pub(crate) fn forget_most(&self) {
-        if let Kind::Watched(watched) = &self.0 {
-            // Relaxed: as in `most`.
-            watched.most.store(self.len(), Ordering::Relaxed);
-        }
     }
 
     /// Borrows the slot that the next push would fill.
@@ -876,129 +625,7 @@ impl<T> Queue<T> {
     }
 }
 
-impl<T> Watched<T> {
-    /// Something was pushed.
-    fn look(&self) {
-        // Relaxed, all of them: counts that nothing is read through. With what was popped until the last
-        // look, this is the most that it can be.
-        let (pushed, most) = (self.queue.pushed(), self.most.load(Ordering::Relaxed));
-        if pushed.wrapping_sub(self.popped.load(Ordering::Relaxed)) > most {
-            let popped = self.queue.popped();
-            self.popped.store(popped, Ordering::Relaxed);
-            // What others have pushed and received since counts as negative.
-            let length = pushed.wrapping_sub(popped);
-            if length > most && length <= usize::MAX / 2 {
-                self.most.fetch_max(length, Ordering::Relaxed);
-            }
-        }
-    }
-}
-
 /// The level of what is pushed without one.
 pub(crate) const LEVEL: usize = crate::Priority::Normal as usize;
 
 const NO_LOANS: &str = "only a bounded spsc channel lends its places";
-
-/// A slot that its sender has not filled yet. Dropping it changes nothing.
-pub(crate) struct FreeSlot<'a, T> {
-    ring: &'a Spsc<T>,
-    place: &'a mut MaybeUninit<T>,
-}
-
-impl<T> FreeSlot<'_, T> {
-    /// Hands `value` to the receiver; gives it back if the ring was closed.
-    pub(crate) fn write(self, value: T) -> Result<(), T> {
-        self.place.write(value);
-        // SAFETY: the slot was borrowed by the only sender, and just filled.
-        if unsafe { self.ring.publish_slot() }.is_ok() {
-            return Ok(());
-        }
-        // SAFETY: not published, so the value is still the sender's.
-        Err(unsafe { self.place.assume_init_read() })
-    }
-}
-
-impl<T: Copy> FreeSlot<'_, T> {
-    /// Hands a copy of `value` to the receiver, made in the slot.
-    pub(crate) fn copy(self, value: &T) -> Result<(), PushError<()>> {
-        // SAFETY: one value each; the slot is borrowed exclusively, so it is not where `value` is.
-        unsafe { self.place.as_mut_ptr().copy_from_nonoverlapping(value, 1) };
-        // SAFETY: the slot was borrowed by the only sender, and just filled.
-        unsafe { self.ring.publish_slot() }
-    }
-}
-
-impl<U: Copy, const N: usize> FreeSlot<'_, [U; N]> {
-    /// Hands an array to the receiver that is made in the slot, element by element.
-    pub(crate) fn fill(self, mut element: impl FnMut(usize) -> U) -> Result<(), PushError<()>> {
-        let first = self.place.as_mut_ptr().cast::<U>();
-        for i in 0..N {
-            // SAFETY: `i` is within the array. What a panic leaves behind needs no drop.
-            unsafe { first.add(i).write(element(i)) };
-        }
-        // SAFETY: the slot was borrowed by the only sender, and just filled.
-        unsafe { self.ring.publish_slot() }
-    }
-}
-
-impl<T> fmt::Debug for FreeSlot<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FreeSlot").finish_non_exhaustive()
-    }
-}
-
-/// A value in its slot. Dropping it drops the value and frees the slot; a forgotten one leaves the
-/// value to the next receive.
-pub(crate) struct FilledSlot<'a, T> {
-    ring: &'a Spsc<T>,
-    value: &'a mut T,
-}
-
-impl<T> FilledSlot<'_, T> {
-    /// Leaves the value where it is.
-    pub(crate) fn keep(self) {
-        let _leaked = ManuallyDrop::new(self);
-    }
-
-    /// Moves the value out and frees the slot.
-    pub(crate) fn into_inner(self) -> T {
-        let this = ManuallyDrop::new(self);
-        // SAFETY: the slot is the receiver's, whose drop does not run any more.
-        let value = unsafe { std::ptr::read(&raw const *this.value) };
-        // SAFETY: the value was moved out.
-        unsafe { this.ring.release_slot() };
-        value
-    }
-}
-
-impl<T> Deref for FilledSlot<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        self.value
-    }
-}
-
-impl<T> DerefMut for FilledSlot<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        self.value
-    }
-}
-
-impl<T> Drop for FilledSlot<'_, T> {
-    fn drop(&mut self) {
-        /// Frees the slot also if the value's drop panics: it is not dropped twice.
-        struct Release<'a, T>(&'a Spsc<T>);
-
-        impl<T> Drop for Release<'_, T> {
-            fn drop(&mut self) {
-                // SAFETY: the value was dropped, or its drop has panicked.
-                unsafe { self.0.release_slot() };
-            }
-        }
-
-        let _release = Release(self.ring);
-        // SAFETY: the receiver's value, which nobody uses after this.
-        unsafe { std::ptr::drop_in_place(self.value) };
-    }
-}

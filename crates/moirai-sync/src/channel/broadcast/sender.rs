@@ -17,8 +17,9 @@ use crate::strand;
 use crate::waitlist::{Finished, Waiter};
 
 use super::{BroadcastReceiver, Shared};
+use crate::channel::ends::{LastHandle, Revived};
 use crate::channel::error::{SendError, SendTimeoutError, TrySendError};
-use crate::channel::shared::{LastHandle, Revived, Shared as Plain};
+use crate::channel::shared::Shared as Plain;
 
 /// The sending side of a broadcast channel; clones send into the same channel.
 #[must_use = "dropping the last sender closes the channel"]

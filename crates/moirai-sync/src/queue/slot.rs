@@ -1,0 +1,117 @@
+//! Places of a ring for one and one, lent to its sender or its receiver.
+
+#![allow(
+    unsafe_code,
+    reason = "a slot is its borrower's until it is given back; model: src/model/spsc.rs"
+)]
+
+use std::fmt;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::ops::{Deref, DerefMut};
+
+use super::PushError;
+use super::spsc::Spsc;
+
+/// A slot that its sender has not filled yet. Dropping it changes nothing.
+pub(crate) struct FreeSlot<'a, T> {
+    pub(super) ring: &'a Spsc<T>,
+    pub(super) place: &'a mut MaybeUninit<T>,
+}
+
+impl<T> FreeSlot<'_, T> {
+    /// Hands `value` to the receiver; gives it back if the ring was closed.
+    pub(crate) fn write(self, value: T) -> Result<(), T> {
+        self.place.write(value);
+        // SAFETY: the slot was borrowed by the only sender, and just filled.
+        if unsafe { self.ring.publish_slot() }.is_ok() {
+            return Ok(());
+        }
+        // SAFETY: not published, so the value is still the sender's.
+        Err(unsafe { self.place.assume_init_read() })
+    }
+}
+
+impl<T: Copy> FreeSlot<'_, T> {
+    /// Hands a copy of `value` to the receiver, made in the slot.
+    pub(crate) fn copy(self, value: &T) -> Result<(), PushError<()>> {
+        // SAFETY: one value each; the slot is borrowed exclusively, so it is not where `value` is.
+        unsafe { self.place.as_mut_ptr().copy_from_nonoverlapping(value, 1) };
+        // SAFETY: the slot was borrowed by the only sender, and just filled.
+        unsafe { self.ring.publish_slot() }
+    }
+}
+
+impl<U: Copy, const N: usize> FreeSlot<'_, [U; N]> {
+    /// Hands an array to the receiver that is made in the slot, element by element.
+    pub(crate) fn fill(self, mut element: impl FnMut(usize) -> U) -> Result<(), PushError<()>> {
+        let first = self.place.as_mut_ptr().cast::<U>();
+        for i in 0..N {
+            // SAFETY: `i` is within the array. What a panic leaves behind needs no drop.
+            unsafe { first.add(i).write(element(i)) };
+        }
+        // SAFETY: the slot was borrowed by the only sender, and just filled.
+        unsafe { self.ring.publish_slot() }
+    }
+}
+
+impl<T> fmt::Debug for FreeSlot<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FreeSlot").finish_non_exhaustive()
+    }
+}
+
+/// A value in its slot. Dropping it drops the value and frees the slot; a forgotten one leaves the
+/// value to the next receive.
+pub(crate) struct FilledSlot<'a, T> {
+    pub(super) ring: &'a Spsc<T>,
+    pub(super) value: &'a mut T,
+}
+
+impl<T> FilledSlot<'_, T> {
+    /// Leaves the value where it is.
+    pub(crate) fn keep(self) {
+        let _leaked = ManuallyDrop::new(self);
+    }
+
+    /// Moves the value out and frees the slot.
+    pub(crate) fn into_inner(self) -> T {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: the slot is the receiver's, whose drop does not run any more.
+        let value = unsafe { std::ptr::read(&raw const *this.value) };
+        // SAFETY: the value was moved out.
+        unsafe { this.ring.release_slot() };
+        value
+    }
+}
+
+impl<T> Deref for FilledSlot<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.value
+    }
+}
+
+impl<T> DerefMut for FilledSlot<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.value
+    }
+}
+
+impl<T> Drop for FilledSlot<'_, T> {
+    fn drop(&mut self) {
+        /// Frees the slot also if the value's drop panics: it is not dropped twice.
+        struct Release<'a, T>(&'a Spsc<T>);
+
+        impl<T> Drop for Release<'_, T> {
+            fn drop(&mut self) {
+                // SAFETY: the value was dropped, or its drop has panicked.
+                unsafe { self.0.release_slot() };
+            }
+        }
+
+        let _release = Release(self.ring);
+        // SAFETY: the receiver's value, which nobody uses after this.
+        unsafe { std::ptr::drop_in_place(self.value) };
+    }
+}
