@@ -54,24 +54,24 @@ fn a_wait_that_is_dropped_takes_no_notification_with_it() {
     });
 }
 
-/// A wait from before `notify_waiters` is not polled until after a `notify_one`: it leaves that to
-/// the thread.
+/// A wait from before `notify_waiters` is not polled until after a `notify_one`, or until between them:
+/// it leaves that to the one that comes later.
 #[test]
 fn an_old_wait_takes_no_new_notification() {
-    explore(50, || {
-        let notify = Arc::new(Notify::new());
+    explore(100, || {
+        // Leaked, so that a wait can move to another thread.
+        let notify: &Notify = Box::leak(Box::new(Notify::new()));
         let old = notify.notified();
-        let thread = thread::spawn({
-            let notify = Arc::clone(&notify);
-            move || {
-                notify.notify_waiters();
-                notify.notify_one();
-            }
+        let waiting = thread::spawn(move || {
+            crate::strand::block_on(old);
+            // Of the one notification that is new.
+            notify.wait();
         });
-        crate::strand::block_on(old);
-        // Of the one notification that is new.
-        notify.wait();
-        thread.join().unwrap();
+        let telling = thread::spawn(move || {
+            notify.notify_waiters();
+            notify.notify_one();
+        });
+        [waiting, telling].into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
 

@@ -116,3 +116,24 @@ fn an_initialiser_that_goes_away_races_two_who_wait() {
         assert!(one == other && (one == 1 || one == 2));
     });
 }
+
+/// One gives up when it was let through already and another one has come: that one's place is its own.
+#[test]
+fn an_arrival_that_gives_up_late_takes_no_other_with_it() {
+    explore(10000, || {
+        let barrier = Arc::new(Barrier::new(2));
+        let limited = thread::spawn({
+            let barrier = Arc::clone(&barrier);
+            move || barrier.wait_deadline(Instant::now() + Duration::MAX / 4)
+        });
+        let others = [(); 2].map(|()| {
+            let barrier = Arc::clone(&barrier);
+            thread::spawn(move || barrier.wait())
+        });
+        if limited.join().unwrap().is_some() {
+            // With one of the two; the other one waits for somebody.
+            let _either: Passed = barrier.wait();
+        }
+        let [_, _]: [Passed; 2] = others.map(|thread| thread.join().unwrap());
+    });
+}

@@ -116,3 +116,43 @@ fn a_wait_for_many_that_gives_up_races_the_grant() {
         drop(semaphore.try_acquire_many(2).expect("nobody is in line any more"));
     });
 }
+
+/// One who wants more than there is stands in front, and gives up: who stands behind gets what there is.
+#[test]
+fn who_gives_up_in_front_lets_in_who_stands_behind() {
+    explore(200, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut many = Box::pin(semaphore.acquire_many_async(2));
+        assert!(many.as_mut().poll(&mut cx).is_pending());
+        let one = thread::spawn({
+            let semaphore = Arc::clone(&semaphore);
+            move || drop(semaphore.acquire().unwrap())
+        });
+        let adding = thread::spawn({
+            let semaphore = Arc::clone(&semaphore);
+            move || semaphore.add_permits(1)
+        });
+        drop(many);
+        [one, adding].into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(semaphore.available_permits(), 1);
+    });
+}
+
+/// Nobody gives a permit: who waits is told by the close alone, or does not begin to wait.
+#[test]
+fn a_close_races_one_who_begins_to_wait() {
+    explore(30, || {
+        let semaphore = Arc::new(Semaphore::new(0));
+        let waiting = thread::spawn({
+            let semaphore = Arc::clone(&semaphore);
+            move || semaphore.acquire().map(drop)
+        });
+        let closing = thread::spawn({
+            let semaphore = Arc::clone(&semaphore);
+            move || semaphore.close()
+        });
+        assert_eq!(waiting.join().unwrap(), Err(Closed));
+        closing.join().unwrap();
+    });
+}

@@ -1,5 +1,44 @@
 //! Locks under random schedules, in threads and in futures that are dropped at random: one at a time,
 //! nothing lost on the way, nobody left asleep.
+//!
+//! Planted bugs, each found by a test here (`random`), a model (`model`), or a test in `tests/it`:
+//!
+//! | lock | left out, or wrong | found by, among others |
+//! |---|---|---|
+//! | mutex | telling the next one (`RawMutex::unlock`) | `one_has_the_mutex_at_a_time_whoever_gives_up` |
+//! | | the second try after registering (`Locking::poll`) | the same |
+//! | | lifting the bar in `Locking`'s drop; and in `RawMutex::take` | the same, twice |
+//! | | a look at LOCKED by one who has waited | the same |
+//! | | telling the next one of a barred lock (`Locking::wait`) | `a_future_that_kept_newcomers_out_and_is_not_polled_again_stops_nobody` |
+//! | | the bar itself (`Locking::is_impatient`) | `who_was_told_often_in_vain_has_the_lock_before_any_newcomer` |
+//! | | Acquire in `take`; in `enter` | `model::mutex::one_has_the_value_at_a_time_and_sees_what_was_done_before` |
+//! | | the fence in `unlock` | the models of the mutex |
+//! | readers and writers | a writer that leaves one permit to a reader | `who_writes_is_alone_whoever_gives_up` |
+//! | | a permit that a writer does not give back; one too many in `downgrade` | the same, twice |
+//! | semaphore | giving back what was granted to who is gone (`Turn`'s drop) | `so_many_have_permits_and_no_more_whoever_gives_up` |
+//! | | a look at the line in `release`; the same in `join` | the same, twice |
+//! | | serving those behind who leaves (`Turn`'s drop) | `model::semaphore::who_gives_up_in_front_lets_in_who_stands_behind` |
+//! | | a look at CLOSED under the lock (`join`) | `model::semaphore::a_close_races_one_who_begins_to_wait` |
+//! | | QUEUED for newcomers (`try_acquire`) | `who_wants_many_is_not_passed_by_those_who_want_few` |
+//! | | Release in `release` | `model::semaphore::one_permit_lets_in_one_at_a_time` |
+//! | notifications | passing on what one who is gone was told (`Notified`'s drop) | `who_waits_hears_of_each_thing_whoever_goes_away` |
+//! | | the permit that was there (`join`); keeping one (`notify_waiting`) | the same, twice |
+//! | | the epoch, where somebody waits (`notify_waiters`) | `all_who_wait_are_told_at_once` |
+//! | | the epoch in `take_permit` | `model::notify::an_old_wait_takes_no_new_notification` |
+//! | | Release in `notify_one` | `model::notify::a_notification_is_heard_and_orders_what_came_before` |
+//! | condition variable | passing on what one who is gone was told | `what_changes_under_the_lock_reaches_who_waits_for_it` |
+//! | | standing in line before the lock is given up | the same |
+//! | | all but one (`notify_all`) | `all_who_wait_are_told_of_a_change` |
+//! | barrier | the generation in `withdraw` | `model::once::an_arrival_that_gives_up_late_takes_no_other_with_it` |
+//! | | all but one; the second look; being let through in the last moment | `so_many_pass_together_and_one_of_them_leads`, thrice |
+//! | | AcqRel in `arrive` | `model::once::an_arrival_that_is_dropped_does_not_count` |
+//! | made once | telling the next one of a failure; all but one of the end; the second try | `one_of_many_makes_the_value_whoever_fails`, thrice |
+//! | | Release of DONE | `model::once::one_makes_it_and_all_see_it` |
+//! | wait group | the epoch | `model::wait_group::a_moment_without_members_is_enough` |
+//! | | telling those who wait | `the_wait_for_a_group_ends_with_its_last_member` |
+//! | | Release in `leave` | `model::wait_group::the_wait_ends_after_the_last_member_and_sees_what_all_have_done` |
+//! | rate limiter | giving up the first place | `a_wait_for_a_limiter_that_is_dropped_costs_nobody_a_turn` |
+//! | | counting many as one | `a_limiter_lets_a_burst_through_and_then_so_many_in_a_period` |
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -10,7 +49,9 @@ use std::time::{Duration, Instant};
 use shuttle::thread::{self, JoinHandle};
 
 use super::{draw, explore, poll_and_cancel};
-use crate::lock::{Barrier, Condvar, Mutex, Notify, OnceCell, RwLock, Semaphore, Waited};
+use crate::lock::{
+    Barrier, Condvar, Mutex, Notify, OnceCell, RwLock, RwLockWriteGuard, Semaphore, Waited,
+};
 use crate::wait_group::WaitGroup;
 
 /// `n` threads with what they share and a number each.
@@ -94,6 +135,12 @@ fn who_writes_is_alone_whoever_gives_up() {
                     add(&mut pair.0);
                     add(&mut pair.1);
                     written.fetch_add(1, Ordering::Relaxed);
+                    if draw(2) == 0 {
+                        let reading = RwLockWriteGuard::downgrade(pair);
+                        let before = *reading;
+                        thread::yield_now();
+                        assert_eq!(before, *reading);
+                    }
                 }
             }
         }));
@@ -226,6 +273,27 @@ fn what_changes_under_the_lock_reaches_who_waits_for_it() {
         }));
         join(all);
         assert_eq!(*shared.0.lock(), 0);
+    });
+}
+
+#[test]
+fn all_who_wait_are_told_of_a_change() {
+    explore(SCHEDULES, || {
+        let shared = Arc::new((Mutex::new(0_u32), Condvar::new()));
+        let mut all = threads(3, &shared, |(open, changed), _| {
+            let mut guard = open.lock();
+            while *guard == 0 {
+                guard = match draw(2) {
+                    0 => changed.wait(guard),
+                    _ => crate::strand::block_on(changed.wait_async(guard)),
+                };
+            }
+        });
+        all.extend(threads(1, &shared, |(open, changed), _| {
+            *open.lock() = 1;
+            changed.notify_all();
+        }));
+        join(all);
     });
 }
 

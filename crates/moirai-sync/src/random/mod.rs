@@ -5,7 +5,7 @@
 //! lost wake-up shows as a deadlock. A failure prints its seed and its schedule: set
 //! `SHUTTLE_RANDOM_SEED`, or pass the schedule to `shuttle::replay`.
 //!
-//! Planted bugs, each found within the schedules of a quick run:
+//! Planted bugs (those of the locks stand in `lock`), each found within the schedules of a quick run:
 //!
 //! | left out | found by, among others |
 //! |---|---|

@@ -223,7 +223,12 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 type Wait<'a> = Pin<Box<dyn Future<Output = Result<SemaphorePermit<'a>, Closed>> + 'a>>;
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    // Under Miri few cases, and no file of those that failed.
+    #![proptest_config(ProptestConfig {
+        cases: if cfg!(miri) { 2 } else { ProptestConfig::default().cases },
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_semaphore_does_what_its_model_does(first in 0_usize..4, steps in steps()) {
