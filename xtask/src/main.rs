@@ -17,6 +17,7 @@ mod loom;
 mod miri;
 mod platforms;
 mod repo;
+mod sanitize;
 mod shuttle;
 mod test;
 mod tidy;
@@ -87,6 +88,12 @@ const COMMANDS: &[Command] = &[
         args: "[ARGS]...",
         about: "the unit tests of the unsafe crates under Miri (nightly)",
         run: miri::run,
+    },
+    Command {
+        name: "sanitize",
+        args: "[ARGS]...",
+        about: "the tests of the unsafe crates under AddressSanitizer (nightly)",
+        run: sanitize::run,
     },
     Command {
         name: "platforms",

@@ -60,6 +60,22 @@ fn walked(root: &Path) -> io::Result<Vec<String>> {
     Ok(files)
 }
 
+/// Fails unless each of these is a function of some crate.
+#[cfg(test)]
+#[track_caller]
+pub(crate) fn assert_tests_exist(names: impl Iterator<Item = impl AsRef<str>>) {
+    let sources: String = files()
+        .unwrap()
+        .iter()
+        .filter(|file| file.starts_with("crates/") && file.ends_with(".rs"))
+        .map(|file| std::fs::read_to_string(root().join(file)).unwrap())
+        .collect();
+    for name in names {
+        let name = name.as_ref();
+        assert!(sources.contains(&format!("fn {name}(")), "no test is called `{name}`");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
