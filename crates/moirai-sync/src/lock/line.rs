@@ -129,6 +129,13 @@ mod tests {
     use super::*;
 
     proptest! {
+        // Under Miri few cases, and no file of those that failed.
+        #![proptest_config(if cfg!(miri) {
+            ProptestConfig { cases: 2, failure_persistence: None, ..ProptestConfig::default() }
+        } else {
+            ProptestConfig::default()
+        })]
+
         /// Against a vector of who is in line, and one of who was told and has not come.
         #[test]
         fn a_line_is_a_queue_that_one_can_leave_from_anywhere(
