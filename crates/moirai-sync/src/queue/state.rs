@@ -18,6 +18,7 @@ impl<T> Queue<T> {
         }
     }
 
+    #[inline]
     pub(crate) fn is_closed(&self) -> bool {
         match self.kind() {
             Kind::Ring(_, ring) => ring.is_closed(),
