@@ -136,6 +136,24 @@ fn places<'a, const N: usize, A: Arms>(
     Group::new(std::array::from_fn(|case| arms.place(case).0.map(waiter)))
 }
 
+/// What was brought to this select for `case`. Who brings it may be a select as well, whose message is made
+/// once it has chosen: so that is waited for, as long as it is about to come. Else this select would give
+/// up its claim, and the message would be for anybody, even for who has sent it.
+fn handed_over<A: Arms>(arms: &A, case: usize) -> Option<A::Output> {
+    let mut backoff = Backoff::new();
+    (0..HANDED_LOOKS_MAX).find_map(|_| {
+        let output = arms.take_handed_over(case);
+        if output.is_none() {
+            backoff.snooze();
+        }
+        output
+    })
+}
+
+/// So often a select looks for the message that it is promised: all but the first few looks give the core
+/// away in between. About a millisecond where nobody else wants it; where somebody does, so much longer.
+const HANDED_LOOKS_MAX: u32 = if cfg!(any(moirai_loom, moirai_shuttle)) { 2 } else { 1000 };
+
 /// One poll of any select; see `waitlist/group.rs` for why no wake-up is lost.
 fn poll<'a, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
     arms: &A,
@@ -148,7 +166,7 @@ fn poll<'a, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
     let mut backoff = Backoff::new();
     loop {
         // What was brought to this select is not left lying for the sake of the order.
-        let handed = group.close().and_then(|case| Some((case, arms.take_handed_over(case)?)));
+        let handed = group.close().and_then(|case| Some((case, handed_over(arms, case)?)));
         if let Some((case, output)) = handed.or_else(|| order.first(attempt)) {
             if group.finish(case) == Finished::Waited && arms.is_ready(case, own) {
                 // There is more, and perhaps somebody else who waits for it.

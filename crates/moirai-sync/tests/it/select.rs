@@ -474,3 +474,24 @@ fn the_only_receiver_of_a_channel_is_woken_out_of_a_select_in_a_future() {
     assert_eq!(strand::block_on(any_thread(selecting)), 4950);
     sending.join().unwrap();
 }
+
+/// Two selects that send and receive on the same channel meet each other, and never themselves: who was
+/// promised a message waits for it, though it looks before the message is made.
+#[test]
+fn a_select_on_both_ends_never_receives_what_it_sent() {
+    let rounds = if cfg!(miri) { 50 } else { 4000 };
+    let (sender, receiver) = channel::rendezvous::<u32>();
+    thread::scope(|scope| {
+        for me in 0..2 {
+            let (sender, receiver) = (sender.clone(), receiver.clone());
+            scope.spawn(move || {
+                for _ in 0..rounds {
+                    select! {
+                        send(sender, me) -> sent => sent.unwrap(),
+                        recv(receiver) -> message => assert_ne!(message.unwrap(), me),
+                    }
+                }
+            });
+        }
+    });
+}
