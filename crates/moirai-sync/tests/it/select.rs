@@ -11,6 +11,8 @@ use moirai_sync::{
     Select, SelectSet, select, select_biased, select_if, select_priority, select_weighted, strand,
 };
 
+use crate::woken::poll;
+
 #[test]
 fn an_arm_that_is_ready_is_taken_and_the_others_are_left() {
     let (first, a) = channel::bounded(2);
@@ -494,4 +496,18 @@ fn a_select_on_both_ends_never_receives_what_it_sent() {
             });
         }
     });
+}
+
+/// A message that was promised and does not come soon is not waited for without an end: the select goes
+/// back to its places, and has the message once it is there.
+#[test]
+fn a_select_waits_for_what_it_is_promised_only_so_long() {
+    let (sender, receiver) = channel::rendezvous::<u32>();
+    let mut taken =
+        Box::pin(async { select!(async { recv(receiver) -> message => message }).await });
+    assert!(poll(taken.as_mut()).is_pending());
+    let permit = sender.try_reserve().unwrap();
+    assert!(poll(taken.as_mut()).is_pending(), "nothing has been sent");
+    permit.send(7);
+    assert_eq!(poll(taken.as_mut()), Poll::Ready(Ok(7)));
 }
