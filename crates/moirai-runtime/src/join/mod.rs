@@ -63,7 +63,8 @@ use std::panic::resume_unwind;
 
 use crate::sched::current::{self, Context};
 use crate::sched::edge;
-use crate::sched::offers::{Offer, Popped};
+use crate::sched::forks::Due;
+use crate::sched::offers::{Kept, Offer, Popped};
 use crate::sched::post::Post;
 use crate::unwind::{Caught, catch, drop_contained};
 
@@ -150,7 +151,8 @@ where
     RB: Send,
 {
     match context.and_then(|context| Some((context, context.forks.post()?))) {
-        Some((context, post)) => fork(context, post, a, b),
+        // Its first fork, which is offered.
+        Some((context, post)) => fork_and_look_up(context, post, a, b),
         None => alone(a, b),
     }
 }
@@ -177,6 +179,7 @@ fn both<RA, RB>(first: Caught<RA>, second: Caught<RB>) -> (RA, RB) {
     }
 }
 
+/// Nearly always: keeps the second half, and runs both.
 #[inline(always)]
 fn fork<A, B, RA, RB>(context: &Context<'_>, post: &Post, a: A, b: B) -> (RA, RB)
 where
@@ -185,36 +188,82 @@ where
     RA: Send,
     RB: Send,
 {
+    if context.forks.count(post) == Due::Yes {
+        return fork_and_look_up(context, post, a, b);
+    }
     let job = StackJob::new(b);
     let job = &raw const job;
-    // SAFETY: the pointer is to all of the job, which stays here until it has come back or its latch
-    // is set: below, or where `a` panics in `Forked::drop`. What `a` forks is popped before it ends.
-    unsafe { context.forks.push(context.pool, job.cast()) };
+    // SAFETY: the pointer is to all of the job, which stays here until `halves` is over. What is forked
+    // there is popped before.
+    unsafe {
+        context.forks.keep(job.cast());
+        halves(context, job, a)
+    }
+}
+
+/// Offers the second half if it is the first to be offered, does what others have asked for, and runs
+/// both.
+// All of it is out of line, so that the usual case saves no registers for what it does not call.
+#[cold]
+#[inline(never)]
+fn fork_and_look_up<A, B, RA, RB>(context: &Context<'_>, post: &Post, a: A, b: B) -> (RA, RB)
+where
+    A: FnOnce(FnContext) -> RA + Send,
+    B: FnOnce(FnContext) -> RB + Send,
+    RA: Send,
+    RB: Send,
+{
+    let job = StackJob::new(b);
+    let job = &raw const job;
+    // SAFETY: as in `fork`.
+    unsafe {
+        context.forks.push(context.pool, job.cast());
+        let first = |fork| {
+            if context.forks.due(post) == Due::Yes {
+                edge::look_up(context);
+            }
+            a(fork)
+        };
+        halves(context, job, first)
+    }
+}
+
+/// Runs both halves, the second one here unless somebody has taken it.
+///
+/// # Safety
+///
+/// `job` is that of the newest fork, and stays there until this returns or unwinds.
+#[inline(always)]
+unsafe fn halves<F, A, R, RA>(context: &Context<'_>, job: *const StackJob<F, R>, a: A) -> (RA, R)
+where
+    F: FnOnce(FnContext) -> R + Send,
+    R: Send,
+    A: FnOnce(FnContext) -> RA,
+{
     let forked = Forked { context, job };
-    edge::at_fork(context, post);
     let first = a(FnContext { migrated: false });
     let _over = ManuallyDrop::new(forked);
     // SAFETY: the newest fork.
-    if unsafe { context.forks.pop_kept(job.cast()) } == Popped::Own {
+    if unsafe { context.forks.pop_kept(job.cast()) } == Kept::Untouched {
         // SAFETY: the job is ours again, and is not used after this.
         let second = unsafe { StackJob::closure(job) };
         return (first, second(FnContext { migrated: false }));
     }
-    // SAFETY: the newest fork, and not in the list.
-    match unsafe { offered(context, job) } {
+    // SAFETY: the newest fork, and not as it was kept.
+    match unsafe { touched(context, job) } {
         Ok(second) => (first, second),
         Err(panic) => resume_unwind(panic),
     }
 }
 
-/// The result of a job that is not in the list: runs it if nobody has taken it, else waits for it.
+/// The result of a job that is not as it was kept: runs it if nobody has taken it, else waits for it.
 ///
 /// # Safety
 ///
-/// `job` is that of the newest fork, and not in the list.
+/// `job` is that of the newest fork, and not as it was kept.
 #[cold]
 #[inline(never)]
-unsafe fn offered<F, R>(context: &Context<'_>, job: *const StackJob<F, R>) -> Caught<R>
+unsafe fn touched<F, R>(context: &Context<'_>, job: *const StackJob<F, R>) -> Caught<R>
 where
     F: FnOnce(FnContext) -> R + Send,
     R: Send,
@@ -223,7 +272,7 @@ where
     // SAFETY: the caller says so. The frame is the caller's; if it was taken, the runner has done with
     // it once the latch is set.
     unsafe {
-        match forks.pop_offered(job.cast()) {
+        match forks.pop_touched(job.cast()) {
             Popped::Own => {
                 forks.ended(&*job.cast());
                 run_here(job)
@@ -252,7 +301,7 @@ where
     catch(|| second(FnContext { migrated: false }))
 }
 
-/// A fork whose second half is not over; dropped where the first one panics.
+/// A fork whose second half is not over; dropped where the first one panics, and not later.
 struct Forked<'c, 'p, F, R>
 where
     F: FnOnce(FnContext) -> R + Send,
@@ -291,8 +340,8 @@ where
     // SAFETY: the caller says so.
     let result = unsafe {
         match context.forks.pop_kept(job.cast()) {
-            Popped::Own => run_here(job),
-            Popped::Taken => offered(context, job),
+            Kept::Untouched => run_here(job),
+            Kept::Touched => touched(context, job),
         }
     };
     drop_contained(result);

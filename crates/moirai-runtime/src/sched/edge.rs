@@ -46,22 +46,15 @@ use super::current::{Busy, Context};
 use super::forks::Due;
 use super::local::LocalQueue;
 use super::offers::{Interrupts, Tree};
-use super::post::Post;
 use super::signal::Ask;
 use super::work::{Kind, Work};
 use crate::stack;
 
 /// Called between two parts of a tree.
 pub(crate) fn at_step(context: &Context<'_>) {
-    if let Some(post) = context.forks.post() {
-        at_fork(context, post);
-    }
-}
-
-/// Called at each fork; `post` is that of the thread.
-#[inline(always)]
-pub(crate) fn at_fork(context: &Context<'_>, post: &Post) {
-    if context.forks.tick() == Due::Yes || !post.signal.peek().is_none() {
+    if let Some(post) = context.forks.post()
+        && context.forks.tick(post) == Due::Yes
+    {
         look_up(context);
     }
 }

@@ -7,6 +7,12 @@
 //! program was short*: one bit for each place, hashed by the type of the closure. A tree that turns
 //! out long wakes at one of its later forks; the next one from there wakes at once.
 //!
+//! **How much to offer.** A fork that goes through a place costs ten times as much as one that does not,
+//! and of a lopsided tree a third would: those with few open forks below them. So where forks follow
+//! each other fast and nobody has asked lately, all but the oldest wait in the list until somebody does,
+//! which is heard at once. A tree of long parts fills all places, since its owner may not come to hear
+//! that somebody asks; and so does each at its beginning.
+//!
 //! **When to look up.** A clock costs as much as five forks, so it is read every so many: as many as
 //! pass in [`LOOK_US`] at the present pace, but no more than [`STRIDE_MAX`], for a pace changes.
 //!
@@ -20,9 +26,9 @@ use std::time::{Duration, Instant};
 
 use moirai_sync::__prim::HAS_CLOCK;
 
-use super::offers::{Aside, Interrupts, Offer, Offers, Popped, Promoted, Tree};
+use super::offers::{Aside, Interrupts, Kept, Offer, Offers, Popped, Promoted, Tree};
 use super::pool::Pool;
-use super::post::Post;
+use super::post::{PLACES, Post};
 use super::signal::Ask;
 
 /// Of one thread, for itself.
@@ -33,7 +39,12 @@ pub(crate) struct Forks<'a> {
     /// Forks until the clock is read, and out of how many.
     ticks: Cell<u32>,
     stride: Cell<u32>,
+    /// When they began.
+    began: Cell<Option<Instant>>,
     looked: Cell<Option<Instant>>,
+    /// Whether somebody has asked for work since the clock was read, and when somebody had before that.
+    fed: Cell<bool>,
+    hungry: Cell<Option<Instant>>,
     /// Tasks are polled again no earlier.
     resume: Cell<Option<Instant>>,
     /// One bit for each hash of a place in the program: the last tree from there was short.
@@ -52,6 +63,8 @@ struct Branch {
     began: Cell<Option<Instant>>,
     /// Nobody is woken before.
     wake: Cell<Option<Instant>>,
+    /// How many places are filled unasked.
+    width: Cell<usize>,
 }
 
 /// Whether it is time for something.
@@ -70,6 +83,7 @@ impl Branch {
             root: Cell::new(ptr::null()),
             began: Cell::new(None),
             wake: Cell::new(None),
+            width: Cell::new(PLACES),
         }
     }
 
@@ -79,6 +93,7 @@ impl Branch {
         self.root.swap(&other.root);
         self.began.swap(&other.began);
         self.wake.swap(&other.wake);
+        self.width.swap(&other.width);
     }
 }
 
@@ -89,7 +104,10 @@ impl<'a> Forks<'a> {
             branch: Branch::new(Tree::NONE),
             ticks: Cell::new(1),
             stride: Cell::new(1),
+            began: Cell::new(None),
             looked: Cell::new(None),
+            fed: Cell::new(false),
+            hungry: Cell::new(None),
             resume: Cell::new(None),
             short: Cell::new(0),
         }
@@ -145,12 +163,28 @@ impl<'a> Forks<'a> {
         f()
     }
 
-    /// Adds a fork to those that the thread will come back to.
+    /// Counts a fork; whether there is more to be done about it than to [`keep`](Self::keep) it.
+    #[inline(always)]
+    pub(crate) fn count(&self, post: &Post) -> Due {
+        if self.tick(post) == Due::Yes || self.offers.is_empty() { Due::Yes } else { Due::No }
+    }
+
+    /// Adds a fork to those that the thread will come back to, of which some are in the list.
     ///
     /// # Safety
     ///
     /// As for [`Offers::push`].
     #[inline(always)]
+    pub(crate) unsafe fn keep(&self, offer: *const Offer) {
+        // SAFETY: the caller says so.
+        unsafe { self.offers.push(offer) };
+    }
+
+    /// Adds a fork to those that the thread will come back to.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Offers::push`].
     pub(crate) unsafe fn push(&self, pool: &Pool, offer: *const Offer) {
         // SAFETY: the caller says so.
         unsafe {
@@ -165,18 +199,17 @@ impl<'a> Forks<'a> {
     /// # Safety
     ///
     /// As for [`Offers::push`].
-    #[cold]
-    #[inline(never)]
     unsafe fn publish(&self, pool: &Pool, offer: *const Offer) {
         let branch = &self.branch;
         let tree = self.tree_or_new();
         let begins = branch.tree.replace(tree).id == 0;
         if begins {
+            branch.width.set(PLACES);
             self.describe();
         }
         // SAFETY: the caller says so.
-        if unsafe { self.offers.publish(offer, tree) } == Promoted::No {
-            // What lies below has taken all places. It is in the list, and of this tree.
+        if unsafe { self.offers.publish(offer, tree, branch.width.get()) } == Promoted::No {
+            // What lies below has taken the places. It is in the list, and of this tree.
             return;
         }
         if branch.root.get().is_null() {
@@ -192,25 +225,26 @@ impl<'a> Forks<'a> {
         }
     }
 
-    /// Whether the newest fork is still in the list, as nearly always; then it leaves it.
+    /// Whether the newest fork is as it was kept, as nearly always; then it leaves the list.
     ///
     /// # Safety
     ///
     /// As for [`Offers::pop_kept`].
     #[inline(always)]
-    pub(crate) unsafe fn pop_kept(&self, offer: *const Offer) -> Popped {
+    pub(crate) unsafe fn pop_kept(&self, offer: *const Offer) -> Kept {
         // SAFETY: the caller says so.
         unsafe { self.offers.pop_kept(offer) }
     }
 
-    /// Whether a fork that is not in the list is still in its place; then it leaves it.
+    /// Whether a fork that is not as it was kept is still in the list or in its place; then it leaves
+    /// that.
     ///
     /// # Safety
     ///
-    /// As for [`Offers::pop_offered`].
-    pub(crate) unsafe fn pop_offered(&self, offer: *const Offer) -> Popped {
+    /// As for [`Offers::pop_touched`].
+    pub(crate) unsafe fn pop_touched(&self, offer: *const Offer) -> Popped {
         // SAFETY: the caller says so.
-        unsafe { self.offers.pop_offered(offer) }
+        unsafe { self.offers.pop_touched(offer) }
     }
 
     /// The fork is over: for one that was published, once its owner has it back or it has been run.
@@ -240,6 +274,8 @@ impl<'a> Forks<'a> {
 
     /// Does what a hungry worker has asked for.
     pub(crate) fn feed(&self, pool: &Pool) {
+        self.fed.set(true);
+        self.branch.width.set(PLACES);
         if self.offers.promote(self.tree()) == Promoted::Yes {
             pool.wake_for_offers();
         }
@@ -256,33 +292,56 @@ impl<'a> Forks<'a> {
         }
     }
 
-    /// Counts a fork; whether the clock is to be read at this one.
+    /// Counts a step; whether it is time to look up.
     #[inline(always)]
-    pub(crate) fn tick(&self) -> Due {
-        let ticks = self.ticks.get() - 1;
-        self.ticks.set(ticks);
-        if ticks == 0 { Due::Yes } else { Due::No }
+    pub(crate) fn tick(&self, post: &Post) -> Due {
+        self.ticks.set(self.ticks.get() - 1);
+        self.due(post)
+    }
+
+    /// Whether it is time to look up: somebody has asked for something, or the clock is to be read.
+    #[inline(always)]
+    pub(crate) fn due(&self, post: &Post) -> Due {
+        if self.ticks.get() == 0 || !post.signal.peek().is_none() { Due::Yes } else { Due::No }
     }
 
     /// Whether so much time has passed since this said so last that it is time to look up.
     pub(crate) fn look_due(&self, now: Instant) -> Due {
-        let passed = self.looked.get().map(|looked| now.saturating_duration_since(looked));
-        let due = match passed {
-            Some(passed) if passed < LOOK => Due::No,
-            _ => Due::Yes,
-        };
-        if due == Due::Yes {
-            self.looked.set(Some(now));
+        if self.fed.take() {
+            self.hungry.set(Some(now));
         }
-        // As many forks as a look is to come after; a pace that changes is met within a few.
-        let stride = match passed {
-            Some(passed) if passed < LOOK => (self.stride.get() * 2).min(STRIDE_MAX),
-            Some(passed) if passed < LOOK * 2 => self.stride.get(),
-            _ => (self.stride.get() / 4).max(1),
+        if self.ticks.get() == 0 {
+            self.pace(now);
+        }
+        let looked = self.looked.get();
+        if looked.is_some_and(|looked| now.saturating_duration_since(looked) < LOOK) {
+            return Due::No;
+        }
+        self.looked.set(Some(now));
+        Due::Yes
+    }
+
+    /// So many forks have passed as the clock was to be read after: as many follow as a look is to come
+    /// after; a pace that changes is met within a few.
+    fn pace(&self, now: Instant) {
+        let since = |then: Instant| now.saturating_duration_since(then);
+        let (stride, width) = (self.stride.get(), &self.branch.width);
+        let stride = match self.began.replace(Some(now)).map(since) {
+            Some(passed) if passed < LOOK => {
+                if stride == STRIDE_MAX && self.hungry.get().is_none_or(|then| since(then) >= LOOK)
+                {
+                    width.set(WIDTH_OF_FINE);
+                }
+                (stride * 2).min(STRIDE_MAX)
+            }
+            Some(passed) if passed < LOOK * 2 => stride,
+            _ => {
+                width.set(PLACES);
+                (stride / 4).max(1)
+            }
         };
         self.stride.set(stride);
         self.ticks.set(stride);
-        due
     }
 
     /// Whether tasks may be polled again: they take no more than half of the time.
@@ -374,12 +433,69 @@ const LOOK: Duration = Duration::from_micros(LOOK_US);
 /// The most forks between two looks at the clock.
 const STRIDE_MAX: u32 = 256;
 
+/// How many places a tree fills unasked whose forks are so fine that [`STRIDE_MAX`] of them pass within
+/// [`LOOK_US`].
+const WIDTH_OF_FINE: usize = 1;
+
 /// The longest time for which a thread does not poll tasks because it has done so for as long.
 const YIELD_MAX: Duration = Duration::from_millis(1);
 
 #[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
 mod tests {
     use super::*;
+
+    /// As if so many forks as the clock is read after had passed `us` after `now`; when that is.
+    fn pass(forks: &Forks<'_>, now: Instant, us: u64) -> Instant {
+        let now = now + Duration::from_micros(us);
+        forks.ticks.set(0);
+        let _: Due = forks.look_due(now);
+        now
+    }
+
+    #[test]
+    fn all_but_the_oldest_are_kept_back_where_forks_are_fine_and_nobody_is_hungry() {
+        let forks = Forks::new(None);
+        let width = || forks.branch.width.get();
+        let mut now = Instant::now();
+        let mut strides = 0;
+        while width() == PLACES {
+            now = pass(&forks, now, LOOK_US - 1);
+            strides += 1;
+        }
+        assert_eq!(
+            (forks.stride.get(), strides),
+            (STRIDE_MAX, 10),
+            "one, then twice as many each time"
+        );
+        assert_eq!(width(), WIDTH_OF_FINE);
+        // A little slower is not fine, but not coarse either.
+        now = pass(&forks, now, LOOK_US);
+        assert_eq!(width(), WIDTH_OF_FINE);
+        now = pass(&forks, now, LOOK_US * 2);
+        assert_eq!(width(), PLACES, "coarse");
+        while width() == PLACES {
+            now = pass(&forks, now, LOOK_US - 1);
+        }
+        forks.fed.set(true);
+        forks.branch.width.set(PLACES);
+        now = pass(&forks, now, LOOK_US - 1);
+        now = pass(&forks, now, LOOK_US - 1);
+        assert_eq!(width(), PLACES, "somebody was hungry a moment ago");
+        let _later = pass(&forks, now, 1);
+        assert_eq!(width(), WIDTH_OF_FINE);
+    }
+
+    /// Requests that are answered between two readings say nothing about the pace.
+    #[test]
+    fn the_pace_is_that_of_forks_whatever_is_asked_in_between() {
+        let forks = Forks::new(None);
+        let mut now = Instant::now();
+        for _ in 0..100 {
+            now += Duration::from_micros(1);
+            let _: Due = forks.look_due(now);
+        }
+        assert_eq!((forks.stride.get(), forks.ticks.get()), (1, 1));
+    }
 
     /// A tree may last while its thread begins many others on top of it, and workers that help with
     /// one of them must not take parts of that.

@@ -18,8 +18,8 @@
 //! ```
 //!
 //! **Forks nest**, so the owner wants them back in the opposite order, and promotion takes the oldest
-//! of the list. So a fork is in the list exactly if it is the newest there when its owner comes back
-//! to it: all that are newer have been popped, and had it been promoted, so had all before it.
+//! of the list. What leaves the list for a place is noted in it, and what is still there when its owner
+//! comes back to it is the newest there: all that are newer have been popped.
 //!
 //! **Every fork is in the list or in a place,** however fine it seems: what is only called can be offered
 //! to nobody, and whether it is fine shows when it is too late (its other half may wait for it). So there
@@ -27,9 +27,18 @@
 //!
 //! **Links towards the newer are made when they are needed:** the owner pushes and pops by `older` alone,
 //! for a store into another frame costs as much as all the rest. `promote` goes down from the newest and
-//! links, until it meets one from which everything is linked already. That is a mark in its `older`,
-//! which a fork has only once that was done; so each is gone over once, however deep the list is and how
-//! often it is asked for.
+//! links, until it meets one from which everything is linked already. That is noted in its `older`; so
+//! each is gone over once, however deep the list is and how often it is asked for.
+//!
+//! ```text
+//!                    push                        promote: link                promote, the oldest
+//!   (in a frame) ───────────► UNTOUCHED ─────────────────────────► LINKED ─────────────────────────┐
+//!        │                        │                                   │                            ▼
+//!        │                        │ pop_kept                          │ pop_touched           PUBLISHED
+//!        │                        ▼                                   ▼                            ▲
+//!        │                     (own)                               (own)  ◄──── pop_touched ───────┤
+//!        └─────────────────────────── publish ─────────────────────────────────────────────────────┘
+//! ```
 //!
 //! **Who may touch an [`Offer`].** The owner, until it is in a place and after it has been taken back;
 //! whoever took it out of a place, until that one says that it has done. What a taker reads of it is
@@ -43,7 +52,7 @@ use std::ptr::{self, NonNull};
 
 use super::latch::Latch;
 use super::place::TakenBack;
-use super::post::{At, Post};
+use super::post::{At, PLACES, Post};
 use super::work::{Header, Work};
 
 /// The head of what can be offered.
@@ -52,7 +61,8 @@ pub(crate) struct Offer {
     /// First, so that a pointer to it is a pointer to the offer. Its link is the next newer one, where
     /// that has the mark.
     header: Header,
-    /// The next older one in the list, which may be marked; written when it gets there.
+    /// The next older one in the list, and in its low bits what has been done to this one; written when
+    /// it gets there, or to a place.
     older: Cell<MaybeUninit<*const Self>>,
     /// Written when it leaves the list, which few do.
     published: Cell<MaybeUninit<Published>>,
@@ -101,6 +111,16 @@ pub(crate) struct Aside {
     oldest: *const Offer,
 }
 
+/// Whether anything was done to an offer before its owner came back to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Kept {
+    /// Nothing, and it is the owner's, to run.
+    Untouched,
+    /// It was linked or published.
+    Touched,
+}
+
 /// Where an offer was when its owner came back to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -117,7 +137,7 @@ pub(crate) enum Popped {
 pub(crate) enum Promoted {
     /// Another offer is in a place.
     Yes,
-    /// The places are full, or the list is empty.
+    /// No place is empty, or the list is.
     No,
 }
 
@@ -163,7 +183,7 @@ impl Offer {
 
     /// # Safety
     ///
-    /// The offer is in the list, and the caller owns that.
+    /// The offer was pushed or published, by the caller.
     #[inline(always)]
     unsafe fn older(&self) -> *const Self {
         // SAFETY: written when it got there.
@@ -176,18 +196,20 @@ impl Offer {
     }
 }
 
-/// Everything older is linked, up to the one that has the mark. Offers are aligned, so the lowest bit is
-/// free.
-fn marked(older: *const Offer) -> *const Offer {
-    older.map_addr(|addr| addr | 1)
+/// In `older`: everything older is linked, up to the next that has this or is the oldest.
+const LINKED: usize = 1;
+/// In `older`: it is in a place, or was taken from there.
+const PUBLISHED: usize = 2;
+
+const _: () = assert!(align_of::<Offer>() > LINKED | PUBLISHED);
+
+fn linked(older: *const Offer) -> *const Offer {
+    older.map_addr(|addr| addr | LINKED)
 }
 
-#[inline(always)]
-fn unmarked(older: *const Offer) -> *const Offer {
-    older.map_addr(|addr| addr & !1)
+fn unlinked(older: *const Offer) -> *const Offer {
+    older.map_addr(|addr| addr & !LINKED)
 }
-
-const _: () = assert!(align_of::<Offer>() > 1);
 
 impl<'a> Offers<'a> {
     pub(crate) fn new(post: Option<&'a Post>) -> Self {
@@ -222,9 +244,9 @@ impl<'a> Offers<'a> {
     /// # Safety
     ///
     /// `offer` points to an offer with the provenance of all that it heads. It stays there, and
-    /// nobody else uses it, until [`pop_kept`](Self::pop_kept) or [`pop_offered`](Self::pop_offered)
-    /// has returned [`Popped::Own`] for it, or the latter [`Popped::Taken`] and then whoever has taken
-    /// it says that it has done. Everything that is added later is popped before.
+    /// nobody else uses it, until [`pop_kept`](Self::pop_kept) has returned [`Kept::Untouched`]
+    /// for it, or [`pop_touched`](Self::pop_touched) [`Popped::Own`], or that [`Popped::Taken`] and then
+    /// whoever has taken it says that it has done. Everything that is added later is popped before.
     #[inline(always)]
     pub(crate) unsafe fn push(&self, offer: *const Offer) {
         debug_assert!(!self.is_empty(), "the first is published");
@@ -232,13 +254,13 @@ impl<'a> Offers<'a> {
         unsafe { (*offer).set_older(self.newest.replace(offer)) };
     }
 
-    /// Offers `offer` to everybody, if a place is empty; else adds it to the list.
+    /// Offers `offer` to everybody, if one of the first `among` places is empty; else adds it to the list.
     ///
     /// # Safety
     ///
     /// As for [`push`](Self::push).
-    pub(crate) unsafe fn publish(&self, offer: *const Offer, tree: Tree) -> Promoted {
-        let place = self.post.and_then(|post| Some((post, post.empty_place()?)));
+    pub(crate) unsafe fn publish(&self, offer: *const Offer, tree: Tree, among: usize) -> Promoted {
+        let place = self.post.and_then(|post| Some((post, post.empty_place(among)?)));
         let Some((post, at)) = place else {
             let newest = self.newest.replace(offer);
             if newest.is_null() {
@@ -251,6 +273,7 @@ impl<'a> Offers<'a> {
         // SAFETY: the caller says so: it is there, and ours until it is in its place.
         unsafe {
             let latch = Latch::new();
+            (*offer).set_older(ptr::without_provenance(PUBLISHED));
             (*offer).published.set(MaybeUninit::new(Published { at, tree, latch }));
             let work = Work::from_header(NonNull::new_unchecked(offer.cast_mut()).cast());
             post.put(at, work, tree.id);
@@ -261,7 +284,7 @@ impl<'a> Offers<'a> {
     /// Offers the oldest of the list to everybody.
     pub(crate) fn promote(&self, tree: Tree) -> Promoted {
         let (newest, oldest) = (self.newest.get(), self.oldest.get());
-        if newest.is_null() || self.post.and_then(Post::empty_place).is_none() {
+        if newest.is_null() || self.post.and_then(|post| post.empty_place(PLACES)).is_none() {
             return Promoted::No;
         }
         if newest == oldest {
@@ -277,53 +300,63 @@ impl<'a> Offers<'a> {
             }
         }
         // SAFETY: it was pushed, under the same contract, and is not in the list any more.
-        unsafe { self.publish(oldest, tree) }
+        unsafe { self.publish(oldest, tree, PLACES) }
     }
 
     /// Links all of the list towards the newest; returns how many were not yet.
     fn link(&self) -> usize {
-        let (mut at, oldest, mut linked) = (self.newest.get(), self.oldest.get(), 0);
+        let (mut at, oldest, mut count) = (self.newest.get(), self.oldest.get(), 0);
         while at != oldest {
             // SAFETY: it is in the list, and so is the next, for it is not the oldest.
             unsafe {
                 let older = (*at).older();
-                if older != unmarked(older) {
+                if older != unlinked(older) {
                     break;
                 }
                 Work::link(older.cast_mut().cast(), at.cast_mut().cast());
-                (*at).set_older(marked(older));
+                (*at).set_older(linked(older));
                 at = older;
             }
-            linked += 1;
+            count += 1;
         }
-        linked
+        count
     }
 
-    /// Whether `offer` is still in the list; if so, it leaves it.
+    /// Whether `offer` is as it was pushed; if so, it leaves the list.
     ///
     /// # Safety
     ///
     /// `offer` was pushed or published here, and all that were later have been popped.
     #[inline(always)]
-    pub(crate) unsafe fn pop_kept(&self, offer: *const Offer) -> Popped {
-        if self.newest.get() != offer {
-            return Popped::Taken;
+    pub(crate) unsafe fn pop_kept(&self, offer: *const Offer) -> Kept {
+        // SAFETY: its frame is the caller's.
+        let older = unsafe { (*offer).older() };
+        if older.addr() & (LINKED | PUBLISHED) != 0 {
+            return Kept::Touched;
         }
-        // SAFETY: it is in the list, so it is ours. The next is null if it is the oldest there.
-        self.newest.set(unmarked(unsafe { (*offer).older() }));
-        Popped::Own
+        debug_assert_eq!(self.newest.get(), offer, "what is forked last is popped first");
+        // Null if it is the oldest there.
+        self.newest.set(older);
+        Kept::Untouched
     }
 
-    /// As [`pop_kept`](Self::pop_kept), for an offer that is not in the list: in its place or taken.
+    /// As [`pop_kept`](Self::pop_kept), for an offer that was linked or published.
     ///
     /// # Safety
     ///
-    /// As for [`pop_kept`](Self::pop_kept), which has returned [`Popped::Taken`].
-    pub(crate) unsafe fn pop_offered(&self, offer: *const Offer) -> Popped {
+    /// As for [`pop_kept`](Self::pop_kept), which has returned [`Kept::Touched`].
+    pub(crate) unsafe fn pop_touched(&self, offer: *const Offer) -> Popped {
+        // SAFETY: its frame is the caller's.
+        let older = unsafe { (*offer).older() };
+        if older.addr() & PUBLISHED == 0 {
+            debug_assert_eq!(self.newest.get(), offer, "what is forked last is popped first");
+            self.newest.set(unlinked(older));
+            return Popped::Own;
+        }
         let Some(post) = self.post else {
             unreachable!("without a post, an offer stays in the list");
         };
-        // SAFETY: what is not in the list has been published. The frame is the caller's.
+        // SAFETY: it was published. The frame is the caller's.
         let at = unsafe { (*(*offer).published()).at };
         // SAFETY: it was put there by `publish`, and is ours if it still is there.
         let back = unsafe {
@@ -342,7 +375,6 @@ mod tests {
     use std::hash::{BuildHasher as _, RandomState};
 
     use super::*;
-    use crate::sched::post::PLACES;
     use crate::sched::work::{Kind, VTable};
 
     static VTABLE: VTable =
@@ -363,7 +395,7 @@ mod tests {
         // SAFETY: the box is there until it is popped below, the newest first.
         unsafe {
             if offers.is_empty() {
-                let _: Promoted = offers.publish(offer, tree());
+                let _: Promoted = offers.publish(offer, tree(), PLACES);
             } else {
                 offers.push(offer);
             }
@@ -376,8 +408,8 @@ mod tests {
         // SAFETY: the newest fork; nobody runs those that were taken.
         let popped = unsafe {
             match offers.pop_kept(offer) {
-                Popped::Own => Popped::Own,
-                Popped::Taken => offers.pop_offered(offer),
+                Kept::Untouched => Popped::Own,
+                Kept::Touched => offers.pop_touched(offer),
             }
         };
         // SAFETY: nobody else has it, or looks at it any more.
@@ -435,6 +467,31 @@ mod tests {
         }
         while pop(&offers, &mut open).is_some() {}
         assert!(offers.is_empty() && !post.offers());
+    }
+
+    #[test]
+    fn what_is_not_offered_unasked_is_offered_when_somebody_asks() {
+        let post = Post::new(0);
+        let offers = Offers::new(Some(&post));
+        let narrow = || {
+            let offer = Box::into_raw(offer()).cast_const();
+            // SAFETY: the box is there until it is popped below, the newest first.
+            (offer, unsafe { offers.publish(offer, tree(), 1) })
+        };
+        let (first, published) = narrow();
+        assert_eq!(published, Promoted::Yes);
+        let (second, published) = narrow();
+        assert_eq!(published, Promoted::No, "one place, and it is full");
+        assert_eq!(offers.promote(tree()), Promoted::Yes);
+        let taken = [post.take(), post.take(), post.take()].map(|work| {
+            let work = work?;
+            Some(work.as_ptr().as_ptr().cast_const().cast())
+        });
+        assert_eq!(taken, [Some(first), Some(second), None], "the oldest first");
+        let mut open = vec![first, second];
+        assert_eq!(pop(&offers, &mut open), Some(Popped::Taken));
+        assert_eq!(pop(&offers, &mut open), Some(Popped::Taken));
+        assert!(offers.is_empty());
     }
 
     #[test]

@@ -67,9 +67,10 @@ impl Post {
         }
     }
 
-    /// A place for one more offer. To be called by the owner only, so it stays empty.
-    pub(crate) fn empty_place(&self) -> Option<At> {
-        let at = self.places.iter().position(Place::is_empty)?;
+    /// A place for one more offer, among the first `among`. To be called by the owner only, so it stays
+    /// empty.
+    pub(crate) fn empty_place(&self, among: usize) -> Option<At> {
+        let at = self.places.iter().take(among).position(Place::is_empty)?;
         Some(At(at as u8))
     }
 
@@ -154,8 +155,7 @@ impl Post {
 }
 
 /// How many works one thread offers at once; the rest of a tree it keeps until it is asked. The first
-/// so many levels of a tree of long parts find takers at once; with twice as many, a third of the
-/// forks of a fine tree would go through the places, at five times the price.
+/// so many levels of a tree of long parts find takers at once.
 pub(crate) const PLACES: usize = if cfg!(any(moirai_loom, moirai_shuttle)) { 1 } else { 4 };
 
 /// So many bits of a tree's id count those that began at one post: at a million a second it takes

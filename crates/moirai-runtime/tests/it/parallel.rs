@@ -124,7 +124,7 @@ fn a_long_tree_after_many_short_ones_finds_a_second_worker() {
     });
 }
 
-/// Leaves so coarse that their owners look up from none of them.
+/// Leaves so coarse that their owners look up from none of them; also where forks were fine before.
 #[test]
 fn coarse_leaves_of_a_deep_tree_all_run_at_once() {
     fn tree(depth: u32, leaves: &Barrier) {
@@ -137,7 +137,11 @@ fn coarse_leaves_of_a_deep_tree_all_run_at_once() {
     let depth = if cfg!(miri) { 2 } else { 4 };
     watch(move || {
         let runtime = runtime(1 << depth);
-        let tree = move || tree(depth, &Barrier::new(1 << depth));
+        let tree = move || {
+            let n = if cfg!(miri) { 2 } else { 20 };
+            assert!(fib(n) > 0);
+            tree(depth, &Barrier::new(1 << depth));
+        };
         runtime.spawn_parallel(tree).join().unwrap();
         runtime.block_on(async { tree() });
     });
