@@ -55,6 +55,8 @@
 //! that takes its node out and loses the claim has told nobody, and goes on to the next waiter. A set
 //! ([`ReadySet`]) stays in its lists between waits, and is told by a bit.
 //!
+//! **An only waiter** needs no list, but a [`Seat`].
+//!
 //! **A waiter that outlives a wait** ([`OwnedWaiter`]) holds what its list lies in.
 
 #![allow(unsafe_code, reason = "intrusive nodes; model: src/model/waitlist.rs")]
@@ -64,6 +66,7 @@ mod group;
 mod owned;
 mod queue;
 mod ready;
+mod seat;
 
 use std::fmt;
 use std::marker::PhantomPinned;
@@ -81,6 +84,7 @@ pub(crate) use group::Group;
 pub(crate) use owned::OwnedWaiter;
 use queue::{End, Queue};
 pub(crate) use ready::ReadySet;
+pub(crate) use seat::Seat;
 
 const IDLE: u32 = 0;
 const QUEUED: u32 = 1;
@@ -150,6 +154,8 @@ struct Node {
     _pin: PhantomPinned,
 }
 
+/// Meaningless where the node is in no queue.
+#[derive(Clone, Copy)]
 struct Links {
     prev: *const Node,
     next: *const Node,
@@ -211,7 +217,7 @@ impl WaitList {
                 may_forget: AtomicBool::new(false),
                 promised: AtomicU32::new(0),
                 light: AtomicBool::new(false),
-                queue: Mutex::new(Queue { head: ptr::null(), tail: ptr::null() }),
+                queue: Mutex::new(Queue::EMPTY),
                 claimed: AtomicU32::new(0),
             }
         }
@@ -247,6 +253,16 @@ impl WaitList {
         // SeqCst fence: pairs with the ones in `notify_one`, `notify_all` and `begin_light`.
         fence(Ordering::SeqCst);
         if light() {
+            asymmetric::heavy();
+        }
+    }
+
+    /// As [`fence`](Self::fence), for a caller who has joined by a SeqCst read-modify-write.
+    #[inline]
+    pub(crate) fn fence_after_rmw(&self) {
+        // Pairs with what `fence` pairs with.
+        fence_after_rmw();
+        if self.is_light() {
             asymmetric::heavy();
         }
     }
@@ -340,7 +356,8 @@ impl WaitList {
             return false;
         }
         let queue = self.queue.lock();
-        let mut next = queue.head;
+        // SAFETY: we hold the lock.
+        let mut next = unsafe { queue.oldest() };
         // SAFETY: as in `pop_other`: a queued node is alive, its fields are reached under the lock.
         while let Some(node) = unsafe { next.as_ref() } {
             // SAFETY: as above.
@@ -348,7 +365,7 @@ impl WaitList {
                 return true;
             }
             // SAFETY: as above.
-            next = node.links.with(|links| unsafe { (*links).next });
+            next = unsafe { queue.after(node) };
         }
         false
     }
@@ -394,11 +411,12 @@ impl WaitList {
     /// As [`pop`](Self::pop), but leaves the places of the select `own` where they are, and claims
     /// who is to be claimed.
     fn pop_other(&self, queue: &mut Queue, own: Own, claims: Claims) -> Option<Taken> {
-        let mut next = queue.head;
+        // SAFETY: the caller holds the lock.
+        let mut next = unsafe { queue.oldest() };
         // SAFETY: a queued node is alive: its drop takes this lock to leave the queue.
         while let Some(node) = unsafe { next.as_ref() } {
-            // SAFETY: `links` is reached under the lock only.
-            next = node.links.with(|links| unsafe { (*links).next });
+            // SAFETY: as above.
+            next = unsafe { queue.after(node) };
             // SAFETY: `target` is reached under the lock only.
             if node.target.with(|target| unsafe { (*target).is_of(own) }) {
                 continue;

@@ -2,7 +2,7 @@
 
 use std::mem::ManuallyDrop;
 
-use crate::prim::atomic::{AtomicUsize, Ordering};
+use crate::prim::atomic::{AtomicU32, Ordering};
 use crate::prim::fence_after_rmw;
 use crate::queue::{Close, Key};
 
@@ -27,6 +27,7 @@ impl<T> Shared<T> {
         fence_after_rmw();
         if closed == Close::Closed {
             self.senders_waiting.notify_all_fenced();
+            self.receiver_seat.call();
             self.receivers_waiting().notify_all_fenced();
         }
         closed
@@ -53,9 +54,10 @@ impl<T> Shared<T> {
     /// The only receiver is gone.
     #[cold]
     pub(super) fn receiver_gone(&self, key: &mut Key) {
+        self.receiver_seat.rise();
         let _: Close = self.close();
         if !self.queue.is_empty() {
-            discard(|| self.queue.pop_sole(key));
+            discard(|| self.queue.pop_sole(key).ok());
         }
     }
 
@@ -73,7 +75,7 @@ impl<T> Shared<T> {
     /// # Panics
     ///
     /// Aborts the process at [`HANDLES_MAX`], before the count could overflow.
-    pub(super) fn add_handle(side: &AtomicUsize) {
+    pub(super) fn add_handle(side: &AtomicU32) {
         // Relaxed: the new handle is made from an existing one.
         if side.fetch_add(1, Ordering::Relaxed) >= HANDLES_MAX {
             std::process::abort();
@@ -81,7 +83,7 @@ impl<T> Shared<T> {
     }
 
     /// Counts one more handle of a side, unless all of them are gone.
-    pub(super) fn revive_handle(side: &AtomicUsize) -> Revived {
+    pub(super) fn revive_handle(side: &AtomicU32) -> Revived {
         // Relaxed: as in `add_handle`, where there is one.
         let raised = side.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| match count {
             0 => None,
@@ -92,7 +94,7 @@ impl<T> Shared<T> {
     }
 
     /// Counts one handle less; says whether it was the last.
-    pub(super) fn remove_handle(side: &AtomicUsize) -> LastHandle {
+    pub(super) fn remove_handle(side: &AtomicU32) -> LastHandle {
         // AcqRel: what was done through any handle comes before the close by the last one.
         match side.fetch_sub(1, Ordering::AcqRel) {
             1 => LastHandle::Yes,
@@ -136,4 +138,4 @@ fn discard<T>(mut pop: impl FnMut() -> Option<T>) {
 }
 
 /// More handles than this can only be a leak of handles.
-const HANDLES_MAX: usize = usize::MAX / 2;
+const HANDLES_MAX: u32 = u32::MAX / 2;

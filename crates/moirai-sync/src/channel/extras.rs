@@ -136,7 +136,7 @@ impl<T> Shared<T> {
             };
             match self.queue.push_to(part, message) {
                 Ok(()) => {
-                    self.receivers_waiting().notify_one_fenced();
+                    self.tell_receiver();
                     return Ok(()); // and the oldest is dropped, when everybody was told
                 }
                 Err(back) => message = back,

@@ -59,7 +59,7 @@ impl<'a, T> Loan<'a, T> {
     pub fn send(self, message: T) -> Result<(), SendError<T>> {
         let shared = self.shared;
         self.slot.write(message).map_err(SendError)?;
-        shared.receivers_waiting().notify_one_fenced();
+        shared.tell_receiver();
         Ok(())
     }
 }
@@ -73,7 +73,7 @@ impl<T: Copy> Loan<'_, T> {
     pub fn copy(self, message: &T) -> Result<(), SendError<()>> {
         let shared = self.shared;
         self.slot.copy(message).map_err(|_| SendError(()))?;
-        shared.receivers_waiting().notify_one_fenced();
+        shared.tell_receiver();
         Ok(())
     }
 }
@@ -87,7 +87,7 @@ impl<U: Copy, const N: usize> Loan<'_, [U; N]> {
     pub fn fill(self, element: impl FnMut(usize) -> U) -> Result<(), SendError<()>> {
         let shared = self.shared;
         self.slot.fill(element).map_err(|_| SendError(()))?;
-        shared.receivers_waiting().notify_one_fenced();
+        shared.tell_receiver();
         Ok(())
     }
 }

@@ -37,7 +37,7 @@
 //! What is received can be mapped, gathered, delayed and merged before: see [`ops`]. A
 //! [`FanoutChannel`] is a sending end for several channels at once.
 //!
-//! `shared` is where the queue and the two wait lists meet, and `ends` how that ends; `sender` and `receiver` are the handles
+//! `shared` is where the queue and the two wait lists meet, `telling` who is told of what, and `ends` how that ends; `sender` and `receiver` are the handles
 //! (what all have is in `handle`),
 //! `priority` what they have for levels, `work_stealing` a receiving end for each worker, `numa` a queue for each node, `extras` what a `builder` adds to a channel, and `metrics` what
 //! that tells;
@@ -69,6 +69,7 @@ mod sole;
 #[cfg(feature = "futures")]
 mod stream;
 mod suspended;
+mod telling;
 mod timer;
 pub mod watch;
 mod work_stealing;

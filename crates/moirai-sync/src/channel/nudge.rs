@@ -29,8 +29,8 @@ use super::extras::Watch;
 /// Of one wait.
 #[derive(Debug, Default)]
 pub(super) struct Nudge {
-    alarm: Alarm,
-    at: Option<Instant>,
+    /// Set, and for when.
+    alarm: Option<Box<(Alarm, Instant)>>,
     pub(super) watch: Option<Box<Watch>>,
 }
 
@@ -43,7 +43,7 @@ impl Nudge {
         could_go_on: impl Fn() -> bool,
         cx: &Context<'_>,
     ) {
-        if other.len() != 0 || self.at.is_some() {
+        if other.len() != 0 || self.alarm.is_some() {
             self.look(other, could_go_on, cx);
         }
     }
@@ -52,16 +52,17 @@ impl Nudge {
     fn look(&mut self, other: &WaitList, could_go_on: impl Fn() -> bool, cx: &Context<'_>) {
         // A model, without a clock, would nudge all the time.
         while prim::HAS_CLOCK && other.len() != 0 && other.may_forget() && could_go_on() {
-            let at = *self.at.get_or_insert_with(|| strand::now() + EVERY);
-            match self.alarm.set(Some(at), cx) {
+            let set = || Box::new((Alarm::default(), strand::now() + EVERY));
+            let (alarm, at) = &mut **self.alarm.get_or_insert_with(set);
+            match alarm.set(Some(*at), cx) {
                 Set::Ahead => return,
                 Set::Passed => {
-                    self.at = None;
+                    self.alarm = None;
                     other.notify_one();
                 }
             }
         }
-        (self.alarm, self.at) = (Alarm::default(), None);
+        self.alarm = None;
     }
 
     /// Whether the wait has lasted for as long as the channel's strategy lets it.

@@ -272,12 +272,12 @@ impl<T> Receiver<T> {
 
     /// How many senders there are.
     pub fn sender_count(&self) -> usize {
-        self.shared.senders.load(Ordering::Relaxed)
+        self.shared.senders.load(Ordering::Relaxed) as usize
     }
 
     /// How many receivers there are.
     pub fn receiver_count(&self) -> usize {
-        self.shared.receivers.load(Ordering::Relaxed)
+        self.shared.receivers.load(Ordering::Relaxed) as usize
     }
 
     /// Where a select waits for a message.

@@ -244,7 +244,7 @@ impl<'a, T> Permit<'a, T> {
                 Err(PushError::Full(())) => return Err(TrySendError::Full(())),
                 Err(PushError::Closed(())) => {
                     // For a moment a receiver may have thought that a message would follow.
-                    shared.receivers_waiting().notify_all();
+                    shared.tell_receivers_all();
                     return Err(TrySendError::Disconnected(()));
                 }
             },
@@ -265,7 +265,7 @@ impl<'a, T> Permit<'a, T> {
             }
             _ => {
                 self.shared.queue.push_reserved(message);
-                self.shared.receivers_waiting().notify_one_fenced();
+                self.shared.tell_receiver();
             }
         }
         self.end();
@@ -274,7 +274,7 @@ impl<'a, T> Permit<'a, T> {
     /// Of a closed channel, tells the receivers that no message will follow from here.
     fn end(&self) {
         if self.shared.is_closed() {
-            self.shared.receivers_waiting().notify_all();
+            self.shared.tell_receivers_all();
         }
     }
 }

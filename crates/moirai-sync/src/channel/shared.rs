@@ -11,21 +11,20 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::alarm::Set;
-use crate::asymmetric::Support;
 use crate::coop;
-use crate::prim::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::prim::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::queue::front::Front;
-use crate::queue::pair::Fence;
-use crate::queue::{BeginLight, Key, LEVEL, Part, PopError, PushError, Queue};
+use crate::queue::{Key, LEVEL, Part, PopError, PushError, Queue};
 use crate::spin::{Prospect, spin};
 use crate::strand;
-use crate::waitlist::{Claimed, Finished, Own, WaitList, Waiter};
+use crate::waitlist::{Claimed, Finished, Own, Seat, WaitList, Waiter};
 
 use super::error::{RecvError, TryRecvError, TrySendError};
 use super::extras::Extras;
 use super::nudge::Nudge;
 use super::rendezvous::Rendezvous;
 use super::suspended::Suspended;
+use super::telling::{notify, told};
 use super::timer::Timer;
 
 #[derive(Debug)]
@@ -36,9 +35,11 @@ pub(crate) struct Shared<T> {
     pub(super) extras: Option<Box<Extras>>,
     /// See [`receivers_waiting`](Self::receivers_waiting).
     pub(super) receivers_waiting: WaitList,
+    /// Where an only receiver waits, unless it does so in a select.
+    pub(super) receiver_seat: Seat,
     pub(super) senders_waiting: WaitList,
-    pub(super) senders: AtomicUsize,
-    pub(super) receivers: AtomicUsize,
+    pub(super) senders: AtomicU32,
+    pub(super) receivers: AtomicU32,
 }
 
 /// What stands in for the queue.
@@ -101,9 +102,10 @@ impl<T> Shared<T> {
             flavour,
             extras: None,
             receivers_waiting: WaitList::new(),
+            receiver_seat: Seat::new(),
             senders_waiting: WaitList::new(),
-            senders: AtomicUsize::new(1),
-            receivers: AtomicUsize::new(1),
+            senders: AtomicU32::new(1),
+            receivers: AtomicU32::new(1),
         }
     }
 
@@ -114,7 +116,7 @@ impl<T> Shared<T> {
     #[inline(always)]
     pub(super) fn send_now(&self, message: T) -> Result<(), T> {
         self.queue.push(message)?;
-        self.receivers_waiting.notify_one_fenced();
+        self.tell_receiver();
         Ok(())
     }
 
@@ -122,7 +124,7 @@ impl<T> Shared<T> {
     #[inline]
     pub(super) fn send_now_sole(&self, key: &mut Key, message: T) -> Result<(), T> {
         self.queue.push_sole(key, message)?;
-        told(&self.receivers_waiting, key);
+        self.told_receiver(key);
         Ok(())
     }
 
@@ -136,7 +138,7 @@ impl<T> Shared<T> {
         if let Err(message) = self.queue.push_to(part, message) {
             return self.not_queued(part, message);
         }
-        self.receivers_waiting.notify_one_fenced();
+        self.tell_receiver();
         Ok(())
     }
 
@@ -183,15 +185,7 @@ impl<T> Shared<T> {
         Some(message)
     }
 
-    /// [`take_now`](Self::take_now) for the only receiver.
-    #[inline]
-    pub(super) fn take_now_sole(&self, key: &mut Key) -> Option<T> {
-        let message = self.queue.pop_sole(key)?;
-        told(&self.senders_waiting, key);
-        Some(message)
-    }
-
-    /// [`take_now_sole`](Self::take_now_sole) of what needs no look at the senders' side, where that is
+    /// [`take_now`](Self::take_now) for the only receiver, of what needs no look at the senders' side, where that is
     /// kept apart.
     #[inline]
     pub(super) fn take_at_hand(&self, key: &mut Key) -> Option<T> {
@@ -200,7 +194,7 @@ impl<T> Shared<T> {
         Some(message)
     }
 
-    /// [`take_now_sole`](Self::take_now_sole) where nothing is at hand, with a `pause` before the look if
+    /// [`take_at_hand`](Self::take_at_hand) where nothing is, with a `pause` before the look if
     /// that may let more come; and how many the look has found.
     #[inline]
     pub(super) fn look_now_sole(&self, key: &mut Key, pause: impl FnOnce()) -> Option<(T, usize)> {
@@ -280,7 +274,14 @@ impl<T> Shared<T> {
 
     #[inline]
     pub(super) fn try_recv_sole(&self, key: &mut Key) -> Result<T, TryRecvError> {
-        self.take_now_sole(key).map_or_else(|| self.not_taken(Claimed::No), Ok)
+        match self.queue.pop_sole(key) {
+            Ok(message) => {
+                told(&self.senders_waiting, key);
+                Ok(message)
+            }
+            Err(PopError::Empty) => Err(TryRecvError::Empty),
+            Err(PopError::Closed) => Err(TryRecvError::Disconnected),
+        }
     }
 
     /// A select that waits to send has no message yet: it makes one when somebody begins to receive,
@@ -350,7 +351,7 @@ impl<T> Shared<T> {
         n: usize,
         result: Result<(), PushError<()>>,
     ) -> Result<(), TrySendError<()>> {
-        notify(&self.receivers_waiting, n);
+        self.tell_receivers(n);
         match result {
             Ok(()) => Ok(()),
             Err(PushError::Full(())) => Err(TrySendError::Full(())),
@@ -607,45 +608,6 @@ impl<T> Shared<T> {
             Flavour::Timer(_) => Some(1),
             _ => self.queue.capacity(),
         }
-    }
-}
-
-/// Tells the oldest of those who wait for what the holder of `key` has just done, or learns that nobody
-/// does.
-#[inline]
-fn told(waiting: &WaitList, key: &mut Key) {
-    if waiting.len() != 0 {
-        tell(waiting, key);
-    } else if key.calm() == BeginLight::Yes {
-        begin_light(waiting, key);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn begin_light(waiting: &WaitList, key: &mut Key) {
-    let support = waiting.begin_light();
-    if support != Support::Yes {
-        key.stir(support);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn tell(waiting: &WaitList, key: &mut Key) {
-    if key.stir(Support::Yes) == Fence::Light {
-        waiting.end_light();
-    }
-    waiting.notify_one();
-}
-
-/// Wakes one waiter for each of `n` things that there are to take.
-fn notify(waiting: &WaitList, n: usize) {
-    for _ in 0..n {
-        if waiting.len() == 0 {
-            break;
-        }
-        waiting.notify_one_fenced();
     }
 }
 

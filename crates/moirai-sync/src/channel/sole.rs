@@ -3,6 +3,7 @@
 
 mod receiver;
 mod sender;
+mod sitting;
 
 pub(crate) use receiver::Attending;
 pub use receiver::{IntoIter, Receiver};

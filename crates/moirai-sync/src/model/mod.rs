@@ -19,6 +19,7 @@ mod parker;
 mod ready;
 mod ring;
 mod rwlock;
+mod seat;
 mod semaphore;
 #[cfg(all(feature = "shm", target_os = "linux", target_pointer_width = "64"))]
 mod shm;

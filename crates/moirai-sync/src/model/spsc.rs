@@ -196,8 +196,8 @@ fn one_receiver_of_a_ring_for_many_senders() {
             loop {
                 // SAFETY: the only receiver.
                 match unsafe { ring.pop_sole() } {
-                    Some(value) => break assert_eq!(*value, expected),
-                    None => thread::yield_now(),
+                    Ok(value) => break assert_eq!(*value, expected),
+                    Err(_) => thread::yield_now(),
                 }
             }
         }

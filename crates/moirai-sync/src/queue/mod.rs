@@ -388,12 +388,12 @@ impl<T> Queue<T> {
 
     /// [`pop`](Self::pop) for the only consumer.
     #[inline]
-    pub(crate) fn pop_sole(&self, key: &mut Key) -> Option<T> {
+    pub(crate) fn pop_sole(&self, key: &mut Key) -> Result<T, PopError> {
         match &self.0 {
             Kind::List(locks, list) => {
                 locks.check_consumer(key.id);
                 // SAFETY: the only key for this side, borrowed exclusively.
-                unsafe { list.pop_sole() }.ok()
+                unsafe { list.pop_sole() }
             }
             Kind::Ring(locks, ring) => {
                 locks.check_consumer(key.id);
@@ -403,14 +403,14 @@ impl<T> Queue<T> {
             Kind::Spsc(locks, ring) => {
                 locks.check_consumer(key.id);
                 // SAFETY: as above.
-                unsafe { ring.pop(key.fence()) }.ok()
+                unsafe { ring.pop(key.fence()) }
             }
             Kind::Chain(locks, chain) => {
                 locks.check_consumer(key.id);
                 // SAFETY: as above.
-                unsafe { chain.pop() }.ok()
+                unsafe { chain.pop() }
             }
-            Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => None,
+            Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => Err(PopError::Empty),
         }
     }
 
@@ -434,7 +434,7 @@ impl<T> Queue<T> {
                 // SAFETY: as in `pop_sole`.
                 unsafe { list.pop_at_hand() }
             }
-            _ => self.pop_sole(key),
+            _ => self.pop_sole(key).ok(),
         }
     }
 

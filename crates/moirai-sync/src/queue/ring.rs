@@ -461,18 +461,18 @@ impl<T> Ring<T> {
     ///
     /// No other thread pops meanwhile.
     #[inline]
-    pub(crate) unsafe fn pop_sole(&self) -> Option<T> {
+    pub(crate) unsafe fn pop_sole(&self) -> Result<T, PopError> {
         // Relaxed: nobody else moves it.
         let head = self.head.load(Ordering::Relaxed);
         // Acquire: pairs with the Release store in `fill`.
         if self.slot(head).stamp.load(Ordering::Acquire) != head.wrapping_add(1) {
-            self.wait_at(head).ok()?;
+            self.wait_at(head)?;
         }
         // SeqCst: as in `pop`.
         self.head.swap(self.after(head, 1), Ordering::SeqCst);
         fence_after_rmw();
         // SAFETY: we have moved `head` past this position, whose slot is full.
-        Some(unsafe { self.empty(head) })
+        Ok(unsafe { self.empty(head) })
     }
 
     /// Waits for the sender that is about to write the value at `head`, if there is one.

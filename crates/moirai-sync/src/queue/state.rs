@@ -2,7 +2,7 @@
 
 use crate::prim::atomic::Ordering;
 
-use super::{Close, Kind, Queue};
+use super::{Close, Key, Kind, Queue};
 
 impl<T> Queue<T> {
     /// Forbids every later push; what is queued can still be taken. `fence` is the counterpart of the
@@ -27,6 +27,22 @@ impl<T> Queue<T> {
             Kind::Spsc(_, ring) => ring.is_closed(),
             Kind::Chain(_, chain) => chain.is_closed(),
             Kind::Watched(_) | Kind::Nothing => false,
+        }
+    }
+
+    /// # Panics
+    ///
+    /// Unless `key` is that of the only consumer.
+    #[inline]
+    pub(crate) fn assert_consumer(&self, key: &Key) {
+        match &self.0 {
+            Kind::Ring(locks, _) => locks.check_consumer(key.id),
+            Kind::List(locks, _) => locks.check_consumer(key.id),
+            Kind::Spsc(locks, _) => locks.check_consumer(key.id),
+            Kind::Chain(locks, _) => locks.check_consumer(key.id),
+            Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => {
+                unreachable!("such a queue has many consumers")
+            }
         }
     }
 

@@ -1,4 +1,4 @@
-//! The list itself: nodes that point to each other, in order of arrival.
+//! The list itself: nodes that point to each other in a circle, in order of arrival.
 
 #![allow(unsafe_code, reason = "intrusive nodes; model: src/model/waitlist.rs")]
 
@@ -6,10 +6,9 @@ use std::ptr;
 
 use super::{Links, Node};
 
-/// From the oldest node to the youngest.
+/// From the oldest node to the youngest, which the oldest one follows.
 pub(super) struct Queue {
-    pub(super) head: *const Node,
-    pub(super) tail: *const Node,
+    youngest: *const Node,
 }
 
 // SAFETY: the pointers are to nodes whose fields are reached only under the mutex (see `Waiter`).
@@ -23,45 +22,86 @@ pub(super) enum End {
 }
 
 impl Queue {
+    pub(super) const EMPTY: Self = Self { youngest: ptr::null() };
+
+    /// The oldest node, or null.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock.
+    #[inline]
+    pub(super) unsafe fn oldest(&self) -> *const Node {
+        // SAFETY: a queued node is alive, and its links are reached under the lock only.
+        unsafe { self.youngest.as_ref().map_or(ptr::null(), |node| node.links().next) }
+    }
+
+    /// The node that came after `node`, or null.
+    ///
+    /// # Safety
+    ///
+    /// The caller holds the lock; `node` is in this queue.
+    #[inline]
+    pub(super) unsafe fn after(&self, node: &Node) -> *const Node {
+        if ptr::eq(node, self.youngest) {
+            return ptr::null();
+        }
+        // SAFETY: links are reached under the lock only.
+        unsafe { node.links().next }
+    }
+
     /// # Safety
     ///
     /// The caller holds the lock; `node` is pinned, not in a queue, and leaves it before its end.
+    #[inline]
     pub(super) unsafe fn push(&mut self, node: *const Node, end: End) {
-        let links = match end {
-            End::Head => Links { prev: ptr::null(), next: self.head },
-            End::Tail => Links { prev: self.tail, next: ptr::null() },
-        };
         // SAFETY: `node` is alive, and so are its neighbours, which are in the queue; all links
         // are reached under the lock only.
         unsafe {
-            match links.prev.as_ref() {
-                Some(prev) => prev.links.with_mut(|links| (*links).next = node),
-                None => self.head = node,
-            }
-            match links.next.as_ref() {
-                Some(next) => next.links.with_mut(|links| (*links).prev = node),
-                None => self.tail = node,
-            }
+            let links = match self.youngest.as_ref() {
+                None => Links { prev: node, next: node },
+                Some(youngest) => {
+                    let oldest = youngest.links().next;
+                    youngest.links.with_mut(|links| (*links).next = node);
+                    (*oldest).links.with_mut(|links| (*links).prev = node);
+                    Links { prev: youngest, next: oldest }
+                }
+            };
             (*node).links.with_mut(|place| *place = links);
+        }
+        if self.youngest.is_null() || matches!(end, End::Tail) {
+            self.youngest = node;
         }
     }
 
     /// # Safety
     ///
     /// The caller holds the lock; `node` is in this queue.
+    #[inline]
     pub(super) unsafe fn unlink(&mut self, node: *const Node) {
         // SAFETY: `node` and its neighbours are in the queue, hence alive; links are reached under
         // the lock only.
         unsafe {
-            let (prev, next) = (*node).links.with(|links| ((*links).prev, (*links).next));
-            match prev.as_ref() {
-                Some(prev) => prev.links.with_mut(|links| (*links).next = next),
-                None => self.head = next,
+            let Links { prev, next } = (*node).links();
+            if ptr::eq(next, node) {
+                self.youngest = ptr::null();
+                return;
             }
-            match next.as_ref() {
-                Some(next) => next.links.with_mut(|links| (*links).prev = prev),
-                None => self.tail = prev,
+            (*prev).links.with_mut(|links| (*links).next = next);
+            (*next).links.with_mut(|links| (*links).prev = prev);
+            if ptr::eq(node, self.youngest) {
+                self.youngest = prev;
             }
         }
+    }
+}
+
+impl Node {
+    /// # Safety
+    ///
+    /// The caller holds the lock of the list that the node is in.
+    #[inline]
+    unsafe fn links(&self) -> Links {
+        // SAFETY: as the caller says.
+        self.links.with(|links| unsafe { *links })
     }
 }

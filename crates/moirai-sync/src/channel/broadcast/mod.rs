@@ -56,7 +56,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::prim::Arc;
-use crate::prim::atomic::AtomicUsize;
+use crate::prim::atomic::AtomicU32;
 use crate::queue::log::{Log, Room, Start};
 use crate::waitlist::WaitList;
 
@@ -111,7 +111,7 @@ impl<T> BroadcastChannel<T> {
             log: Arc::new(Log::new(capacity, overflow)),
             receivers_waiting: WaitList::new(),
             senders_waiting: WaitList::new(),
-            senders: AtomicUsize::new(1),
+            senders: AtomicU32::new(1),
         });
         let reader = Log::join(&shared.log, Start::Tail);
         let receiver = BroadcastReceiver::new(Arc::clone(&shared), reader);
@@ -130,7 +130,7 @@ pub(super) struct Shared<T> {
     receivers_waiting: WaitList,
     /// Nobody waits here unless the channel is one of [`Overflow::Block`].
     senders_waiting: WaitList,
-    senders: AtomicUsize,
+    senders: AtomicU32,
 }
 
 impl<T> Shared<T> {

@@ -91,7 +91,7 @@ impl<T> BroadcastReceiver<T> {
 
     /// How many senders there are.
     pub fn sender_count(&self) -> usize {
-        self.shared.0.senders.load(Ordering::Relaxed)
+        self.shared.0.senders.load(Ordering::Relaxed) as usize
     }
 
     /// Whether both handles belong to one channel.

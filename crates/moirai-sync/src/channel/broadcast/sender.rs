@@ -258,7 +258,7 @@ impl<T> Broadcaster<T> {
 
     /// How many senders there are.
     pub fn sender_count(&self) -> usize {
-        self.shared.senders.load(Ordering::Relaxed)
+        self.shared.senders.load(Ordering::Relaxed) as usize
     }
 
     /// Whether both handles belong to one channel.

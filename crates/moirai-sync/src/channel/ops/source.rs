@@ -113,13 +113,13 @@ impl<T> Source for ReceiverSource<T> {
 
 /// The messages of the only receiver of a channel.
 pub struct SoleSource<T> {
-    waiting: Option<Waiting<Shared<T>>>,
+    nudge: Nudge,
     receiver: sole::Receiver<T>,
 }
 
 impl<T> SoleSource<T> {
     pub(super) fn new(receiver: sole::Receiver<T>) -> Self {
-        Self { waiting: None, receiver }
+        Self { nudge: Nudge::default(), receiver }
     }
 }
 
@@ -127,13 +127,13 @@ impl<T> Source for SoleSource<T> {
     type Item = T;
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let (channel, key) = self.receiver.parts();
-        let attempt = |_| received(channel.try_recv_sole(key)).map(Result::ok);
-        Waiting::poll(&mut self.waiting, channel, cx, attempt)
+        ready!(coop::poll_proceed(cx));
+        self.receiver.poll_recv(&mut self.nudge, cx).map(Result::ok)
     }
 
     fn rest(&mut self) {
-        rest(&mut self.waiting);
+        self.receiver.rest();
+        self.nudge = Nudge::default();
     }
 }
 

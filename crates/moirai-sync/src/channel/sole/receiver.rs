@@ -1,6 +1,6 @@
 //! The only receiver of a channel.
 
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::channel::ends::LastHandle;
@@ -8,12 +8,14 @@ use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::channel::handle::tells_of_its_channel;
 use crate::channel::loan::RecvRef;
 use crate::channel::lull::Lull;
-use crate::channel::shared::{Shared, Side, received};
-use crate::channel::suspended::Suspended;
+use crate::channel::nudge::Nudge;
+use crate::channel::shared::{Shared, Tried, received};
 use crate::coop;
 use crate::prim::{Arc, Mutex};
 use crate::queue::{Key, PopError};
 use crate::waitlist::WaitList;
+
+use super::sitting::Sitting;
 
 /// The only receiver of a channel; from [`spsc`](crate::channel::spsc) and [`mpsc`](crate::channel::mpsc).
 ///
@@ -81,9 +83,7 @@ impl<T> Receiver<T> {
     #[cold]
     #[inline(never)]
     fn recv_later(&mut self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
-        let Self { shared, key, .. } = self;
-        let attempt = |_| received(shared.try_recv_sole(key));
-        let result = shared.wait(Side::Receivers, deadline, attempt);
+        let result = self.shared.wait_sole(&mut self.key, deadline, attempt);
         Ok(result.ok_or(RecvTimeoutError::Timeout)??)
     }
 
@@ -116,9 +116,7 @@ impl<T> Receiver<T> {
         if let Some(message) = self.look() {
             return Ok(message);
         }
-        let Self { shared, key, .. } = self;
-        let attempt = |_| received(shared.try_recv_sole(key));
-        Suspended::new(shared, Side::Receivers, attempt).await
+        Sitting::new(&self.shared, &mut self.key, attempt).await
     }
 
     /// Takes up to `max` messages, at the end of `messages`, waiting while there is none; says how
@@ -174,9 +172,9 @@ impl<T> Receiver<T> {
         max: usize,
         deadline: Option<Instant>,
     ) -> Result<usize, RecvTimeoutError> {
-        let Self { shared, key, .. } = self;
-        let attempt = |_| received(shared.try_recv_batch_sole(key, messages, max));
-        let result = shared.wait(Side::Receivers, deadline, attempt);
+        let result = self.shared.wait_sole(&mut self.key, deadline, |shared, key| {
+            received(shared.try_recv_batch_sole(key, messages, max))
+        });
         Ok(result.ok_or(RecvTimeoutError::Timeout)??)
     }
 
@@ -207,9 +205,10 @@ impl<T> Receiver<T> {
         messages: &mut Vec<T>,
         max: usize,
     ) -> Result<usize, RecvError> {
-        let Self { shared, key, .. } = self;
-        let attempt = |_| received(shared.try_recv_batch_sole(key, messages, max));
-        shared.suspend(Side::Receivers, attempt).await
+        let attempt = |shared: &Shared<T>, key: &mut _| {
+            received(shared.try_recv_batch_sole(key, messages, max))
+        };
+        self.shared.suspend_sole(&mut self.key, attempt).await
     }
 
     /// Borrows the oldest message where it lies, waiting while there is none. Dropping the guard
@@ -263,8 +262,7 @@ impl<T> Receiver<T> {
         &mut self,
         deadline: Option<Instant>,
     ) -> Result<RecvRef<'_, T>, RecvTimeoutError> {
-        let Self { shared, key, .. } = self;
-        let there = shared.wait(Side::Receivers, deadline, |_| attempt_message(shared, key));
+        let there = self.shared.wait_sole(&mut self.key, deadline, attempt_message);
         there.ok_or(RecvTimeoutError::Timeout)??;
         self.try_recv_ref().map_err(|_| RecvTimeoutError::Disconnected)
     }
@@ -300,14 +298,23 @@ impl<T> Receiver<T> {
     ///
     /// Nothing is lost: the message stays in the channel until the guard is dropped.
     pub async fn recv_ref_async(&mut self) -> Result<RecvRef<'_, T>, RecvError> {
-        let Self { shared, key, .. } = self;
-        shared.suspend(Side::Receivers, |_| attempt_message(shared, key)).await?;
+        self.shared.suspend_sole(&mut self.key, attempt_message).await?;
         self.try_recv_ref().map_err(|_| RecvError)
     }
 
-    /// The channel, and the right to receive from it.
-    pub(in crate::channel) fn parts(&mut self) -> (&Arc<Shared<T>>, &mut Key) {
-        (&self.shared, &mut self.key)
+    /// Takes a message, or has `cx` woken when there may be one, until it [rests](Self::rest).
+    pub(in crate::channel) fn poll_recv(
+        &mut self,
+        nudge: &mut Nudge,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, RecvError>> {
+        let Self { shared, key, .. } = self;
+        shared.poll_sole(key, Tried::No, nudge, cx, &mut attempt)
+    }
+
+    /// It does not wait any more.
+    pub(in crate::channel) fn rest(&self) {
+        self.shared.receiver_seat.rise();
     }
 
     /// The receiver while it takes part in a select.
@@ -348,6 +355,12 @@ impl<T> Attending<'_, T> {
     pub(crate) fn waiting(&self) -> &WaitList {
         self.shared.receivers_waiting()
     }
+}
+
+/// Takes a message if there is one.
+#[inline]
+fn attempt<T>(shared: &Shared<T>, key: &mut Key) -> Poll<Result<T, RecvError>> {
+    received(shared.try_recv_sole(key))
 }
 
 /// Whether there is a message to look at.
