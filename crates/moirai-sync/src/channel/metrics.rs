@@ -6,8 +6,9 @@ use std::time::Duration;
 /// What a channel has done since it was made, or since its metrics were last
 /// [reset](super::Sender::reset_metrics); from [`Sender::metrics`](super::Sender::metrics).
 ///
-/// What a channel without metrics would have to do for them is one more look at its ends for each
-/// send; sent and received are what the ends of its queue say.
+/// Sent, received and queued are what the ends of the channel's queue say, whenever they are asked for; so
+/// of all this a message that does not wait costs one comparison, for
+/// [`max_queue_size`](Self::max_queue_size).
 ///
 /// # Examples
 ///
@@ -33,8 +34,8 @@ pub struct ChannelMetrics {
     pub messages_dropped: u64,
     /// Messages that are queued now.
     pub current_queue_size: usize,
-    /// The most that have been queued. While several threads send, it may be short of those that were
-    /// received in the same moment.
+    /// The most that have been queued, as each send sees it: it may be short of those that were received
+    /// in the moment of a send.
     pub max_queue_size: usize,
     /// For how long sends and receives have waited, added up, but for the microseconds for which a
     /// thread spins first, and for futures that were dropped; a wait counts once it ends. Zero unless the

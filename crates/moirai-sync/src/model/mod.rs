@@ -7,6 +7,7 @@ mod broadcast;
 mod cancel;
 mod chain;
 mod channel;
+mod gate;
 mod group;
 mod levels;
 mod list;

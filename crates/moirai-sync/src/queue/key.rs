@@ -1,7 +1,8 @@
 //! Who may be alone on a side of a queue, and what that side has learned.
 //!
-//! Each queue has [`Locks`], and there is one [`Key`] for each side that one thread at a time has to
-//! itself. Whoever calls for such a side borrows its key exclusively; those for many are refused.
+//! Each queue for one and one has [`Locks`], each of the others a [`Gate`](super::gate::Gate), and there
+//! is one [`Key`] for each side that one thread at a time has to itself. Whoever calls for such a side
+//! borrows its key exclusively; those for many are refused.
 
 use crate::asymmetric::Support;
 use crate::prim::Counter;
@@ -11,9 +12,9 @@ use super::pair::Fence;
 /// Which keys fit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Locks {
-    /// Who may push alone; 0: everybody may push.
+    /// Who may push alone.
     pub(super) producer: u64,
-    /// Who may pop alone; 0: everybody may pop.
+    /// Who may pop alone.
     pub(super) consumer: u64,
 }
 
@@ -29,8 +30,6 @@ pub(crate) struct Key {
 static KEYS: Counter = Counter::new(1);
 
 impl Locks {
-    pub(super) const OPEN: Self = Self { producer: 0, consumer: 0 };
-
     #[inline]
     pub(super) fn check_producer(&self, key: u64) {
         assert!(self.producer == key, "another sender has this queue to itself");

@@ -63,6 +63,7 @@ use crate::prim::{UnsafeCell, fence_after_rmw};
 
 use super::block::{self, values_in_block};
 use super::front::Front;
+use super::gate::Ends;
 use super::shelf::Shelf;
 use super::{Close, PopError, PushError};
 use slots::{Head, put, take};
@@ -568,23 +569,38 @@ impl<T> List<T> {
         (lap(index) * Self::BLOCK).wrapping_add(offset(index))
     }
 
-    /// How many values were ever appended.
-    pub(crate) fn pushed(&self) -> usize {
-        // SeqCst: as in `len`.
-        Self::before(self.tail.index.load(Ordering::SeqCst))
-    }
-
-    /// How many values were ever taken.
-    pub(crate) fn popped(&self) -> usize {
-        // SeqCst: as in `len`.
-        Self::before(self.head.position.index.load(Ordering::SeqCst))
-    }
-
     pub(crate) fn is_empty(&self) -> bool {
         // SeqCst: in one order with the exchanges.
         let head = self.head.position.index.load(Ordering::SeqCst);
         let tail = self.tail.index.load(Ordering::SeqCst);
         head / STEP == tail / STEP
+    }
+}
+
+impl<T> Ends for List<T> {
+    #[inline]
+    fn mark(&self) -> usize {
+        // Relaxed: nothing is read through it.
+        self.tail.index.load(Ordering::Relaxed)
+    }
+
+    fn mark_at(&self, pushed: usize) -> usize {
+        let (laps, offset) = (pushed / Self::BLOCK, pushed % Self::BLOCK);
+        (laps * LAP + offset).wrapping_mul(STEP)
+    }
+
+    fn pushed(&self) -> usize {
+        // SeqCst: as in `len`.
+        Self::before(self.tail.index.load(Ordering::SeqCst))
+    }
+
+    fn popped(&self) -> usize {
+        // SeqCst: as in `len`.
+        Self::before(self.head.position.index.load(Ordering::SeqCst))
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        None
     }
 }
 

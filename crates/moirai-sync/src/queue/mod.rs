@@ -34,6 +34,7 @@
 mod block;
 pub(crate) mod chain;
 pub(crate) mod front;
+mod gate;
 mod key;
 pub(crate) mod levels;
 pub(crate) mod list;
@@ -46,12 +47,10 @@ mod shelf;
 mod slot;
 pub(crate) mod spsc;
 mod state;
-mod watched;
-
-use crate::prim::atomic::AtomicUsize;
 
 use chain::Chain;
 use front::Front;
+use gate::Gate;
 use key::Locks;
 pub(crate) use key::{BeginLight, Key};
 use levels::LEVELS_MAX;
@@ -61,7 +60,6 @@ use ring::Ring;
 use shards::{HOMES_MAX, Shards};
 pub(crate) use slot::{FilledSlot, FreeSlot};
 use spsc::Spsc;
-use watched::Watched;
 
 /// Why a push did not happen; the value comes back.
 #[derive(Debug, PartialEq, Eq)]
@@ -105,17 +103,15 @@ impl From<Close> for bool {
 #[derive(Debug)]
 pub(crate) struct Queue<T>(Kind<T>);
 
-/// The locks stand beside each queue: outside of the enum they would take a line of their own.
+/// The gates and locks stand beside each queue: outside of the enum they would take a line of their own.
 #[derive(Debug)]
 enum Kind<T> {
-    Ring(Locks, Ring<T>),
-    List(Locks, List<T>),
+    Ring(Gate, Ring<T>),
+    List(Gate, List<T>),
     Spsc(Locks, Spsc<T>),
     Chain(Locks, Chain<T>),
     /// Made of queues. Whatever is short for the others is a call for this one.
-    Parts(Box<Parts<T>>),
-    /// Another one, whose length is looked at.
-    Watched(Box<Watched<T>>),
+    Parts(Gate, Box<Parts<T>>),
     /// Holds nothing and has no room; the channel does everything.
     Nothing,
 }
@@ -142,13 +138,13 @@ impl<T> Queue<T> {
     /// A queue for many on both sides.
     #[inline]
     pub(crate) fn bounded(capacity: usize) -> Self {
-        Self(Kind::Ring(Locks::OPEN, Ring::new(capacity)))
+        Self(Kind::Ring(Gate::OPEN, Ring::new(capacity)))
     }
 
     /// A queue for many on both sides.
     #[inline]
     pub(crate) fn unbounded() -> Self {
-        Self(Kind::List(Locks::OPEN, List::new()))
+        Self(Kind::List(Gate::OPEN, List::new()))
     }
 
     /// A queue for many on both sides, with a level for each value; each level has a part for each of
@@ -156,7 +152,7 @@ impl<T> Queue<T> {
     pub(crate) fn levels(levels: usize, homes: Option<usize>, capacity: Option<usize>) -> Self {
         let level = |_| homes.map_or_else(Self::unbounded, |homes| Self::of_threads(homes, None));
         let queues = (0..levels.clamp(1, LEVELS_MAX)).map(level).collect();
-        Self(Kind::Parts(Box::new(Parts::levels(queues, capacity))))
+        Self(Kind::Parts(Gate::OPEN, Box::new(Parts::levels(queues, capacity))))
     }
 
     /// A queue for many on both sides: each receives its own values first, and those that are for
@@ -183,7 +179,7 @@ impl<T> Queue<T> {
 
     fn shards(parts: usize, shards: Shards, capacity: Option<usize>) -> Self {
         let queues = (0..parts).map(|_| Self::unbounded()).collect();
-        Self(Kind::Parts(Box::new(Parts::shards(queues, shards, capacity))))
+        Self(Kind::Parts(Gate::OPEN, Box::new(Parts::shards(queues, shards, capacity))))
     }
 
     /// No queue at all.
@@ -195,16 +191,14 @@ impl<T> Queue<T> {
     #[inline]
     pub(crate) fn mpsc_bounded(capacity: usize) -> (Self, Key) {
         let consumer = Key::new();
-        let locks = Locks { producer: 0, consumer: consumer.id };
-        (Self(Kind::Ring(locks, Ring::new(capacity))), consumer)
+        (Self(Kind::Ring(Gate::for_one(consumer.id), Ring::new(capacity))), consumer)
     }
 
     /// A queue with one consumer, and its key.
     #[inline]
     pub(crate) fn mpsc_unbounded() -> (Self, Key) {
         let consumer = Key::new();
-        let locks = Locks { producer: 0, consumer: consumer.id };
-        (Self(Kind::List(locks, List::new())), consumer)
+        (Self(Kind::List(Gate::for_one(consumer.id), List::new())), consumer)
     }
 
     /// A queue with one producer and one consumer, and their keys in this order.
@@ -229,38 +223,35 @@ impl<T> Queue<T> {
     #[inline]
     pub(crate) fn push(&self, value: T) -> Result<(), T> {
         match &self.0 {
-            Kind::List(locks, list) => {
-                locks.check_producer(0);
-                list.push(value)
+            Kind::List(gate, list) => {
+                list.push(value)?;
+                gate.look(list);
+                Ok(())
             }
-            Kind::Ring(locks, ring) => {
-                locks.check_producer(0);
-                ring.push(value).map_err(PushError::into_inner)
+            Kind::Ring(gate, ring) => {
+                ring.push(value).map_err(PushError::into_inner)?;
+                gate.look(ring);
+                Ok(())
             }
-            _ => self.push_elsewhere(value),
+            _ => self.push_elsewhere(Part::Any, value),
         }
     }
 
     /// [`push`](Self::push) where it is not short: out of line, or it would be longer for the others.
     #[cold]
     #[inline(never)]
-    fn push_elsewhere(&self, value: T) -> Result<(), T> {
-        match &self.0 {
-            Kind::Parts(parts) => parts.push(Part::Any, value),
-            Kind::Watched(watched) => watched.queue.push(value).map(|()| watched.look()),
-            Kind::List(..) | Kind::Ring(..) | Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => {
-                Err(value)
-            }
-        }
+    fn push_elsewhere(&self, part: Part, value: T) -> Result<(), T> {
+        let Kind::Parts(gate, parts) = &self.0 else { return Err(value) };
+        parts.push(part, value)?;
+        gate.look(&**parts);
+        Ok(())
     }
 
     /// [`push`](Self::push), to a part of a queue that has parts, or to the one that it chooses.
     pub(crate) fn push_to(&self, part: Part, value: T) -> Result<(), T> {
         match &self.0 {
-            Kind::Parts(parts) => parts.push(part, value),
-            Kind::Watched(watched) => watched.queue.push_to(part, value).map(|()| watched.look()),
             Kind::List(..) | Kind::Ring(..) => self.push(value),
-            Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => Err(value),
+            _ => self.push_elsewhere(part, value),
         }
     }
 
@@ -278,24 +269,24 @@ impl<T> Queue<T> {
                 // SAFETY: as above.
                 unsafe { chain.push(value, key.fence()) }
             }
-            Kind::List(..) | Kind::Ring(..) | Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => {
-                Err(value)
-            }
+            Kind::List(..) | Kind::Ring(..) | Kind::Parts(..) | Kind::Nothing => Err(value),
         }
     }
 
     /// Pushes as many of `values` as there is room for.
     pub(crate) fn push_batch(&self, values: &mut Front<'_, T>) -> Result<(), PushError<()>> {
         match &self.0 {
-            Kind::Ring(locks, ring) => {
-                locks.check_producer(0);
-                ring.push_batch(values)
+            Kind::Ring(gate, ring) => {
+                let result = ring.push_batch(values);
+                gate.look(ring);
+                result
             }
-            Kind::List(locks, list) => {
-                locks.check_producer(0);
-                list.push_batch(values)
+            Kind::List(gate, list) => {
+                let result = list.push_batch(values);
+                gate.look(list);
+                result
             }
-            Kind::Parts(_) | Kind::Watched(_) => self.push_each(values),
+            Kind::Parts(..) => self.push_each(values),
             Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => Err(PushError::Full(())),
         }
     }
@@ -330,7 +321,7 @@ impl<T> Queue<T> {
                 // SAFETY: as in `push_sole`.
                 unsafe { chain.push_batch(values) }
             }
-            Kind::List(..) | Kind::Ring(..) | Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => {
+            Kind::List(..) | Kind::Ring(..) | Kind::Parts(..) | Kind::Nothing => {
                 Err(PushError::Full(()))
             }
         }
@@ -341,12 +332,12 @@ impl<T> Queue<T> {
     #[inline]
     pub(crate) fn pop(&self) -> Option<T> {
         match &self.0 {
-            Kind::List(locks, list) => {
-                locks.check_consumer(0);
+            Kind::List(gate, list) => {
+                gate.check_consumer(0);
                 list.pop().ok()
             }
-            Kind::Ring(locks, ring) => {
-                locks.check_consumer(0);
+            Kind::Ring(gate, ring) => {
+                gate.check_consumer(0);
                 ring.pop().ok()
             }
             _ => self.pop_elsewhere(),
@@ -358,8 +349,7 @@ impl<T> Queue<T> {
     #[inline(never)]
     fn pop_elsewhere(&self) -> Option<T> {
         match &self.0 {
-            Kind::Parts(parts) => parts.pop(None),
-            Kind::Watched(watched) => watched.queue.pop(),
+            Kind::Parts(_, parts) => parts.pop(None),
             Kind::List(..) | Kind::Ring(..) | Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => {
                 None
             }
@@ -370,7 +360,7 @@ impl<T> Queue<T> {
     #[inline]
     pub(crate) fn pop_at(&self, home: usize) -> Option<T> {
         match &self.0 {
-            Kind::Parts(parts) => parts.pop(Some(home)),
+            Kind::Parts(_, parts) => parts.pop(Some(home)),
             _ => self.pop(),
         }
     }
@@ -378,8 +368,7 @@ impl<T> Queue<T> {
     /// [`pop`](Self::pop), and of which part the value was.
     pub(crate) fn pop_part(&self) -> Option<(T, usize)> {
         match &self.0 {
-            Kind::Parts(parts) => parts.pop_part(),
-            Kind::Watched(watched) => watched.queue.pop_part(),
+            Kind::Parts(_, parts) => parts.pop_part(),
             Kind::List(..) | Kind::Ring(..) | Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => {
                 self.pop().map(|value| (value, LEVEL))
             }
@@ -390,13 +379,13 @@ impl<T> Queue<T> {
     #[inline]
     pub(crate) fn pop_sole(&self, key: &mut Key) -> Result<T, PopError> {
         match &self.0 {
-            Kind::List(locks, list) => {
-                locks.check_consumer(key.id);
+            Kind::List(gate, list) => {
+                gate.check_consumer(key.id);
                 // SAFETY: the only key for this side, borrowed exclusively.
                 unsafe { list.pop_sole() }
             }
-            Kind::Ring(locks, ring) => {
-                locks.check_consumer(key.id);
+            Kind::Ring(gate, ring) => {
+                gate.check_consumer(key.id);
                 // SAFETY: as above.
                 unsafe { ring.pop_sole() }
             }
@@ -410,7 +399,7 @@ impl<T> Queue<T> {
                 // SAFETY: as above.
                 unsafe { chain.pop() }
             }
-            Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => Err(PopError::Empty),
+            Kind::Parts(..) | Kind::Nothing => Err(PopError::Empty),
         }
     }
 
@@ -429,8 +418,8 @@ impl<T> Queue<T> {
                 // SAFETY: as in `pop_sole`.
                 unsafe { chain.pop_at_hand() }
             }
-            Kind::List(locks, list) => {
-                locks.check_consumer(key.id);
+            Kind::List(gate, list) => {
+                gate.check_consumer(key.id);
                 // SAFETY: as in `pop_sole`.
                 unsafe { list.pop_at_hand() }
             }
@@ -455,8 +444,8 @@ impl<T> Queue<T> {
                 // SAFETY: as in `pop_sole`.
                 unsafe { Some((chain.pop().ok()?, chain.at_hand() + 1)) }
             }
-            Kind::List(locks, list) => {
-                locks.check_consumer(key.id);
+            Kind::List(gate, list) => {
+                gate.check_consumer(key.id);
                 // There, it goes on with the look into the block before.
                 if !list.is_at_block() {
                     pause();
@@ -465,22 +454,22 @@ impl<T> Queue<T> {
                 unsafe { Some((list.pop_sole().ok()?, list.at_hand() + 1)) }
             }
             // Whoever found nothing has looked.
-            Kind::Ring(..) | Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => None,
+            Kind::Ring(..) | Kind::Parts(..) | Kind::Nothing => None,
         }
     }
 
     /// Takes up to `max` values, at the end of `values`; says how many.
     pub(crate) fn pop_batch(&self, values: &mut Vec<T>, max: usize) -> Result<usize, PopError> {
         match &self.0 {
-            Kind::Ring(locks, ring) => {
-                locks.check_consumer(0);
+            Kind::Ring(gate, ring) => {
+                gate.check_consumer(0);
                 ring.pop_batch(values, max)
             }
-            Kind::List(locks, list) => {
-                locks.check_consumer(0);
+            Kind::List(gate, list) => {
+                gate.check_consumer(0);
                 list.pop_batch(values, max)
             }
-            Kind::Parts(_) | Kind::Watched(_) => self.pop_each(values, max),
+            Kind::Parts(..) => self.pop_each(values, max),
             Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => Err(PopError::Empty),
         }
     }
@@ -503,12 +492,12 @@ impl<T> Queue<T> {
         max: usize,
     ) -> Result<usize, PopError> {
         match &self.0 {
-            Kind::Ring(locks, ring) => {
-                locks.check_consumer(key.id);
+            Kind::Ring(gate, ring) => {
+                gate.check_consumer(key.id);
                 ring.pop_batch(values, max)
             }
-            Kind::List(locks, list) => {
-                locks.check_consumer(key.id);
+            Kind::List(gate, list) => {
+                gate.check_consumer(key.id);
                 // SAFETY: as in `pop_sole`.
                 unsafe { list.pop_batch_sole(values, max) }
             }
@@ -522,39 +511,36 @@ impl<T> Queue<T> {
                 // SAFETY: as in `pop_sole`.
                 unsafe { chain.pop_batch(values, max) }
             }
-            Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => Err(PopError::Empty),
+            Kind::Parts(..) | Kind::Nothing => Err(PopError::Empty),
         }
     }
 
     /// Keeps a place for [`push_reserved`](Self::push_reserved) or
     /// [`unreserve`](Self::unreserve), which is not yet closed then.
     pub(crate) fn reserve(&self) -> Result<(), PushError<()>> {
-        match self.kind() {
-            Kind::Ring(locks, ring) => {
-                locks.check_producer(0);
-                ring.reserve()
-            }
-            Kind::List(locks, list) => {
-                locks.check_producer(0);
-                list.reserve()
-            }
-            Kind::Parts(parts) => parts.reserve(),
-            Kind::Spsc(..) | Kind::Chain(..) | Kind::Watched(_) | Kind::Nothing => {
-                Err(PushError::Full(()))
-            }
+        match &self.0 {
+            Kind::Ring(_, ring) => ring.reserve(),
+            Kind::List(_, list) => list.reserve(),
+            Kind::Parts(_, parts) => parts.reserve(),
+            Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => Err(PushError::Full(())),
         }
     }
 
     /// Pushes into a reserved place, also after a close.
     pub(crate) fn push_reserved(&self, value: T) {
         match &self.0 {
-            Kind::Watched(watched) => {
-                watched.queue.push_reserved(value);
-                watched.look();
+            Kind::Ring(gate, ring) => {
+                ring.push_reserved(value);
+                gate.look(ring);
             }
-            Kind::Ring(_, ring) => ring.push_reserved(value),
-            Kind::List(_, list) => list.push_reserved(value),
-            Kind::Parts(parts) => parts.push_reserved(value),
+            Kind::List(gate, list) => {
+                list.push_reserved(value);
+                gate.look(list);
+            }
+            Kind::Parts(gate, parts) => {
+                parts.push_reserved(value);
+                gate.look(&**parts);
+            }
             Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => {
                 unreachable!("a place that nobody could reserve")
             }
@@ -563,37 +549,31 @@ impl<T> Queue<T> {
 
     /// Gives a reserved place back.
     pub(crate) fn unreserve(&self) {
-        match self.kind() {
+        match &self.0 {
             Kind::Ring(_, ring) => ring.unreserve(),
             Kind::List(_, list) => list.unreserve(),
-            Kind::Parts(parts) => parts.unreserve(),
-            Kind::Spsc(..) | Kind::Chain(..) | Kind::Watched(_) | Kind::Nothing => {
+            Kind::Parts(_, parts) => parts.unreserve(),
+            Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => {
                 unreachable!("a place that nobody could reserve")
             }
-        }
-    }
-
-    /// What it is, watched or not.
-    fn kind(&self) -> &Kind<T> {
-        match &self.0 {
-            Kind::Watched(watched) => watched.queue.kind(),
-            kind => kind,
         }
     }
 
     /// Takes the value that can be missed most: the oldest of the lowest level, up to `part`, that has
     /// one.
     pub(crate) fn pop_least(&self, part: Part) -> Result<T, Least> {
-        match self.kind() {
-            Kind::Parts(parts) => parts.pop_least(part),
+        match &self.0 {
+            Kind::Parts(_, parts) => parts.pop_least(part),
             _ => self.pop().ok_or(Least::Nothing),
         }
     }
 
-    /// This queue, with its length looked at in every push.
-    pub(crate) fn watched(self) -> Self {
-        let (most, popped) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Self(Kind::Watched(Box::new(Watched { queue: self, most, popped })))
+    /// This queue, with its length looked at in every push; one that many push to.
+    pub(crate) fn watched(mut self) -> Self {
+        if let Kind::Ring(gate, _) | Kind::List(gate, _) | Kind::Parts(gate, _) = &mut self.0 {
+            gate.watch();
+        }
+        self
     }
 
     /// Borrows the slot that the next push would fill.

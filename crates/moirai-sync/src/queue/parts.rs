@@ -16,6 +16,7 @@
 use crate::prim::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::prim::fence_after_rmw;
 
+use super::gate::Ends;
 use super::levels::Levels;
 use super::shards::Shards;
 use super::{Close, LEVEL, Least, Part, PushError, Queue};
@@ -214,26 +215,34 @@ impl<T> Parts<T> {
         self.places.as_ref().is_some_and(Places::are_taken)
     }
 
-    pub(super) fn capacity(&self) -> Option<usize> {
-        self.places.as_ref().map(|places| places.capacity)
-    }
-
-    /// How many values were ever pushed.
-    pub(super) fn pushed(&self) -> usize {
-        self.queues.iter().map(Queue::pushed).fold(0, usize::wrapping_add)
-    }
-
-    /// How many values were ever popped.
-    pub(super) fn popped(&self) -> usize {
-        self.queues.iter().map(Queue::popped).fold(0, usize::wrapping_add)
-    }
-
     fn take_place(&self) -> Place {
         self.places.as_ref().map_or(Place::Taken, Places::take)
     }
 
     fn give_place_back(&self) {
         self.places.iter().for_each(Places::give_back);
+    }
+}
+
+impl<T> Ends for Parts<T> {
+    fn mark(&self) -> usize {
+        self.pushed()
+    }
+
+    fn mark_at(&self, pushed: usize) -> usize {
+        pushed
+    }
+
+    fn pushed(&self) -> usize {
+        self.queues.iter().map(Queue::pushed).fold(0, usize::wrapping_add)
+    }
+
+    fn popped(&self) -> usize {
+        self.queues.iter().map(Queue::popped).fold(0, usize::wrapping_add)
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        self.places.as_ref().map(|places| places.capacity)
     }
 }
 

@@ -38,6 +38,7 @@ use crate::prim::atomic::{AtomicUsize, Ordering};
 use crate::prim::{UnsafeCell, fence_after_rmw};
 
 use super::front::Front;
+use super::gate::Ends;
 use super::{Close, PopError, PushError};
 
 /// The most places that are reserved at once; whoever wants one more finds the ring full.
@@ -581,18 +582,6 @@ impl<T> Ring<T> {
         (laps * self.slots.len()).wrapping_add(position & (self.closed_bit - 1))
     }
 
-    /// How many values were ever pushed.
-    pub(crate) fn pushed(&self) -> usize {
-        // SeqCst: as in `len`.
-        self.before(self.tail.load(Ordering::SeqCst))
-    }
-
-    /// How many values were ever popped.
-    pub(crate) fn popped(&self) -> usize {
-        // SeqCst: as in `len`.
-        self.before(self.head.load(Ordering::SeqCst))
-    }
-
     pub(crate) fn capacity(&self) -> usize {
         self.slots.len()
     }
@@ -626,6 +615,34 @@ impl<T> Ring<T> {
                 Room::Unknown => {}
             }
         }
+    }
+}
+
+impl<T> Ends for Ring<T> {
+    /// Reserved places make it seem later than it is.
+    #[inline]
+    fn mark(&self) -> usize {
+        // Relaxed: nothing is read through it.
+        self.tail.load(Ordering::Relaxed)
+    }
+
+    fn mark_at(&self, pushed: usize) -> usize {
+        let (laps, index) = (pushed / self.slots.len(), pushed % self.slots.len());
+        laps.wrapping_mul(self.one_lap) + index
+    }
+
+    fn pushed(&self) -> usize {
+        // SeqCst: as in `len`.
+        self.before(self.tail.load(Ordering::SeqCst))
+    }
+
+    fn popped(&self) -> usize {
+        // SeqCst: as in `len`.
+        self.before(self.head.load(Ordering::SeqCst))
+    }
+
+    fn capacity(&self) -> Option<usize> {
+        Some(self.slots.len())
     }
 }
 

@@ -1,32 +1,31 @@
 //! What a queue says of itself, and its end.
 
-use crate::prim::atomic::Ordering;
-
+use super::gate::{Ends, Gate};
 use super::{Close, Key, Kind, Queue};
 
 impl<T> Queue<T> {
     /// Forbids every later push; what is queued can still be taken. `fence` is the counterpart of the
     /// fences in the pushes of an only producer.
     pub(crate) fn close(&self, fence: impl FnOnce()) -> Close {
-        match self.kind() {
+        match &self.0 {
             Kind::Ring(_, ring) => ring.close(),
             Kind::List(_, list) => list.close(),
-            Kind::Parts(parts) => parts.close(),
+            Kind::Parts(_, parts) => parts.close(),
             Kind::Spsc(_, ring) => ring.close(fence),
             Kind::Chain(_, chain) => chain.close(fence),
-            Kind::Watched(_) | Kind::Nothing => Close::AlreadyClosed,
+            Kind::Nothing => Close::AlreadyClosed,
         }
     }
 
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        match self.kind() {
+        match &self.0 {
             Kind::Ring(_, ring) => ring.is_closed(),
             Kind::List(_, list) => list.is_closed(),
-            Kind::Parts(parts) => parts.is_closed(),
+            Kind::Parts(_, parts) => parts.is_closed(),
             Kind::Spsc(_, ring) => ring.is_closed(),
             Kind::Chain(_, chain) => chain.is_closed(),
-            Kind::Watched(_) | Kind::Nothing => false,
+            Kind::Nothing => false,
         }
     }
 
@@ -36,11 +35,9 @@ impl<T> Queue<T> {
     #[inline]
     pub(crate) fn assert_consumer(&self, key: &Key) {
         match &self.0 {
-            Kind::Ring(locks, _) => locks.check_consumer(key.id),
-            Kind::List(locks, _) => locks.check_consumer(key.id),
-            Kind::Spsc(locks, _) => locks.check_consumer(key.id),
-            Kind::Chain(locks, _) => locks.check_consumer(key.id),
-            Kind::Parts(_) | Kind::Watched(_) | Kind::Nothing => {
+            Kind::Ring(gate, _) | Kind::List(gate, _) => gate.check_consumer(key.id),
+            Kind::Spsc(locks, _) | Kind::Chain(locks, _) => locks.check_consumer(key.id),
+            Kind::Parts(..) | Kind::Nothing => {
                 unreachable!("such a queue has many consumers")
             }
         }
@@ -59,45 +56,45 @@ impl<T> Queue<T> {
 
     /// Whether a value may follow a close.
     pub(crate) fn has_reserved(&self) -> bool {
-        match self.kind() {
+        match &self.0 {
             Kind::Ring(_, ring) => ring.has_reserved(),
             Kind::List(_, list) => list.has_reserved(),
-            Kind::Parts(parts) => parts.has_reserved(),
-            Kind::Spsc(..) | Kind::Chain(..) | Kind::Watched(_) | Kind::Nothing => false,
+            Kind::Parts(_, parts) => parts.has_reserved(),
+            Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => false,
         }
     }
 
     /// How many values are queued, including those that a sender is still writing.
     pub(crate) fn len(&self) -> usize {
-        match self.kind() {
+        match &self.0 {
             Kind::Ring(_, ring) => ring.len(),
             Kind::List(_, list) => list.len(),
-            Kind::Parts(parts) => parts.len(),
+            Kind::Parts(_, parts) => parts.len(),
             Kind::Spsc(_, ring) => ring.len(),
             Kind::Chain(_, chain) => chain.len(),
-            Kind::Watched(_) | Kind::Nothing => 0,
+            Kind::Nothing => 0,
         }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        match self.kind() {
+        match &self.0 {
             Kind::Ring(_, ring) => ring.is_empty(),
             Kind::List(_, list) => list.is_empty(),
-            Kind::Parts(parts) => parts.is_empty(),
+            Kind::Parts(_, parts) => parts.is_empty(),
             Kind::Spsc(_, ring) => ring.len() == 0,
             Kind::Chain(_, chain) => chain.len() == 0,
-            Kind::Watched(_) | Kind::Nothing => true,
+            Kind::Nothing => true,
         }
     }
 
     /// Whether every place is taken or reserved.
     pub(crate) fn is_full(&self) -> bool {
-        match self.kind() {
+        match &self.0 {
             Kind::Ring(_, ring) => ring.is_full(),
             Kind::List(..) | Kind::Chain(..) => false,
-            Kind::Parts(parts) => parts.is_full(),
+            Kind::Parts(_, parts) => parts.is_full(),
             Kind::Spsc(_, ring) => ring.len() == ring.capacity(),
-            Kind::Watched(_) | Kind::Nothing => true,
+            Kind::Nothing => true,
         }
     }
 
@@ -108,27 +105,27 @@ impl<T> Queue<T> {
 
     /// `None`: as many as the memory holds.
     pub(crate) fn capacity(&self) -> Option<usize> {
-        match self.kind() {
+        match &self.0 {
             Kind::Ring(_, ring) => Some(ring.capacity()),
             Kind::List(..) | Kind::Chain(..) => None,
-            Kind::Parts(parts) => parts.capacity(),
+            Kind::Parts(_, parts) => parts.capacity(),
             Kind::Spsc(_, ring) => Some(ring.capacity()),
-            Kind::Watched(_) | Kind::Nothing => Some(0),
+            Kind::Nothing => Some(0),
         }
     }
 
     /// How many homes there are for values; none unless each has a part of its own.
     pub(crate) fn homes(&self) -> usize {
-        match self.kind() {
-            Kind::Parts(parts) => parts.homes(),
+        match &self.0 {
+            Kind::Parts(_, parts) => parts.homes(),
             _ => 0,
         }
     }
 
     /// Whether a push would stay at the thread's home, if the queue has homes.
     pub(crate) fn has_local_room(&self) -> bool {
-        match self.kind() {
-            Kind::Parts(parts) => parts.has_local_room(),
+        match &self.0 {
+            Kind::Parts(_, parts) => parts.has_local_room(),
             _ => true,
         }
     }
@@ -136,38 +133,31 @@ impl<T> Queue<T> {
     /// How many values were ever pushed, as its tail says: modulo what positions can count, which is
     /// at least 2^46 where a pointer has 64 bits.
     pub(crate) fn pushed(&self) -> usize {
-        match self.kind() {
-            Kind::Ring(_, ring) => ring.pushed(),
-            Kind::List(_, list) => list.pushed(),
-            Kind::Parts(parts) => parts.pushed(),
-            Kind::Spsc(..) | Kind::Chain(..) | Kind::Watched(_) | Kind::Nothing => 0,
-        }
+        self.ends().map_or(0, |(_, ends)| ends.pushed())
     }
 
     /// How many values were ever popped; as [`pushed`](Self::pushed).
     pub(crate) fn popped(&self) -> usize {
-        match self.kind() {
-            Kind::Ring(_, ring) => ring.popped(),
-            Kind::List(_, list) => list.popped(),
-            Kind::Parts(parts) => parts.popped(),
-            Kind::Spsc(..) | Kind::Chain(..) | Kind::Watched(_) | Kind::Nothing => 0,
-        }
+        self.ends().map_or(0, |(_, ends)| ends.popped())
     }
 
     /// How long it has been at most; 0 unless it is watched.
     pub(crate) fn most(&self) -> usize {
-        match &self.0 {
-            // Relaxed: nothing is read through it.
-            Kind::Watched(watched) => watched.most.load(Ordering::Relaxed),
-            _ => 0,
-        }
+        self.ends().map_or(0, |(gate, _)| gate.most())
     }
 
     /// From now on, [`most`](Self::most) is how long it will have been.
     pub(crate) fn forget_most(&self) {
-        if let Kind::Watched(watched) = &self.0 {
-            // Relaxed: as in `most`.
-            watched.most.store(self.len(), Ordering::Relaxed);
+        self.ends().iter().for_each(|(gate, ends)| gate.forget_most(*ends));
+    }
+
+    /// What says how many came and went, where many push.
+    fn ends(&self) -> Option<(&Gate, &dyn Ends)> {
+        match &self.0 {
+            Kind::Ring(gate, ring) => Some((gate, ring)),
+            Kind::List(gate, list) => Some((gate, list)),
+            Kind::Parts(gate, parts) => Some((gate, &**parts)),
+            Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => None,
         }
     }
 }
