@@ -42,7 +42,7 @@
 //! `priority` what they have for levels, `work_stealing` a receiving end for each worker, `numa` a queue for each node, `extras` what a `builder` adds to a channel, and `metrics` what
 //! that tells;
 //! `sole` those that are alone on their side, with what they lend in `loan` and how they look for
-//! messages in `lull`; `sending` is a send that waits, and a permit; `suspended` is any wait of a task; `nudge` is for
+//! messages in `lull`; `sending` is a send that waits, and a permit; `operation` is what a task awaits, and `suspended` how it waits; `nudge` is for
 //! futures that nobody polls.
 
 pub mod broadcast;
@@ -58,6 +58,7 @@ mod metrics;
 mod names;
 mod nudge;
 mod numa;
+mod operation;
 pub mod ops;
 pub mod priority;
 mod receiver;

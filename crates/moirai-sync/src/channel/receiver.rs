@@ -5,13 +5,13 @@ use std::iter::FusedIterator;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::coop;
 use crate::prim::atomic::Ordering;
 use crate::waitlist::{Claimed, Own, WaitList};
 
 use super::ends::LastHandle;
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::handle::tells_of_its_channel;
+use super::operation::operation;
 use super::shared::{Shared, Side, received};
 use super::suspended::Suspended;
 
@@ -130,13 +130,13 @@ impl<T> Receiver<T> {
     /// std::thread::spawn(move || sender.send(7));
     /// assert_eq!(strand::block_on(receiver.recv_async()), Ok(7));
     /// ```
-    pub async fn recv_async(&self) -> Result<T, RecvError> {
-        coop::consume_budget().await;
-        if let Some(message) = self.shared.take_now() {
-            return Ok(message);
-        }
-        let attempt = |claimed| received(self.shared.try_take(claimed));
-        Suspended::new(&self.shared, Side::Receivers, attempt).await
+    #[inline]
+    pub fn recv_async(&self) -> impl Future<Output = Result<T, RecvError>> {
+        let later = |shared| {
+            let attempt = move |claimed| received(Shared::try_take(shared, claimed));
+            Suspended::new(shared, Side::Receivers, attempt)
+        };
+        operation(&*self.shared, |shared| shared.take_now().map(Ok), later)
     }
 
     fn recv_until(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {

@@ -6,7 +6,6 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::coop;
 use crate::prim::atomic::Ordering;
 use crate::queue::front::Front;
 use crate::waitlist::{Own, WaitList};
@@ -15,6 +14,7 @@ use super::ends::{LastHandle, Revived};
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::extras::by;
 use super::handle::tells_of_its_channel;
+use super::operation::operation;
 use super::sending::{Permit, Sending};
 use super::shared::{Shared, Side};
 
@@ -129,12 +129,14 @@ impl<T> Sender<T> {
     /// strand::block_on(async { sender.send_async(7).await }).unwrap();
     /// assert_eq!(receiver.try_recv(), Ok(7));
     /// ```
-    pub async fn send_async(&self, message: T) -> Result<(), SendError<T>> {
-        coop::consume_budget().await;
-        match self.shared.send_now(message) {
-            Ok(()) => Ok(()),
-            Err(message) => Sending::new(&self.shared, message).suspend().await,
-        }
+    #[inline]
+    pub fn send_async(&self, message: T) -> impl Future<Output = Result<(), SendError<T>>> {
+        let now = |(shared, message): &mut (&Shared<T>, Option<T>)| {
+            let sent = shared.send_now(message.take()?);
+            sent.map_err(|back| *message = Some(back)).ok().map(Ok)
+        };
+        let later = |(shared, message)| Sending::unsent(shared, message).suspend();
+        operation((&*self.shared, Some(message)), now, later)
     }
 
     pub(super) fn send_until(

@@ -32,6 +32,11 @@ impl<'a, T> Sending<'a, T> {
         Self { shared, message: Some(message), part: Part::Any, offer: None }
     }
 
+    /// A send that was tried in vain, of what that has left behind.
+    pub(super) fn unsent(shared: &'a Shared<T>, message: Option<T>) -> Self {
+        Self { shared, message, part: Part::Any, offer: None }
+    }
+
     /// A send to a part of the queue.
     pub(super) fn to_part(shared: &'a Shared<T>, part: Part, message: T) -> Self {
         Self { shared, message: Some(message), part, offer: None }

@@ -166,8 +166,12 @@ impl<T> Ring<T> {
     pub(crate) fn push(&self, value: T) -> Result<(), PushError<T>> {
         // Relaxed: a guess, checked against the stamp and by the exchange.
         let tail = self.tail.load(Ordering::Relaxed);
+        if self.marks(tail) != 0 {
+            return self.push_anywhere(value, Backoff::new());
+        }
+        let slot = self.slot(tail);
         // Acquire: pairs with the Release store in `empty`.
-        if self.marks(tail) != 0 || self.slot(tail).stamp.load(Ordering::Acquire) != tail {
+        if slot.stamp.load(Ordering::Acquire) != tail {
             return self.push_anywhere(value, Backoff::new());
         }
         let next = self.after(tail, 1);
@@ -177,7 +181,7 @@ impl<T> Ring<T> {
                 fence_after_rmw();
                 // SAFETY: moving `tail` past this position gave us the slot, and its stamp has said
                 // that it is free.
-                unsafe { self.fill(tail, value) };
+                unsafe { Self::fill(slot, tail, value) };
                 Ok(())
             }
             Err(_) => {
@@ -257,17 +261,16 @@ impl<T> Ring<T> {
         }
         // SAFETY: moving `tail` past this position gave us the slot, which is free: its stamp is
         // the position.
-        unsafe { self.fill(position, value) };
+        unsafe { Self::fill(slot, position, value) };
     }
 
     /// Writes into a free slot.
     ///
     /// # Safety
     ///
-    /// The caller has moved `tail` past `position`, whose slot is free, and fills it once.
+    /// The caller has moved `tail` past `position`, whose slot this is; it is free, and filled once.
     #[inline]
-    unsafe fn fill(&self, position: usize, value: T) {
-        let slot = self.slot(position);
+    unsafe fn fill(slot: &Slot<T>, position: usize, value: T) {
         // SAFETY: the caller's, and nobody reads it before the stamp says so.
         slot.value.with_mut(|place| unsafe { (*place).write(value) });
         // Release: pairs with the Acquire loads in `pop` and `read`.
@@ -376,8 +379,9 @@ impl<T> Ring<T> {
     pub(crate) fn pop(&self) -> Result<T, PopError> {
         // Relaxed: a guess, checked against the stamp and by the exchange.
         let head = self.head.load(Ordering::Relaxed);
+        let slot = self.slot(head);
         // Acquire: pairs with the Release store in `fill`.
-        let stamp = self.slot(head).stamp.load(Ordering::Acquire);
+        let stamp = slot.stamp.load(Ordering::Acquire);
         if stamp != head.wrapping_add(1) {
             // SeqCst: as in `nothing_at`. A select asks many that are empty.
             if stamp == head && self.tail.load(Ordering::SeqCst) == head {
@@ -392,7 +396,7 @@ impl<T> Ring<T> {
                 fence_after_rmw();
                 // SAFETY: moving `head` past this position gave us the slot, and its stamp has said
                 // that it is full.
-                Ok(unsafe { self.empty(head) })
+                Ok(unsafe { self.empty(slot, head) })
             }
             Err(_) => {
                 let mut backoff = Backoff::new();
@@ -465,15 +469,16 @@ impl<T> Ring<T> {
     pub(crate) unsafe fn pop_sole(&self) -> Result<T, PopError> {
         // Relaxed: nobody else moves it.
         let head = self.head.load(Ordering::Relaxed);
+        let slot = self.slot(head);
         // Acquire: pairs with the Release store in `fill`.
-        if self.slot(head).stamp.load(Ordering::Acquire) != head.wrapping_add(1) {
+        if slot.stamp.load(Ordering::Acquire) != head.wrapping_add(1) {
             self.wait_at(head)?;
         }
         // SeqCst: as in `pop`.
         self.head.swap(self.after(head, 1), Ordering::SeqCst);
         fence_after_rmw();
         // SAFETY: we have moved `head` past this position, whose slot is full.
-        Ok(unsafe { self.empty(head) })
+        Ok(unsafe { self.empty(slot, head) })
     }
 
     /// Waits for the sender that is about to write the value at `head`, if there is one.
@@ -539,17 +544,16 @@ impl<T> Ring<T> {
             backoff.snooze();
         }
         // SAFETY: full, as the stamp says, and the caller's.
-        unsafe { self.empty(position) }
+        unsafe { self.empty(slot, position) }
     }
 
     /// Moves the value out of a full slot.
     ///
     /// # Safety
     ///
-    /// The caller has moved `head` past `position`, whose slot is full, and empties it once.
+    /// The caller has moved `head` past `position`, whose slot this is; it is full, and emptied once.
     #[inline]
-    unsafe fn empty(&self, position: usize) -> T {
-        let slot = self.slot(position);
+    unsafe fn empty(&self, slot: &Slot<T>, position: usize) -> T {
         // SAFETY: full, and the caller's.
         let value = slot.value.with(|place| unsafe { (*place).assume_init_read() });
         // Release: pairs with the Acquire loads in `push` and `write`.

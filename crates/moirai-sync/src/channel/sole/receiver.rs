@@ -9,8 +9,8 @@ use crate::channel::handle::tells_of_its_channel;
 use crate::channel::loan::RecvRef;
 use crate::channel::lull::Lull;
 use crate::channel::nudge::Nudge;
+use crate::channel::operation::operation;
 use crate::channel::shared::{Shared, Tried, received};
-use crate::coop;
 use crate::prim::{Arc, Mutex};
 use crate::queue::{Key, PopError};
 use crate::waitlist::WaitList;
@@ -111,12 +111,13 @@ impl<T> Receiver<T> {
     /// # Cancel safety
     ///
     /// The message is taken by the poll that returns it: dropping the future before loses nothing.
-    pub async fn recv_async(&mut self) -> Result<T, RecvError> {
-        coop::consume_budget().await;
-        if let Some(message) = self.look() {
-            return Ok(message);
-        }
-        Sitting::new(&self.shared, &mut self.key, attempt).await
+    #[inline]
+    pub fn recv_async(&mut self) -> impl Future<Output = Result<T, RecvError>> {
+        operation(
+            self,
+            |this| this.look().map(Ok),
+            |Self { shared, key, .. }| Sitting::new(shared, key, attempt),
+        )
     }
 
     /// Takes up to `max` messages, at the end of `messages`, waiting while there is none; says how

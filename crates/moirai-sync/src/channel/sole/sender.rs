@@ -7,11 +7,11 @@ use crate::channel::ends::LastHandle;
 use crate::channel::error::{SendError, SendTimeoutError, TrySendError};
 use crate::channel::handle::tells_of_its_channel;
 use crate::channel::loan::Loan;
+use crate::channel::operation::operation;
 use crate::channel::sender::{sent_all, sent_some};
 use crate::channel::sending::sent;
 use crate::channel::shared::{Shared, Side};
 use crate::channel::suspended::Suspended;
-use crate::coop;
 use crate::prim::Arc;
 use crate::queue::front::Front;
 use crate::queue::{Key, PushError};
@@ -122,13 +122,20 @@ impl<T> Sender<T> {
     ///
     /// Dropping the future before it completes drops `message` unsent. To keep it, wait for a
     /// [`loan`](Self::loan_async) first.
-    pub async fn send_async(&mut self, message: T) -> Result<(), SendError<T>> {
-        coop::consume_budget().await;
-        let Self { shared, key } = self;
-        let Err(message) = shared.send_now_sole(key, message) else { return Ok(()) };
-        let mut message = Some(message);
-        let attempt = |_| attempt(shared, key, &mut message);
-        Suspended::new(shared, Side::Senders, attempt).await
+    #[inline]
+    pub fn send_async(&mut self, message: T) -> impl Future<Output = Result<(), SendError<T>>> {
+        operation(
+            (self, Some(message)),
+            |(Self { shared, key }, message)| {
+                let sent = shared.send_now_sole(key, message.take()?);
+                sent.map_err(|back| *message = Some(back)).ok().map(Ok)
+            },
+            |(Self { shared, key }, mut message)| {
+                let shared: &Shared<T> = shared;
+                let attempt = move |_| attempt(shared, key, &mut message);
+                Suspended::new(shared, Side::Senders, attempt)
+            },
+        )
     }
 
     /// Sends all of `messages`, in order, waiting while the channel is full. What was sent is gone
