@@ -3,6 +3,7 @@
 use std::future::pending;
 use std::sync::Arc;
 
+use loom::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use loom::thread;
 
 use moirai_sync::TaskError;
@@ -92,5 +93,31 @@ fn a_name_against_shutdown() {
         run_queued(&pool);
         assert!(matches!(task.join(), Err(TaskError::Cancelled)));
         assert_ne!(status, TaskStatus::Unknown);
+    });
+}
+
+/// A task ends, and its handle, which alone is left, takes its output, while somebody asks for it by its
+/// name: who is told that it has ended sees what it did.
+#[test]
+fn who_is_told_of_an_end_sees_what_was_done() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let did = Arc::new(AtomicU32::new(0));
+        let mut task = task::spawn_future(&pool, {
+            let did = Arc::clone(&did);
+            async move { did.store(7, Relaxed) }
+        });
+        let name = task.id();
+        let asker = thread::spawn({
+            let pool = Arc::clone(&pool);
+            move || match control::status(&pool, name) {
+                TaskStatus::Completed => assert_eq!(did.load(Relaxed), 7),
+                TaskStatus::Queued | TaskStatus::Running => {}
+                status => panic!("{status:?}"),
+            }
+        });
+        run_queued(&pool);
+        task.try_join().unwrap().unwrap();
+        asker.join().unwrap();
     });
 }

@@ -17,6 +17,7 @@ use super::{idle_pool, run_queued};
 use crate::sched::current;
 use crate::sched::local::LocalQueue;
 use crate::sched::pool::Pool;
+use crate::sched::work::Work;
 use crate::task::{self, TaskHandle};
 
 /// Counts how often it is dropped: always once.
@@ -319,5 +320,80 @@ fn an_abandoned_task_is_dropped() {
         drop(waker);
         run_queued(&pool);
         assert_eq!(drops.load(Ordering::Relaxed), 1);
+    });
+}
+
+/// The handle looks at the waiter, has the task end and goes, while the last waker is dropped elsewhere:
+/// whoever frees the cell has seen all of that.
+#[test]
+fn the_last_waker_goes_after_the_handle() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let (once, drops) = Once::new();
+        let slot = Arc::new(Mutex::new(None));
+        let left = Arc::clone(&slot);
+        let mut output = Some(once);
+        let mut handle = task::spawn_future(
+            &pool,
+            poll_fn(move |cx: &mut Context<'_>| {
+                match left.lock().unwrap().replace(cx.waker().clone()) {
+                    None => Poll::Pending,
+                    Some(_) => Poll::Ready(output.take()),
+                }
+            }),
+        );
+        run_queued(&pool);
+        let waker = slot.lock().unwrap().clone().unwrap();
+        waker.wake_by_ref();
+        let dropper = thread::spawn(move || drop(waker));
+        let waiting = Pin::new(&mut handle).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(waiting.is_pending());
+        run_queued(&pool);
+        *slot.lock().unwrap() = None;
+        drop(handle);
+        dropper.join().unwrap();
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+        assert_eq!(pool.slab.report().live_tasks, 0);
+    });
+}
+
+/// A task is claimed where it is joined, so that its queue entry is stale, and woken while it is polled
+/// there: the entry serves, and no reference is left over.
+#[test]
+fn a_stale_entry_serves_a_wake_during_an_inline_poll() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let mut polls = 0;
+        let handle = task::spawn_future(
+            &pool,
+            poll_fn(move |cx: &mut Context<'_>| {
+                polls += 1;
+                cx.waker().wake_by_ref();
+                if polls == 2 { Poll::Ready(7) } else { Poll::Pending }
+            }),
+        );
+        let queue = LocalQueue::new();
+        let ring = queue.shared().ring;
+        let joined = Arc::new(AtomicU32::new(0));
+        let runner = thread::spawn({
+            let (pool, joined) = (Arc::clone(&pool), Arc::clone(&joined));
+            move || {
+                while joined.load(Ordering::Relaxed) == 0 {
+                    let stolen = ring.steal_one().map(Work::run).is_ok();
+                    if !stolen && !run_queued(&pool) {
+                        thread::yield_now();
+                    }
+                }
+            }
+        });
+        let context = current::Context::new(&pool, Some(queue));
+        assert_eq!(current::enter(&context, || handle.join().unwrap()), 7);
+        joined.store(1, Ordering::Relaxed);
+        runner.join().unwrap();
+        while let Some(work) = context.local.as_ref().and_then(LocalQueue::pop) {
+            work.run();
+        }
+        run_queued(&pool);
+        assert_eq!(pool.slab.report().live_tasks, 0);
     });
 }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use moirai_runtime::{TaskError, TaskHandle, sleep};
+use moirai_runtime::{Runtime, TaskError, TaskHandle, sleep};
 
-use crate::{runtime, watch, works_on};
+use crate::{watch, works_on};
 
 struct PanicsOnDrop;
 
@@ -16,6 +16,11 @@ impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
         panic!("in drop");
     }
+}
+
+/// A worker that nobody stands in for: if a panic takes its thread along, nothing runs any more.
+fn one_thread() -> Runtime {
+    Runtime::builder().worker_threads(1).spare_threads(0).build().unwrap()
 }
 
 fn message<T: std::fmt::Debug>(handle: TaskHandle<T>) -> String {
@@ -28,7 +33,7 @@ fn message<T: std::fmt::Debug>(handle: TaskHandle<T>) -> String {
 #[test]
 fn a_panic_reaches_the_handle_and_nobody_else() {
     watch(|| {
-        let runtime = runtime(2);
+        let runtime = one_thread();
         assert_eq!(message(runtime.spawn(async { panic!("disk {}", 7) })), "disk 7");
         works_on(&runtime);
         assert_eq!(message(runtime.spawn_parallel(|| panic!("cpu"))), "cpu");
@@ -41,7 +46,7 @@ fn a_panic_reaches_the_handle_and_nobody_else() {
 #[test]
 fn panics_in_drops_are_contained() {
     watch(|| {
-        let runtime = runtime(1);
+        let runtime = one_thread();
         // Of the future, after it was ready: the task's own panic.
         let handle = runtime.spawn({
             let held = PanicsOnDrop;
@@ -94,7 +99,7 @@ fn a_timer_whose_waker_panics_does_not_take_the_driver_along() {
         }
     }
     watch(|| {
-        let runtime = runtime(1);
+        let runtime = one_thread();
         let task = runtime.spawn(async {
             let waker = Waker::from(Arc::new(Bad));
             let mut bad = std::pin::pin!(sleep(Duration::from_millis(50)));
@@ -115,7 +120,7 @@ fn a_waker_that_panics_does_not_take_the_worker_along() {
         }
     }
     watch(|| {
-        let runtime = runtime(1);
+        let runtime = one_thread();
         let (sender, receiver) = moirai_sync::channel::bounded::<()>(1);
         let mut handle = runtime.spawn(async move { receiver.recv_async().await });
         let waker = Waker::from(Arc::new(Bad));
