@@ -1,8 +1,8 @@
 //! What the watcher shares with the workers: whether it sleeps for good, and how to wake it.
 //!
 //! It looks at the workers in intervals, but only while one of them runs. When none does, it goes
-//! off, and the next worker that is given a permit wakes it; or whoever publishes work for which there
-//! is no thread.
+//! off, and whoever gives the next worker a permit wakes it, after that one; or a worker that takes a
+//! permit itself, or whoever publishes work for which there is no thread.
 //!
 //! | access | ordering | pairs with |
 //! |---|---|---|
@@ -49,7 +49,7 @@ impl Watch {
         }
     }
 
-    /// Called by a thread that has just been given a permit: whether it is to [`rouse`](Self::rouse)
+    /// Called by a thread that has just given or been given a permit: whether it is to [`rouse`](Self::rouse)
     /// the watcher.
     pub(crate) fn was_off(&self) -> Off {
         // SeqCst fence: pairs with the one in `go_off`.

@@ -197,6 +197,8 @@ impl Pool {
                 if let Some(remote) = self.remote(id) {
                     remote.granted.give(permit);
                     self.rouse(remote);
+                    // Here, and not only there: what it is woken for would wait for that.
+                    self.begin_to_run();
                 }
             }
             Grant::Spare(id, permit) => {
