@@ -5,6 +5,7 @@
 
 mod evidence;
 mod table;
+mod torture;
 
 use crate::failure::{Failure, no_arguments};
 use crate::tidy::{Tree, Violation};
@@ -21,12 +22,13 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     for feature in features.iter().flatten() {
         println!("{}", row(feature));
     }
-    let violations = check(&tree);
+    let mut violations = check(&tree);
+    violations.extend(torture::check(&tree, &Evidence::of(&tree)));
     for violation in &violations {
         println!("{violation}");
     }
     if !violations.is_empty() {
-        return Err(Failure::Failed(format!("{} features do not hold", violations.len())));
+        return Err(Failure::Failed(format!("{} things do not hold", violations.len())));
     }
     let all: Vec<_> = features.into_iter().flatten().collect();
     let done = all.iter().filter(|feature| feature.status == Status::Done).count();
@@ -113,6 +115,14 @@ mod tests {
     #[test]
     fn every_feature_called_done_shows_it() {
         let violations = check(&Tree::load().unwrap());
+        let list: Vec<_> = violations.iter().map(ToString::to_string).collect();
+        assert!(list.is_empty(), "{}", list.join("\n"));
+    }
+
+    #[test]
+    fn what_has_gone_wrong_elsewhere_has_its_tests() {
+        let tree = Tree::load().unwrap();
+        let violations = torture::check(&tree, &Evidence::of(&tree));
         let list: Vec<_> = violations.iter().map(ToString::to_string).collect();
         assert!(list.is_empty(), "{}", list.join("\n"));
     }
