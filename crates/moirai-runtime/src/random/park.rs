@@ -176,4 +176,5 @@ fn a_task_that_computes_does_not_keep_what_it_published() {
     });
 }
 
-const SCHEDULES: usize = 15_000;
+/// So that there are more than 100,000 of sleeping and waking in every check before a push.
+const SCHEDULES: usize = 17_000;
