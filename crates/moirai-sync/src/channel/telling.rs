@@ -83,10 +83,13 @@ fn begin_light(waiting: &WaitList, key: &mut Key) {
 #[cold]
 #[inline(never)]
 fn tell(waiting: &WaitList, key: &mut Key) {
-    if key.stir(Support::Yes) == Fence::Light {
-        waiting.end_light();
+    match key.stir(Support::Yes) {
+        Fence::Full => waiting.notify_one_fenced(),
+        Fence::Light => {
+            waiting.end_light();
+            waiting.notify_one();
+        }
     }
-    waiting.notify_one();
 }
 
 /// Wakes one waiter for each of `n` things that there are to take.
