@@ -242,15 +242,17 @@ impl<T> Shared<T> {
         }
     }
 
-    /// [`try_take`](Self::try_take) for whoever is at `home`.
+    /// [`take_now`](Self::take_now) for the worker `home`.
+    #[inline]
+    pub(super) fn take_now_at(&self, home: usize) -> Option<T> {
+        let message = self.queue.pop_at(home)?;
+        self.senders_waiting.notify_one_fenced();
+        Some(message)
+    }
+
+    /// [`try_take`](Self::try_take) for the worker `home`.
     pub(super) fn try_take_at(&self, home: usize) -> Result<T, TryRecvError> {
-        match self.queue.pop_at(home) {
-            Some(message) => {
-                self.senders_waiting.notify_one_fenced();
-                Ok(message)
-            }
-            None => self.not_taken(Claimed::No),
-        }
+        self.take_now_at(home).map_or_else(|| self.not_taken(Claimed::No), Ok)
     }
 
     /// What a receive finds where no queue has given a message: there is none, or it is empty.

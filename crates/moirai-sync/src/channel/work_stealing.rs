@@ -1,14 +1,17 @@
 //! Channels with a queue for each worker, of which the others take what it does not get to.
 //!
-//! A message is sent to one worker, or to the next in turn: 64 to one, then as many to the next, which
-//! costs less than to change each time. A worker receives what is its own, oldest first, and only where
-//! that is nothing, what is another's, oldest first as well, up to 64 before it looks at its own again:
-//! so a worker that stalls holds up nobody's messages, and none that is busy looks at the others' queues.
+//! A message is sent to one worker, or to whichever has time: then it goes into a queue that all share,
+//! and costs what it does in every other channel. A worker receives what is its own, oldest first; where
+//! that is nothing, what is for anybody; and where that is nothing either, what is another's, oldest first
+//! as well. So a worker that stalls holds up nobody's messages, and none that is busy looks at the others'
+//! queues.
 //!
 //! - **Order.** Messages for one worker are received in the order in which they were sent, by whomever;
-//!   one that was stolen may be done with before or after its neighbours.
+//!   one that was stolen may be done with before or after its neighbours. So are messages for anybody; but
+//!   a message for one worker may go before one for anybody that was sent earlier.
 //! - **Waiting.** Whoever has waited longest is woken for a message, not the worker that it is for.
-//! - **Starvation.** A worker that stalls while all others are busy keeps its messages for that long.
+//! - **Starvation.** A worker that always has messages of its own takes one for anybody after each 63. One
+//!   that stalls while all others are busy keeps its messages for that long.
 //! - **The sender** is that of every other channel; it never waits, for there is no bound.
 
 use std::fmt;
@@ -37,7 +40,7 @@ use super::{Receiver, Sender, handles};
 /// assert_eq!(workers[1].recv(), Ok("for whoever has time")); // stolen
 /// ```
 pub fn work_stealing<T>(workers: usize) -> (Sender<T>, Vec<WorkerReceiver<T>>) {
-    let queue = Queue::in_turn(workers);
+    let queue = Queue::for_workers(workers);
     let workers = queue.homes();
     let (sender, receiver) = handles(|| Shared::queue(queue));
     let receivers = (1..workers).map(|id| WorkerReceiver { receiver: receiver.clone(), id });
@@ -114,8 +117,8 @@ impl<T> Sender<T> {
 
 /// A worker's receiving end; from [`work_stealing`].
 ///
-/// For batches, and as an arm of a select, there is the [`Receiver`] within, which prefers no worker's
-/// messages.
+/// For batches, and as an arm of a select, there is the [`Receiver`] within, which is no worker's: it
+/// takes what is for anybody first, but one time of 64 what is for a worker.
 ///
 /// # Examples
 ///
@@ -142,21 +145,23 @@ impl<T> WorkerReceiver<T> {
         self.id
     }
 
-    /// The end that prefers no worker's messages.
+    /// The end that is no worker's.
     pub fn as_receiver(&self) -> &Receiver<T> {
         &self.receiver
     }
 
-    /// Takes the worker's oldest message, else another's, waiting while there is none.
+    /// Takes the worker's oldest message, else one for anybody or another one's, waiting while there is none.
     ///
     /// # Errors
     ///
     /// [`RecvError`] if the channel is empty and closed, also while waiting.
+    #[inline]
     pub fn recv(&self) -> Result<T, RecvError> {
-        self.recv_until(None).map_err(|_| RecvError)
+        let now = self.receiver.shared().take_now_at(self.id);
+        now.map_or_else(|| self.recv_later(None).map_err(|_| RecvError), Ok)
     }
 
-    /// Takes the worker's oldest message, else another's, if there is one now.
+    /// Takes the worker's oldest message, else one for anybody or another one's, if there is one now.
     ///
     /// # Errors
     ///
@@ -199,10 +204,14 @@ impl<T> WorkerReceiver<T> {
     }
 
     fn recv_until(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        let now = self.receiver.shared().take_now_at(self.id);
+        now.map_or_else(|| self.recv_later(deadline), Ok)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn recv_later(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
         let shared = self.receiver.shared();
-        if let Ok(message) = shared.try_take_at(self.id) {
-            return Ok(message);
-        }
         hold_off();
         let attempt = |_| received(shared.try_take_at(self.id));
         let result = shared.wait(Side::Receivers, deadline, attempt);

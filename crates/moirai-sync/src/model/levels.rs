@@ -1,4 +1,4 @@
-//! Models of the queue with levels: the mask, the bound, the close.
+//! Models of the queues with parts: the mask of levels, the bound, the close, the lists of workers.
 
 use loom::sync::Arc;
 use loom::thread;
@@ -120,5 +120,24 @@ fn a_sleeping_worker_hears_of_anothers_message() {
         let receiving = thread::spawn(move || idle.recv());
         sender.send_to_worker(1, 7).unwrap();
         assert_eq!(receiving.join().unwrap(), Ok(7));
+    });
+}
+
+/// Whoever finds a worker's list closed says so only when all are.
+#[test]
+fn a_close_is_one_for_all_workers() {
+    loom::model(|| {
+        let queue = Arc::new(Queue::for_workers(1));
+        let closing = thread::spawn({
+            let queue = Arc::clone(&queue);
+            move || queue.close(|| ())
+        });
+        let own = queue.push_to(Part::Home(0), 1).is_ok();
+        let (any, own_again) = (queue.push(2).is_ok(), queue.push_to(Part::Home(0), 3).is_ok());
+        assert!((own || !any) && (any || !own_again));
+        assert_eq!(closing.join().unwrap(), Close::Closed);
+        let popped: Vec<_> = std::iter::from_fn(|| queue.pop_at(0)).collect();
+        let pushed = [own, any, own_again].into_iter().filter(|pushed| *pushed).count();
+        assert!(popped.len() == pushed && queue.has_ended());
     });
 }

@@ -17,7 +17,7 @@ use crate::prim::atomic::{AtomicUsize, Ordering};
 /// Who alone may go out, and who looks at those that come in.
 #[derive(Debug)]
 pub(super) struct Gate {
-    /// Who may pop alone; 0: everybody may pop.
+    /// Who may pop alone; 0: everybody may pop; [`TO_HOMES`](Gate::TO_HOMES): everybody, elsewhere too.
     consumer: u64,
     watch: Option<Box<Watch>>,
 }
@@ -51,6 +51,9 @@ pub(super) trait Ends {
 impl Gate {
     pub(super) const OPEN: Self = Self::for_one(0);
 
+    /// For workers, who pop from lists of their own as well. No key has this number.
+    pub(super) const TO_HOMES: Self = Self::for_one(u64::MAX);
+
     /// For the holder of the key `consumer` to pop alone.
     pub(super) const fn for_one(consumer: u64) -> Self {
         Self { consumer, watch: None }
@@ -59,6 +62,12 @@ impl Gate {
     #[inline]
     pub(super) fn check_consumer(&self, key: u64) {
         assert!(self.consumer == key, "another receiver has this queue to itself");
+    }
+
+    /// Whether everybody may pop, and there is nothing else to be popped.
+    #[inline]
+    pub(super) fn lets_all_out(&self) -> bool {
+        self.consumer == 0
     }
 
     /// Has [`look`](Self::look) look from now on, at an empty queue.

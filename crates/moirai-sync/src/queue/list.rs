@@ -370,7 +370,7 @@ impl<T> List<T> {
     }
 
     /// Takes the oldest value.
-    #[inline]
+    #[inline(always)] // into the few functions that others call
     pub(crate) fn pop(&self) -> Result<T, PopError> {
         let mut backoff = Backoff::new();
         loop {

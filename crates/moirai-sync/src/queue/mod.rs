@@ -7,6 +7,7 @@
 //! | [`list`] | none | many and one | a compare-exchange to push |
 //! | [`spsc`] | fixed | one and one | a swap to push and to pop; a store each while nobody waits |
 //! | [`chain`] | none | one and one | a swap to push; a store while nobody waits |
+//! | [`homes`] | none | many and workers | as a list |
 //! | [`parts`] | either | many and many | as a list, and two read-modify-writes more where it has a bound |
 //!
 //! Every queue has the same few operations. A push moves the queue's tail and a pop its head by a
@@ -35,6 +36,7 @@ mod block;
 pub(crate) mod chain;
 pub(crate) mod front;
 mod gate;
+mod homes;
 mod key;
 pub(crate) mod levels;
 pub(crate) mod list;
@@ -51,6 +53,7 @@ mod state;
 use chain::Chain;
 use front::Front;
 use gate::Gate;
+use homes::Homes;
 use key::Locks;
 pub(crate) use key::{BeginLight, Key};
 use levels::LEVELS_MAX;
@@ -107,7 +110,8 @@ pub(crate) struct Queue<T>(Kind<T>);
 #[derive(Debug)]
 enum Kind<T> {
     Ring(Gate, Ring<T>),
-    List(Gate, List<T>),
+    /// Some workers may have lists of their own beside it.
+    List(Gate, List<T>, Option<Box<Homes<T>>>),
     Spsc(Locks, Spsc<T>),
     Chain(Locks, Chain<T>),
     /// Made of queues. Whatever is short for the others is a call for this one.
@@ -144,7 +148,7 @@ impl<T> Queue<T> {
     /// A queue for many on both sides.
     #[inline]
     pub(crate) fn unbounded() -> Self {
-        Self(Kind::List(Gate::OPEN, List::new()))
+        Self(Kind::List(Gate::OPEN, List::new(), None))
     }
 
     /// A queue for many on both sides, with a level for each value; each level has a part for each of
@@ -155,11 +159,11 @@ impl<T> Queue<T> {
         Self(Kind::Parts(Gate::OPEN, Box::new(Parts::levels(queues, capacity))))
     }
 
-    /// A queue for many on both sides: each receives its own values first, and those that are for
-    /// nobody go to each in turn.
-    pub(crate) fn in_turn(homes: usize) -> Self {
-        let homes = homes.clamp(1, HOMES_MAX);
-        Self::shards(homes, Shards::in_turn(homes), None)
+    /// A queue for many on both sides, some of whom are workers: each of these takes what is its own
+    /// first, then what is for anybody, then what is another one's.
+    pub(crate) fn for_workers(workers: usize) -> Self {
+        let homes = Homes::new(workers.clamp(1, HOMES_MAX));
+        Self(Kind::List(Gate::TO_HOMES, List::new(), Some(Box::new(homes))))
     }
 
     /// A queue for many on both sides, of which each thread receives first what threads of its home
@@ -198,7 +202,7 @@ impl<T> Queue<T> {
     #[inline]
     pub(crate) fn mpsc_unbounded() -> (Self, Key) {
         let consumer = Key::new();
-        (Self(Kind::List(Gate::for_one(consumer.id), List::new())), consumer)
+        (Self(Kind::List(Gate::for_one(consumer.id), List::new(), None)), consumer)
     }
 
     /// A queue with one producer and one consumer, and their keys in this order.
@@ -223,7 +227,7 @@ impl<T> Queue<T> {
     #[inline]
     pub(crate) fn push(&self, value: T) -> Result<(), T> {
         match &self.0 {
-            Kind::List(gate, list) => {
+            Kind::List(gate, list, _) => {
                 list.push(value)?;
                 gate.look(list);
                 Ok(())
@@ -250,6 +254,9 @@ impl<T> Queue<T> {
     /// [`push`](Self::push), to a part of a queue that has parts, or to the one that it chooses.
     pub(crate) fn push_to(&self, part: Part, value: T) -> Result<(), T> {
         match &self.0 {
+            Kind::List(_, list, Some(homes)) if let Part::Home(home) = part => {
+                homes.push(home, value, list)
+            }
             Kind::List(..) | Kind::Ring(..) => self.push(value),
             _ => self.push_elsewhere(part, value),
         }
@@ -281,7 +288,7 @@ impl<T> Queue<T> {
                 gate.look(ring);
                 result
             }
-            Kind::List(gate, list) => {
+            Kind::List(gate, list, _) => {
                 let result = list.push_batch(values);
                 gate.look(list);
                 result
@@ -332,14 +339,8 @@ impl<T> Queue<T> {
     #[inline]
     pub(crate) fn pop(&self) -> Option<T> {
         match &self.0 {
-            Kind::List(gate, list) => {
-                gate.check_consumer(0);
-                list.pop().ok()
-            }
-            Kind::Ring(gate, ring) => {
-                gate.check_consumer(0);
-                ring.pop().ok()
-            }
+            Kind::List(gate, list, _) if gate.lets_all_out() => list.pop().ok(),
+            Kind::Ring(gate, ring) if gate.lets_all_out() => ring.pop().ok(),
             _ => self.pop_elsewhere(),
         }
     }
@@ -349,18 +350,21 @@ impl<T> Queue<T> {
     #[inline(never)]
     fn pop_elsewhere(&self) -> Option<T> {
         match &self.0 {
-            Kind::Parts(_, parts) => parts.pop(None),
-            Kind::List(..) | Kind::Ring(..) | Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => {
+            Kind::Parts(_, parts) => parts.pop(),
+            Kind::List(_, list, Some(homes)) => homes.pop(list),
+            Kind::List(gate, ..) | Kind::Ring(gate, _) => {
+                gate.check_consumer(0);
                 None
             }
+            Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => None,
         }
     }
 
-    /// [`pop`](Self::pop), for whoever is at `home`, one of the [`homes`](Self::homes).
+    /// [`pop`](Self::pop), for the worker `home`, one of the [`homes`](Self::homes).
     #[inline]
     pub(crate) fn pop_at(&self, home: usize) -> Option<T> {
         match &self.0 {
-            Kind::Parts(_, parts) => parts.pop(Some(home)),
+            Kind::List(_, list, Some(homes)) => homes.pop_at(home, list),
             _ => self.pop(),
         }
     }
@@ -379,7 +383,7 @@ impl<T> Queue<T> {
     #[inline]
     pub(crate) fn pop_sole(&self, key: &mut Key) -> Result<T, PopError> {
         match &self.0 {
-            Kind::List(gate, list) => {
+            Kind::List(gate, list, _) => {
                 gate.check_consumer(key.id);
                 // SAFETY: the only key for this side, borrowed exclusively.
                 unsafe { list.pop_sole() }
@@ -418,7 +422,7 @@ impl<T> Queue<T> {
                 // SAFETY: as in `pop_sole`.
                 unsafe { chain.pop_at_hand() }
             }
-            Kind::List(gate, list) => {
+            Kind::List(gate, list, _) => {
                 gate.check_consumer(key.id);
                 // SAFETY: as in `pop_sole`.
                 unsafe { list.pop_at_hand() }
@@ -444,7 +448,7 @@ impl<T> Queue<T> {
                 // SAFETY: as in `pop_sole`.
                 unsafe { Some((chain.pop().ok()?, chain.at_hand() + 1)) }
             }
-            Kind::List(gate, list) => {
+            Kind::List(gate, list, _) => {
                 gate.check_consumer(key.id);
                 // There, it goes on with the look into the block before.
                 if !list.is_at_block() {
@@ -465,11 +469,11 @@ impl<T> Queue<T> {
                 gate.check_consumer(0);
                 ring.pop_batch(values, max)
             }
-            Kind::List(gate, list) => {
+            Kind::Parts(..) | Kind::List(_, _, Some(_)) => self.pop_each(values, max),
+            Kind::List(gate, list, None) => {
                 gate.check_consumer(0);
                 list.pop_batch(values, max)
             }
-            Kind::Parts(..) => self.pop_each(values, max),
             Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => Err(PopError::Empty),
         }
     }
@@ -496,7 +500,7 @@ impl<T> Queue<T> {
                 gate.check_consumer(key.id);
                 ring.pop_batch(values, max)
             }
-            Kind::List(gate, list) => {
+            Kind::List(gate, list, _) => {
                 gate.check_consumer(key.id);
                 // SAFETY: as in `pop_sole`.
                 unsafe { list.pop_batch_sole(values, max) }
@@ -520,7 +524,7 @@ impl<T> Queue<T> {
     pub(crate) fn reserve(&self) -> Result<(), PushError<()>> {
         match &self.0 {
             Kind::Ring(_, ring) => ring.reserve(),
-            Kind::List(_, list) => list.reserve(),
+            Kind::List(_, list, _) => list.reserve(),
             Kind::Parts(_, parts) => parts.reserve(),
             Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => Err(PushError::Full(())),
         }
@@ -533,7 +537,7 @@ impl<T> Queue<T> {
                 ring.push_reserved(value);
                 gate.look(ring);
             }
-            Kind::List(gate, list) => {
+            Kind::List(gate, list, _) => {
                 list.push_reserved(value);
                 gate.look(list);
             }
@@ -551,7 +555,7 @@ impl<T> Queue<T> {
     pub(crate) fn unreserve(&self) {
         match &self.0 {
             Kind::Ring(_, ring) => ring.unreserve(),
-            Kind::List(_, list) => list.unreserve(),
+            Kind::List(_, list, _) => list.unreserve(),
             Kind::Parts(_, parts) => parts.unreserve(),
             Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => {
                 unreachable!("a place that nobody could reserve")
@@ -570,7 +574,7 @@ impl<T> Queue<T> {
 
     /// This queue, with its length looked at in every push; one that many push to.
     pub(crate) fn watched(mut self) -> Self {
-        if let Kind::Ring(gate, _) | Kind::List(gate, _) | Kind::Parts(gate, _) = &mut self.0 {
+        if let Kind::Ring(gate, _) | Kind::List(gate, ..) | Kind::Parts(gate, _) = &mut self.0 {
             gate.watch();
         }
         self

@@ -63,7 +63,7 @@ impl<T> Parts<T> {
         }
         let part = match &self.order {
             Order::Levels(_) => self.level(part),
-            Order::Shards(shards) => shards.part_for(part, &self.queues),
+            Order::Shards(shards) => shards.part_for(&self.queues),
         };
         self.queues[part].push(value).map(|()| self.pushed_to(part)).inspect_err(|_| {
             self.give_place_back();
@@ -71,12 +71,12 @@ impl<T> Parts<T> {
         })
     }
 
-    /// Takes the value that is next, for whoever is at `home`.
+    /// Takes the value that is next.
     #[inline]
-    pub(super) fn pop(&self, home: Option<usize>) -> Option<T> {
+    pub(super) fn pop(&self) -> Option<T> {
         let popped = match &self.order {
             Order::Levels(levels) => levels.pop(&self.queues).map(|(value, _)| value),
-            Order::Shards(shards) => shards.pop(home, &self.queues),
+            Order::Shards(shards) => shards.pop(&self.queues),
         };
         popped.inspect(|_| self.give_place_back())
     }
@@ -85,7 +85,7 @@ impl<T> Parts<T> {
     pub(super) fn pop_part(&self) -> Option<(T, usize)> {
         let popped = match &self.order {
             Order::Levels(levels) => levels.pop(&self.queues),
-            Order::Shards(shards) => shards.pop(None, &self.queues).map(|value| (value, LEVEL)),
+            Order::Shards(shards) => shards.pop(&self.queues).map(|value| (value, LEVEL)),
         };
         popped.inspect(|_| self.give_place_back())
     }
@@ -97,7 +97,7 @@ impl<T> Parts<T> {
             Order::Levels(_) => {
                 self.queues[..=self.level(part)].iter().find_map(|queue| queue.pop_least(part).ok())
             }
-            Order::Shards(shards) => shards.pop(None, &self.queues),
+            Order::Shards(shards) => shards.pop(&self.queues),
         };
         if popped.is_some() {
             self.give_place_back();
@@ -123,14 +123,6 @@ impl<T> Parts<T> {
             Part::Any | Part::Home(_) => LEVEL,
         };
         level.min(self.queues.len() - 1)
-    }
-
-    /// How many parts there are for a sender to choose among; none where they are levels.
-    pub(super) fn homes(&self) -> usize {
-        match &self.order {
-            Order::Levels(_) => 0,
-            Order::Shards(shards) => shards.homes(),
-        }
     }
 
     /// Whether a value would go to the part at the thread's home, where there are such parts.

@@ -9,7 +9,8 @@ impl<T> Queue<T> {
     pub(crate) fn close(&self, fence: impl FnOnce()) -> Close {
         match &self.0 {
             Kind::Ring(_, ring) => ring.close(),
-            Kind::List(_, list) => list.close(),
+            Kind::List(_, list, None) => list.close(),
+            Kind::List(_, list, Some(homes)) => homes.close(list),
             Kind::Parts(_, parts) => parts.close(),
             Kind::Spsc(_, ring) => ring.close(fence),
             Kind::Chain(_, chain) => chain.close(fence),
@@ -21,7 +22,7 @@ impl<T> Queue<T> {
     pub(crate) fn is_closed(&self) -> bool {
         match &self.0 {
             Kind::Ring(_, ring) => ring.is_closed(),
-            Kind::List(_, list) => list.is_closed(),
+            Kind::List(_, list, _) => list.is_closed(),
             Kind::Parts(_, parts) => parts.is_closed(),
             Kind::Spsc(_, ring) => ring.is_closed(),
             Kind::Chain(_, chain) => chain.is_closed(),
@@ -35,7 +36,7 @@ impl<T> Queue<T> {
     #[inline]
     pub(crate) fn assert_consumer(&self, key: &Key) {
         match &self.0 {
-            Kind::Ring(gate, _) | Kind::List(gate, _) => gate.check_consumer(key.id),
+            Kind::Ring(gate, _) | Kind::List(gate, ..) => gate.check_consumer(key.id),
             Kind::Spsc(locks, _) | Kind::Chain(locks, _) => locks.check_consumer(key.id),
             Kind::Parts(..) | Kind::Nothing => {
                 unreachable!("such a queue has many consumers")
@@ -58,7 +59,7 @@ impl<T> Queue<T> {
     pub(crate) fn has_reserved(&self) -> bool {
         match &self.0 {
             Kind::Ring(_, ring) => ring.has_reserved(),
-            Kind::List(_, list) => list.has_reserved(),
+            Kind::List(_, list, _) => list.has_reserved(),
             Kind::Parts(_, parts) => parts.has_reserved(),
             Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => false,
         }
@@ -68,7 +69,9 @@ impl<T> Queue<T> {
     pub(crate) fn len(&self) -> usize {
         match &self.0 {
             Kind::Ring(_, ring) => ring.len(),
-            Kind::List(_, list) => list.len(),
+            Kind::List(_, list, homes) => {
+                list.len() + homes.as_ref().map_or(0, |homes| homes.len())
+            }
             Kind::Parts(_, parts) => parts.len(),
             Kind::Spsc(_, ring) => ring.len(),
             Kind::Chain(_, chain) => chain.len(),
@@ -79,7 +82,9 @@ impl<T> Queue<T> {
     pub(crate) fn is_empty(&self) -> bool {
         match &self.0 {
             Kind::Ring(_, ring) => ring.is_empty(),
-            Kind::List(_, list) => list.is_empty(),
+            Kind::List(_, list, homes) => {
+                list.is_empty() && homes.as_ref().is_none_or(|homes| homes.is_empty())
+            }
             Kind::Parts(_, parts) => parts.is_empty(),
             Kind::Spsc(_, ring) => ring.len() == 0,
             Kind::Chain(_, chain) => chain.len() == 0,
@@ -114,10 +119,10 @@ impl<T> Queue<T> {
         }
     }
 
-    /// How many homes there are for values; none unless each has a part of its own.
+    /// How many workers there are that have a list of their own.
     pub(crate) fn homes(&self) -> usize {
         match &self.0 {
-            Kind::Parts(_, parts) => parts.homes(),
+            Kind::List(_, _, Some(homes)) => homes.count(),
             _ => 0,
         }
     }
@@ -155,7 +160,7 @@ impl<T> Queue<T> {
     fn ends(&self) -> Option<(&Gate, &dyn Ends)> {
         match &self.0 {
             Kind::Ring(gate, ring) => Some((gate, ring)),
-            Kind::List(gate, list) => Some((gate, list)),
+            Kind::List(gate, list, _) => Some((gate, list)),
             Kind::Parts(gate, parts) => Some((gate, &**parts)),
             Kind::Spsc(..) | Kind::Chain(..) | Kind::Nothing => None,
         }

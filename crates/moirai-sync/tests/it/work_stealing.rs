@@ -67,35 +67,64 @@ fn a_worker_that_is_not_there_gives_the_message_back() {
     assert_eq!(sender.send_to_worker(0, 7), Err(SendToWorkerError::NoWorker(7)));
 }
 
-/// How many messages for nobody go to one worker before the next has its turn.
-const RUN: usize = 64;
-
 #[test]
-fn messages_for_nobody_go_to_each_in_turn() {
+fn there_are_as_many_workers_as_were_asked_for_within_limits() {
     for count in [0, 1, 4, 1024, 1025] {
         let (sender, workers) = channel::work_stealing(count);
-        assert_eq!(workers.len(), count.clamp(1, 1024));
-        // A thread goes on with its turn where it has stopped in another channel.
-        let send = |n: usize| (0..n).for_each(|i| sender.send(i).unwrap());
-        send(RUN * workers.len());
-        for worker in &workers {
-            let received: Vec<_> = (0..RUN).map(|_| worker.recv().unwrap()).collect();
-            let breaks = received.windows(2).filter(|pair| pair[1] != pair[0] + 1).count();
-            assert!(breaks <= 1, "{received:?}");
-        }
+        assert!(workers.iter().map(WorkerReceiver::id).eq(0..count.clamp(1, 1024)));
+        sender.send(7).unwrap();
+        assert_eq!(workers.last().unwrap().recv(), Ok(7));
     }
 }
 
-/// It goes on where it has found something, but not for ever.
 #[test]
-fn who_steals_looks_at_its_own_now_and_then() {
+fn messages_for_anybody_come_in_order_to_whoever_asks() {
+    let (sender, workers) = channel::work_stealing(3);
+    (0..100).for_each(|i| sender.send(i).unwrap());
+    assert_eq!(sender.len(), 100);
+    for i in 0..100 {
+        assert_eq!(workers[(i * 7) % 3].recv(), Ok(i));
+    }
+    assert!(sender.is_empty());
+}
+
+#[test]
+fn a_worker_takes_its_own_then_what_is_for_anybody_then_anothers() {
+    let (sender, workers) = channel::work_stealing(2);
+    sender.send_to_worker(1, "another's").unwrap();
+    sender.send("anybody's").unwrap();
+    sender.send_to_worker(0, "its own").unwrap();
+    let received: Vec<_> = (0..3).map(|_| workers[0].recv().unwrap()).collect();
+    assert_eq!(received, ["its own", "anybody's", "another's"]);
+}
+
+#[test]
+fn who_steals_looks_at_its_own_each_time() {
     let (sender, workers) = channel::work_stealing(3);
     (0..1000).for_each(|i| sender.send_to_worker(2, i).unwrap());
     assert_eq!(workers[0].recv(), Ok(0));
     sender.send_to_worker(0, 1000).unwrap();
-    let others = workers[0].iter().position(|message| message == 1000);
-    assert_eq!(others, Some(RUN - 1));
-    assert_eq!(workers[0].recv(), Ok(RUN));
+    assert_eq!(workers[0].recv(), Ok(1000));
+    assert_eq!(workers[0].recv(), Ok(1));
+}
+
+/// Neither by a worker that always has its own, nor by one that is no worker.
+#[test]
+fn nobodys_message_waits_for_ever() {
+    let (sender, workers) = channel::work_stealing(2);
+    sender.send(7).unwrap();
+    let taken = (0..64).position(|_| {
+        sender.send_to_worker(0, 0).unwrap();
+        workers[0].recv() == Ok(7)
+    });
+    assert_eq!(taken, Some(63));
+    while workers[0].try_recv().is_ok() {}
+    sender.send_to_worker(1, 7).unwrap();
+    let taken = (0..100_000).position(|_| {
+        sender.send(0).unwrap();
+        workers[0].as_receiver().recv() == Ok(7)
+    });
+    assert!(taken.is_some());
 }
 
 #[test]
