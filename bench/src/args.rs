@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::chan::NAME as CHAN;
 use crate::child::WORD as CHILD;
+use crate::counters::NAME as COUNTERS;
 use crate::deque::NAME as DEQUE;
 use crate::exec::NAME as EXEC;
 use crate::instructions::NAME as INSTRUCTIONS;
@@ -26,6 +27,7 @@ Usage: moirai-bench exec [OPTIONS]
        moirai-bench stall [OPTIONS]
        moirai-bench sizes [--json FILE]
        moirai-bench slab [--json FILE]
+       moirai-bench counters [--json FILE]
        moirai-bench instructions [--against PROGRAM] [--json FILE]
 
 exec          measures Moirai and its rivals in one process, rounds interleaved; lower is better
@@ -39,10 +41,12 @@ chan          the same for channels: on threads and on every executor that they 
 lock          the same for locks: on threads, and in tasks
 sizes         the bytes that a task of Moirai takes, beside the goals; fails where one is missed
 slab          allocations and cache misses of a storm of tasks, with the slab and with a malloc for
-              each; builds this program a second time for that
+              each
+counters      instructions of a spawn and join with the counters that are always on, and without
 instructions  instructions of a spawn and join, also of another build of this program: PROGRAM
 
-The misses and instructions are counted by valgrind.
+The misses and instructions are counted by valgrind. What slab and counters compare with is built for
+that.
 
 Options of exec, deque, join, mixed, chan, lock and stall:
   --case NAME    only this case, or the group that holds it; may be repeated
@@ -52,6 +56,10 @@ Options of exec, deque, join, mixed, chan, lock and stall:
   --list         print the names of all cases and peers
   --help         print this text
 ";
+
+/// All there are.
+const SUITES: [&str; 11] =
+    [EXEC, DEQUE, JOIN, MIXED, CHAN, LOCK, STALL, SIZES, SLAB, COUNTERS, INSTRUCTIONS];
 
 /// Rounds, unless told otherwise.
 pub(crate) const ROUNDS_DEFAULT: usize = 9;
@@ -83,6 +91,8 @@ pub(crate) enum Command {
     Sizes(Option<PathBuf>),
     /// Run the suite `slab`, with a file for the JSON lines.
     Slab(Option<PathBuf>),
+    /// Run the suite `counters`, with a file for the JSON lines.
+    Counters(Option<PathBuf>),
     /// Run the suite `instructions`.
     Instructions {
         /// Another build of this program.
@@ -148,14 +158,16 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, S
         Some(STALL) => Command::Stall,
         Some(SIZES) => return json_only(args).map(Command::Sizes),
         Some(SLAB) => return json_only(args).map(Command::Slab),
+        Some(COUNTERS) => return json_only(args).map(Command::Counters),
         Some(INSTRUCTIONS) => return instructions(args),
         Some(CHILD) => return child(args),
         Some(STORM) => return storm(args),
         Some("--help" | "-h") | None => return Ok(Command::Help),
         Some(other) => {
-            let suites = [EXEC, DEQUE, JOIN, MIXED, CHAN, LOCK, STALL, SIZES, SLAB, INSTRUCTIONS]
-                .join("`, `");
-            return Err(format!("unknown suite `{other}`, expected one of `{suites}`"));
+            return Err(format!(
+                "unknown suite `{other}`, expected one of `{}`",
+                SUITES.join("`, `")
+            ));
         }
     };
     let mut selection = Selection::default();
@@ -240,6 +252,14 @@ mod tests {
     }
 
     #[test]
+    fn every_suite_is_understood_and_explained() {
+        for suite in SUITES {
+            assert!(parsed(suite).is_ok_and(|command| command != Command::Help), "{suite}");
+            assert!(USAGE.contains(&format!("\n{suite} ")), "{suite}");
+        }
+    }
+
+    #[test]
     fn names_may_be_repeated() {
         let Ok(Command::Exec(selection)) =
             parsed("exec --case flat --case yield --peer smol --rounds 5 --json out.jsonl")
@@ -306,12 +326,8 @@ mod tests {
     fn an_unknown_word_is_named_in_the_error() {
         assert_eq!(parsed("exec --fast"), Err("unknown option `--fast`".to_owned()));
         assert_eq!(parsed("exec --peer"), Err("`--peer` needs a value".to_owned()));
-        let unknown_suite = format!(
-            "unknown suite `nope`, expected one of `{}`",
-            ["exec", "deque", "join", "mixed", "chan", "stall", "sizes", "slab", "instructions"]
-                .join("`, `")
-        );
-        assert_eq!(parsed("nope"), Err(unknown_suite));
+        let unknown = parsed("nope").unwrap_err();
+        assert!(unknown.starts_with("unknown suite `nope`, expected one of `exec`, `deque`"));
         assert_eq!(parsed("sizes --fast"), Err("unknown option `--fast`".to_owned()));
     }
 }

@@ -1,13 +1,14 @@
 //! Moirai and its rivals, side by side: `cargo run --release --manifest-path bench/Cargo.toml -- exec`.
 //!
 //! One process, one command, a table per case and JSON lines. A suite is a file (`exec`, `deque`,
-//! `stall`; those that count and do not time: `sizes`, `slab`, `instructions`), a rival is a file
+//! `stall`; those that count and do not time: `sizes`, `slab`,
+//! `counters`, `instructions`), a rival is a file
 //! (`peer/`), and what makes the figures comparable is `harness/`.
 
-mod allocations;
 mod args;
 mod chan;
 mod child;
+mod counters;
 mod deque;
 mod exec;
 mod harness;
@@ -20,8 +21,8 @@ mod peer;
 mod sizes;
 mod slab;
 mod stall;
-mod storm;
 mod valgrind;
+mod variant;
 
 use std::error::Error;
 use std::fmt::Display;
@@ -40,6 +41,7 @@ use harness::report::{Standing, Table, json_lines};
 use harness::{
     CaseResult, Driver, Effort, Failure, Outcome, Workload, catch_panic_messages, measure,
 };
+use moirai_storm::{self as storm, allocations};
 use peer::Peer as _;
 
 /// Whom the tables compare.
@@ -91,6 +93,10 @@ fn run(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         Command::Slab(json) => {
             let comparison = slab::measure()?;
             counted(slab::NAME, &comparison, &comparison.results(), json.as_deref())?;
+        }
+        Command::Counters(json) => {
+            let cost = counters::measure()?;
+            counted(counters::NAME, &cost, &cost.results(), json.as_deref())?;
         }
         Command::Instructions { against, json } => {
             let found = instructions::measure(against.as_deref())?;

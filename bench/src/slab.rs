@@ -1,19 +1,17 @@
 //! Suite `slab`: a storm of tasks in the slab, and the same with a `malloc` for each: how often memory is
 //! asked for, and how often the caches miss.
 //!
-//! The other side is this program, built with `--cfg moirai_malloc_cells`. Counts, no times: both
-//! sides run on one worker, and a run is as good as many.
+//! Counts, no times: both sides run on one worker, and a run is as good as many.
 
-use std::env;
 use std::fmt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use moirai_runtime::Metering;
 
 use crate::harness::{CaseResult, Row};
 use crate::storm::{self, Asked, Storm};
 use crate::valgrind::{self, Costs, LastCache};
+use crate::variant::Variant;
 
 /// The name of the suite.
 pub(crate) const NAME: &str = "slab";
@@ -49,14 +47,13 @@ pub(crate) struct Comparison {
     skipped: Option<String>,
 }
 
-/// Builds the other side and compares.
+/// Builds both sides and compares.
 ///
 /// # Errors
 ///
 /// If a side cannot be built, or a storm says no figures.
 pub(crate) fn measure() -> Result<Comparison, String> {
-    let this = env::current_exe().map_err(|error| error.to_string())?;
-    let programs = [this, with_malloc_cells()?];
+    let programs = [Variant::Shipped.storm()?, Variant::MallocCells.storm()?];
     let asked = |side: usize| asked(&programs[side]);
     let asked = [asked(0)?, asked(1)?];
     let mut figures = vec![Figure {
@@ -97,26 +94,6 @@ fn misses(core: [Costs; 2], shared: [Costs; 2]) -> [Figure; 5] {
 fn asked(program: &Path) -> Result<Asked, String> {
     let uncounted = valgrind::WAVES_BEFORE;
     storm::of_child(program, Storm { waves: uncounted + WAVES, uncounted, ..STORM })
-}
-
-/// This program with the other kind of cells.
-fn with_malloc_cells() -> Result<PathBuf, String> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let target = here.join("target/malloc_cells");
-    let flags = env::var("RUSTFLAGS").unwrap_or_default() + " --cfg moirai_malloc_cells";
-    println!("building it with `RUSTFLAGS=\"{}\"` ..", flags.trim());
-    let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--release", "--manifest-path"])
-        .arg(here.join("Cargo.toml"))
-        .arg("--target-dir")
-        .arg(&target)
-        .env("RUSTFLAGS", flags)
-        .status()
-        .map_err(|error| format!("cannot start cargo: {error}"))?;
-    match built.success() {
-        true => Ok(target.join("release").join(env!("CARGO_PKG_NAME"))),
-        false => Err(format!("cargo failed ({built})")),
-    }
 }
 
 impl Comparison {

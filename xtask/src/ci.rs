@@ -63,7 +63,7 @@ fn summary(times: &[(&str, Duration)]) -> String {
 fn format() -> Result<(), Failure> {
     Cargo::new(["fmt", "--all", "--check"]).run()?;
     for manifest in [BENCH, FUZZ] {
-        Cargo::new(["fmt", "--manifest-path", manifest, "--check"]).run()?;
+        Cargo::new(["fmt", "--manifest-path", manifest, "--all", "--check"]).run()?;
     }
     Ok(())
 }
@@ -88,7 +88,8 @@ fn docs() -> Result<(), Failure> {
 }
 
 fn bench() -> Result<(), Failure> {
-    Cargo::new(["check", "--manifest-path", BENCH, "--all-targets", "--locked"]).run()
+    Cargo::new(["check", "--manifest-path", BENCH, "--workspace", "--all-targets", "--locked"])
+        .run()
 }
 
 /// Without default features the targets need no engine, hence no C++ compiler; what they would run

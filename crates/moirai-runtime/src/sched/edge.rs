@@ -169,7 +169,7 @@ fn poll_tasks(context: &Context<'_>) -> Polled {
         let own = context.remote().map(|remote| &remote.own);
         let outer = own.and_then(|own| own.running.read());
         if let Some(own) = own {
-            own.counters.runs.add(1);
+            own.counters.runs.tick();
             own.running.begin(task.vtable_ptr());
         }
         let header = task.as_ptr();

@@ -1,4 +1,4 @@
-//! The counters of one worker.
+//! The counters of one worker, which are always on.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::WorkerMetrics;
 /// Written by one thread at a time, read by all.
 #[derive(Debug)]
 pub(crate) struct Counters {
-    /// Also the worker's tick.
+    /// The worker's tick: counted in every build.
     pub(crate) runs: Counter,
     pub(crate) injected: Counter,
     pub(crate) thefts: Counter,
@@ -69,10 +69,25 @@ impl Counter {
         Self(AtomicU64::new(0))
     }
 
-    /// To be called by the counting thread only. Relaxed, here and below: a count orders nothing.
+    /// To be called by the counting thread only. In a build with `--cfg moirai_no_counters`, which is
+    /// for `cargo xtask bench counters` and nothing else, it counts nothing.
     #[inline]
     pub(crate) fn add(&self, n: u64) {
-        self.0.store(self.get().wrapping_add(n), Ordering::Relaxed);
+        if cfg!(not(moirai_no_counters)) {
+            self.set(self.get().wrapping_add(n));
+        }
+    }
+
+    /// One more, in any build; as [`add`](Self::add) else.
+    #[inline]
+    pub(crate) fn tick(&self) {
+        self.set(self.get().wrapping_add(1));
+    }
+
+    /// Relaxed, here and below: a count orders nothing.
+    #[inline]
+    fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
     }
 
     #[inline]

@@ -257,7 +257,7 @@ impl<'a> Worker<'a> {
 
     fn run(&self, work: Work) {
         self.end_search(self.search.replace(Search::No));
-        self.remote.own.counters.runs.add(1);
+        self.remote.own.counters.runs.tick();
         self.remote.own.running.begin(work.vtable_ptr());
         self.context.begin_run();
         self.context.frames.run(Some(work.as_ptr()));

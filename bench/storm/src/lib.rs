@@ -1,8 +1,11 @@
-//! Waves of tasks on one worker of ours, and nothing else, in a child process: what suites `slab`
-//! and `instructions` count in.
+//! Waves of tasks on one worker of ours, and nothing else, in a child process: what the suites that
+//! count do their counting in.
 //!
 //! One worker, so that nothing depends on who comes first, and a valgrind that runs one thread at a
-//! time changes nothing.
+//! time changes nothing. A package of its own, so that another build of our runtime, to compare with,
+//! builds none of the rivals.
+
+pub mod allocations;
 
 use std::fmt;
 use std::hint::black_box;
@@ -12,31 +15,29 @@ use std::sync::mpsc;
 
 use moirai_runtime::{Metering, Runtime};
 
-use crate::allocations;
-
 /// The word on the command line that makes this program such a child; the words of a [`Storm`] follow.
-pub(crate) const WORD: &str = "storm";
+pub const WORD: &str = "storm";
 
 /// So many waves of tasks, each spawned and then joined by a task.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Storm {
+pub struct Storm {
     /// Tasks of a wave.
-    pub(crate) outstanding: u64,
+    pub outstanding: u64,
     /// Waves in all.
-    pub(crate) waves: u64,
+    pub waves: u64,
     /// The waves before allocations are counted.
-    pub(crate) uncounted: u64,
+    pub uncounted: u64,
     /// What is noted about each task.
-    pub(crate) metering: Metering,
+    pub metering: Metering,
 }
 
 /// What a storm has asked for, from the first counted wave on.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Asked {
+pub struct Asked {
     /// Allocations on the heap, of all threads.
-    pub(crate) allocations: u64,
+    pub allocations: u64,
     /// Chunks for tasks, of the system.
-    pub(crate) chunks: u64,
+    pub chunks: u64,
 }
 
 /// Runs `storm` in a child process of `program`, a build of this program.
@@ -44,7 +45,7 @@ pub(crate) struct Asked {
 /// # Errors
 ///
 /// What the child says where it does not say what it has asked for.
-pub(crate) fn of_child(program: &Path, storm: Storm) -> Result<Asked, String> {
+pub fn of_child(program: &Path, storm: Storm) -> Result<Asked, String> {
     let output = Command::new(program)
         .arg(WORD)
         .args(storm.words())
@@ -71,14 +72,14 @@ impl fmt::Display for Asked {
 
 impl Storm {
     /// As on the command line: a build that knows no metering understands it where there is none.
-    pub(crate) fn words(self) -> Vec<String> {
+    pub fn words(self) -> Vec<String> {
         let Self { outstanding, waves, uncounted, metering } = self;
         let numbers = [outstanding, waves, uncounted].map(|number| number.to_string());
         numbers.into_iter().chain(word(metering).map(str::to_owned)).collect()
     }
 
-    /// The reverse.
-    pub(crate) fn of_words(mut words: impl Iterator<Item = String>) -> Option<Self> {
+    /// The reverse, without [`WORD`]; `None` of anything else.
+    pub fn of_words(mut words: impl Iterator<Item = String>) -> Option<Self> {
         let mut number = || words.next()?.parse().ok();
         let (outstanding, waves, uncounted) = (number()?, number()?, number()?);
         let metering = match words.next() {
@@ -93,7 +94,7 @@ impl Storm {
     /// # Errors
     ///
     /// If the runtime does not start, or the tasks return something else than they shall.
-    pub(crate) fn run(self) -> Result<Asked, String> {
+    pub fn run(self) -> Result<Asked, String> {
         let Self { outstanding, waves, uncounted, metering } = self;
         let builder = Runtime::builder().worker_threads(1).task_metering(metering);
         let runtime = builder.build().map_err(|error| error.to_string())?;

@@ -17,18 +17,18 @@ static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 static BYTES: AtomicU64 = AtomicU64::new(0);
 
 /// Counts from now on, on all threads.
-pub(crate) fn count() {
+pub fn count() {
     COUNTS.store(true, Ordering::Relaxed);
 }
 
 /// How often any thread has allocated or reallocated since [`count`].
-pub(crate) fn allocations() -> u64 {
+pub fn allocations() -> u64 {
     ALLOCATIONS.load(Ordering::Relaxed)
 }
 
 /// How many bytes `f` allocates and does not give back, and what it returns. For processes in which
 /// nobody else allocates meanwhile.
-pub(crate) fn bytes_of<T>(f: impl FnOnce() -> T) -> (u64, T) {
+pub fn bytes_of<T>(f: impl FnOnce() -> T) -> (u64, T) {
     let before = BYTES.load(Ordering::Relaxed);
     let counted = COUNTS.swap(true, Ordering::Relaxed);
     let value = f();
