@@ -6,6 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::hash::{BuildHasher, Hash};
 
 use super::append;
+use super::halves::unzip_behind;
 use crate::par::ParallelIterator;
 use crate::par::convert::{IntoParallelIterator, ParallelExtend};
 
@@ -138,8 +139,6 @@ where
     FromB: Send + ParallelExtend<B>,
 {
     fn par_extend<I: IntoParallelIterator<Item = (A, B)>>(&mut self, items: I) {
-        let (a, b): (Vec<A>, Vec<B>) = items.into_par_iter().unzip();
-        self.0.par_extend(a);
-        self.1.par_extend(b);
+        unzip_behind(items.into_par_iter(), &mut self.0, &mut self.1);
     }
 }

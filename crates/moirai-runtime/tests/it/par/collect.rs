@@ -92,9 +92,18 @@ proptest! {
         let (mut a, mut b) = (vec![1], vec![2]);
         par().map(pair).unzip_into_vecs(&mut a, &mut b);
         prop_assert_eq!((a, b), expected.clone());
-        let mut both = (Vec::new(), Vec::new());
+        let mut both = (vec![1], vec![2]);
         both.par_extend(par().map(pair));
-        prop_assert_eq!(both, expected);
+        let behind = |both: &(Vec<u8>, Vec<u16>)| (both.0[1..].to_vec(), both.1[1..].to_vec());
+        prop_assert_eq!(behind(&both), expected.clone());
+        prop_assert_eq!((both.0[0], both.1[0]), (1, 2));
+        // One side knows how many there are before, and the other one does not.
+        let set: BTreeSet<u8> = v.iter().copied().collect();
+        let of_both = (set.clone(), expected.1.clone());
+        prop_assert_eq!(par().map(pair).unzip::<_, _, BTreeSet<_>, Vec<_>>(), of_both);
+        let nested = par().map(|n| ((n, n), pair(n).1));
+        type Nested = ((Vec<u8>, BTreeSet<u8>), Vec<u16>);
+        prop_assert_eq!(nested.collect::<Nested>(), ((v.clone(), set), expected.1));
 
         let low = |n: &u8| *n < limit;
         let expected: (Vec<u8>, Vec<u8>) = v.iter().copied().partition(low);

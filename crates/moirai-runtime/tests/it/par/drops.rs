@@ -56,6 +56,14 @@ fn a_panic_while_collecting_drops_each_item_once() {
         items.map(pair).unzip::<_, _, Vec<_>, Vec<_>>()
     });
     panic_at_every_item(|items, look| {
+        let items = items.into_par_iter().with_max_len(3).enumerate();
+        let side = |(n, item): (usize, Arc<()>)| match pass(look, item) {
+            item if n.is_multiple_of(2) => Either::Left(item),
+            item => Either::Right(item),
+        };
+        items.partition_map::<Vec<_>, Vec<_>, _, _, _>(side)
+    });
+    panic_at_every_item(|items, look| {
         let mut target = vec![Arc::clone(&items[0])];
         target.par_extend(items.into_par_iter().with_max_len(3).map(|item| pass(look, item)));
     });
