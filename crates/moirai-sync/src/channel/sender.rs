@@ -7,6 +7,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::prim::atomic::Ordering;
+use crate::queue::Quick;
 use crate::queue::front::Front;
 use crate::waitlist::{Own, WaitList};
 
@@ -16,7 +17,7 @@ use super::extras::by;
 use super::handle::tells_of_its_channel;
 use super::operation::operation;
 use super::sending::{Permit, Sending};
-use super::shared::{Shared, Side};
+use super::shared::{Shared, Side, stand_back};
 
 /// The sending side of a channel; clones send into the same channel.
 #[must_use = "dropping the last sender closes the channel"]
@@ -52,9 +53,24 @@ impl<T> Sender<T> {
     /// ```
     #[inline]
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
-        self.shared.send_now(message).or_else(|message| {
-            self.send_later(message, None).map_err(|error| SendError(error.into_inner()))
-        })
+        match self.shared.send_quickly(message) {
+            Quick::Done => Ok(()),
+            Quick::Lost(message) => self.send_after_loss(message),
+            Quick::No(message) => self.send_slowly(message),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn send_after_loss(&self, message: T) -> Result<(), SendError<T>> {
+        stand_back();
+        self.send_slowly(message)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn send_slowly(&self, message: T) -> Result<(), SendError<T>> {
+        self.send_later(message, None).map_err(|error| SendError(error.into_inner()))
     }
 
     /// Sends `message` if there is room now.

@@ -11,10 +11,11 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::alarm::Set;
+use crate::backoff::Backoff;
 use crate::coop;
 use crate::prim::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::queue::front::Front;
-use crate::queue::{Key, LEVEL, Part, PopError, PushError, Queue};
+use crate::queue::{Key, LEVEL, Part, PopError, PushError, Queue, Quick};
 use crate::spin::{Prospect, spin};
 use crate::strand;
 use crate::waitlist::{Claimed, Finished, Own, Seat, WaitList, Waiter};
@@ -113,8 +114,40 @@ impl<T> Shared<T> {
 
     /// Sends if there is a queue with room; else gives the message back, and
     /// [`try_send`](Self::try_send) says why.
-    #[inline(always)]
+    #[inline]
     pub(super) fn send_now(&self, message: T) -> Result<(), T> {
+        match self.send_quickly(message) {
+            Quick::Done => Ok(()),
+            Quick::Lost(message) => {
+                stand_back();
+                self.send_slowly(message)
+            }
+            Quick::No(message) => self.send_slowly(message),
+        }
+    }
+
+    /// [`send_now`](Self::send_now) where that is quick. Nothing is called on the way, so that a send
+    /// which goes on out of line saves no registers.
+    #[inline(always)]
+    pub(super) fn send_quickly(&self, message: T) -> Quick<T> {
+        let pushed = self.queue.push_quickly(message);
+        if matches!(pushed, Quick::Done)
+            && (self.receiver_seat.is_taken() || self.receivers_waiting.len() != 0)
+        {
+            self.tell_waiting_receiver();
+        }
+        pushed
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_waiting_receiver(&self) {
+        self.tell_receiver();
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn send_slowly(&self, message: T) -> Result<(), T> {
         self.queue.push(message)?;
         self.tell_receiver();
         Ok(())
@@ -185,9 +218,15 @@ impl<T> Shared<T> {
         Some(message)
     }
 
+    /// [`take_at_hand`](Self::take_at_hand) of a list, where nobody waits for room, so that nobody is told.
+    #[inline(always)]
+    pub(super) fn take_listed(&self, key: &mut Key) -> Option<T> {
+        self.queue.pop_listed(key)
+    }
+
     /// [`take_now`](Self::take_now) for the only receiver, of what needs no look at the senders' side, where that is
     /// kept apart.
-    #[inline]
+    #[inline(always)]
     pub(super) fn take_at_hand(&self, key: &mut Key) -> Option<T> {
         let message = self.queue.pop_at_hand(key)?;
         told(&self.senders_waiting, key);
@@ -611,6 +650,11 @@ impl<T> Shared<T> {
             _ => self.queue.capacity(),
         }
     }
+}
+
+/// After somebody else was quicker: lets him do many more before the line has to move again.
+pub(super) fn stand_back() {
+    Backoff::new().contended();
 }
 
 /// Calls `take` with how many are missing to `max` until there is no more; says how many there were.

@@ -140,16 +140,36 @@ fn one_receiver_frees_blocks_in_turn() {
         let sender = thread::spawn(move || {
             (2..4).for_each(|value| assert!(other.push(Box::new(value)).is_ok()));
         });
+        let mut at_hand = 0;
         for expected in 0..4 {
             loop {
                 // SAFETY: the only receiver.
-                match unsafe { list.pop_sole() } {
+                match unsafe { list.pop_sole(&mut at_hand) } {
                     Ok(value) => break assert_eq!(*value, expected),
                     Err(_) => thread::yield_now(),
                 }
             }
         }
         sender.join().unwrap();
+    });
+}
+
+/// One receiver that looks while the first block is being installed, or the last one is being left.
+#[test]
+fn one_receiver_looks_where_there_is_no_block_yet() {
+    loom::model(|| {
+        let list = Arc::new(List::new());
+        let other = Arc::clone(&list);
+        let sender = thread::spawn(move || assert!(other.push(Box::new(7)).is_ok()));
+        let mut at_hand = 0;
+        // SAFETY: the only receiver.
+        let early = unsafe { list.pop_sole(&mut at_hand) };
+        assert!(list.len() <= 1);
+        sender.join().unwrap();
+        // SAFETY: as above.
+        let value = early.or_else(|_| unsafe { list.pop_sole(&mut at_hand) });
+        assert_eq!(value.map(|value| *value), Ok(7));
+        assert_eq!(list.len(), 0);
     });
 }
 
@@ -163,17 +183,17 @@ fn one_receiver_takes_batches_over_the_end_of_a_block() {
         let sender = thread::spawn(move || {
             (2..4).for_each(|value| assert!(other.push(Box::new(value)).is_ok()));
         });
-        let mut received = Vec::new();
+        let (mut received, mut at_hand) = (Vec::new(), 0);
         while received.len() < 4 {
             // SAFETY: the only receiver.
-            if unsafe { list.pop_batch_sole(&mut received, 4) }.is_err() {
+            if unsafe { list.pop_batch_sole(&mut at_hand, &mut received, 4) }.is_err() {
                 thread::yield_now();
             }
         }
         assert!(received.iter().map(|value| **value).eq(0..4));
         sender.join().unwrap();
         // SAFETY: as above.
-        assert!(unsafe { list.pop_sole() }.is_err());
+        assert!(unsafe { list.pop_sole(&mut at_hand) }.is_err());
     });
 }
 

@@ -24,6 +24,8 @@ pub(crate) struct Key {
     pub(super) id: u64,
     /// How often in a row nobody was waiting for what this side has done; see [`calm`](Self::calm).
     calm: u32,
+    /// How many values the only consumer of a list has seen to be ready; 0 for all others.
+    pub(super) at_hand: usize,
 }
 
 /// Keys that were given out; 0 is nobody's.
@@ -44,7 +46,7 @@ impl Locks {
 impl Key {
     /// Of a queue whose fences are what they are.
     pub(super) fn new() -> Self {
-        Self { id: KEYS.take(1), calm: NEVER_CALM }
+        Self { id: KEYS.take(1), calm: NEVER_CALM, at_hand: 0 }
     }
 
     /// Of a queue that knows light fences.

@@ -3,15 +3,18 @@
 //! The scheme of crossbeam-channel's list: `head` and `tail` count positions, and each of them holds
 //! the block that its position lies in. A block has room for [`List::BLOCK`] values; the position
 //! after the last one belongs to nobody: while an index stands there, whoever moved it there is
-//! fetching the next block, and the others wait.
+//! fetching the next block, and the others wait. Both begin there, in a lap without a block.
 //!
 //! ```text
-//!   index:      | lap (which block) | offset in it | flag |    flag of `tail`: closed
+//!   index:      | lap (which block) | flag | offset in it |    flag of `tail`: closed
 //!                                                              flag of `head`: `tail` is in a later block
 //!   a block:    next ──► the block of the next lap
 //!               ready[offset]: 0 ─ push has written ─► 1
 //!               values[offset]
 //! ```
+//!
+//! The flag stands above the offset, so that one comparison says that a push is as simple as most:
+//! the list is open, there is a block, and no next one is needed.
 //!
 //! `ready` is one byte for each slot and not one bit: a push then publishes its value with a plain
 //! store where a bitmap would need a second read-modify-write. For `u64` messages a block takes 10
@@ -22,9 +25,9 @@
 //! is freed by a pop that finds nothing. So a list that was found empty holds one block at most.
 //!
 //! **One receiver** moves `head` with a store, and counts what is ready without a look at `tail`; it
-//! looks at the block's head, where senders write, again when it has taken that many. Nobody needs to
-//! count what was taken. So a list is emptied by the operations for one receiver or by those for many;
-//! only its end may follow on either.
+//! looks at the block's head, where senders write, again when it has taken that many, and leaves a
+//! block at the look that follows its last value. Nobody needs to count what was taken. So a list is
+//! emptied by the operations for one receiver or by those for many; only its end may follow on either.
 //!
 //! **A receiver remembers where `tail` was,** and looks again only when it has come there: as long as it
 //! does not look, no sender has to fetch that line back.
@@ -39,6 +42,7 @@
 //! |---|---|---|
 //! | `tail` exchange in push | SeqCst | the SeqCst loads of `tail`: empty and closed are decided in one order |
 //! | `head` exchange in pop | SeqCst | the SeqCst loads in `len`, `is_empty` |
+//! | `first` | Release, Acquire | each other: the block is initialised |
 //! | `index` to the next block, after `block` | Release | the Acquire loads of an index: its block is there |
 //! | `seen` | Relaxed | nothing: a place that `tail` has passed; the value is read through `ready` |
 //! | `ready` | Release, Acquire | each other: the value is there |
@@ -59,13 +63,13 @@ use std::ptr::{self, NonNull};
 use crate::backoff::Backoff;
 use crate::cache_padded::{Apart, FAR};
 use crate::prim::atomic::{AtomicPtr, AtomicUsize, Ordering};
-use crate::prim::{UnsafeCell, fence_after_rmw};
+use crate::prim::fence_after_rmw;
 
 use super::block::{self, values_in_block};
 use super::front::Front;
 use super::gate::Ends;
 use super::shelf::Shelf;
-use super::{Close, PopError, PushError};
+use super::{Close, PopError, PushError, Quick};
 use slots::{Head, put, take};
 
 /// Positions in a lap: a block's slots, and at least one that belongs to nobody.
@@ -74,9 +78,11 @@ const LAP: usize = if cfg!(moirai_loom) { 4 } else { 32 };
 /// The most values in a block.
 const BLOCK_SLOTS_MAX: usize = LAP - 1;
 
-/// An index counts positions in steps of two; the lowest bit is its flag.
-const STEP: usize = 2;
-const FLAG: usize = 1;
+/// The flag of an index, above its offset.
+const FLAG: usize = LAP;
+
+/// What leads to the same offset of the next lap.
+const ONE_LAP: usize = 2 * LAP;
 
 type Block<T> = block::Block<Head<T>, T>;
 
@@ -87,21 +93,21 @@ pub(crate) struct List<T> {
     tail: Apart<Position<T>>,
     /// Pushes that may still come after a close.
     reserved: AtomicUsize,
+    /// The first of all blocks; of use only as long as `head` is at the start.
+    first: AtomicPtr<Block<T>>,
     shelf: Shelf<Block<T>>,
 }
 
 struct Position<T> {
     index: AtomicUsize,
-    /// The block of `index`; null before the first push.
+    /// The block of `index`; null at the start.
     block: AtomicPtr<Block<T>>,
 }
 
 struct Receivers<T> {
     position: Position<T>,
-    /// Where a pop has seen `tail` last.
+    /// Where a pop has seen `tail` last, without its flag.
     seen: AtomicUsize,
-    /// How many values from here on an only receiver has seen to be ready, in one block.
-    at_hand: UnsafeCell<usize>,
 }
 
 // SAFETY: a value is moved in by one thread and out by another, each with exclusive access to its
@@ -111,11 +117,11 @@ unsafe impl<T: Send> Send for List<T> {}
 unsafe impl<T: Send> Sync for List<T> {}
 
 fn offset(index: usize) -> usize {
-    (index / STEP) % LAP
+    index % LAP
 }
 
 fn lap(index: usize) -> usize {
-    index / STEP / LAP
+    index / ONE_LAP
 }
 
 impl<T> List<T> {
@@ -123,51 +129,63 @@ impl<T> List<T> {
     pub(crate) const BLOCK: usize = values_in_block::<T>(BLOCK_SLOTS_MAX);
 
     /// What leads from the position that belongs to nobody to the first one of the next lap.
-    const SKIP: usize = (LAP - Self::BLOCK) * STEP;
+    const SKIP: usize = ONE_LAP - Self::BLOCK;
+
+    /// Where both begin: behind a lap that has no block.
+    const START: usize = Self::BLOCK;
 
     /// An empty list, without a block.
     #[inline]
     pub(crate) fn new() -> Self {
-        let position =
-            || Position { index: AtomicUsize::new(0), block: AtomicPtr::new(ptr::null_mut()) };
-        let receivers = Receivers {
-            position: position(),
-            seen: AtomicUsize::new(0),
-            at_hand: UnsafeCell::new(0),
+        let position = || Position {
+            index: AtomicUsize::new(Self::START),
+            block: AtomicPtr::new(ptr::null_mut()),
         };
+        let receivers = Receivers { position: position(), seen: AtomicUsize::new(Self::START) };
         Self {
             _before: Apart::new(()),
             head: Apart::new(receivers),
             tail: Apart::new(position()),
             reserved: AtomicUsize::new(0),
+            first: AtomicPtr::new(ptr::null_mut()),
             shelf: Shelf::new(),
         }
     }
 
-    /// Appends `value`; gives it back if the list is closed.
+    /// Appends `value` where that takes nothing but an exchange.
     #[inline]
-    pub(crate) fn push(&self, value: T) -> Result<(), T> {
+    pub(crate) fn push_quickly(&self, value: T) -> Quick<T> {
         // Acquire: as in `push_unless`.
         let tail = self.tail.index.load(Ordering::Acquire);
-        let block = NonNull::new(self.tail.block.load(Ordering::Acquire));
-        let offset = offset(tail);
-        let (true, Some(block)) = (offset + 1 < Self::BLOCK && tail & FLAG == 0, block) else {
-            return self.push_unless(FLAG, value, Backoff::new());
-        };
-        let next = tail.wrapping_add(STEP);
+        let block = self.tail.block.load(Ordering::Acquire);
+        // The flag counts as an offset beyond all others.
+        let offset = tail % ONE_LAP;
+        if offset + 1 >= Self::BLOCK {
+            return Quick::No(value);
+        }
         // SeqCst: as in `push_unless`.
-        match self.tail.index.compare_exchange(tail, next, Ordering::SeqCst, Ordering::Relaxed) {
-            Ok(_) => {
-                fence_after_rmw();
-                // SAFETY: as in `push_unless`.
-                unsafe { put(block, offset, value) };
-                Ok(())
-            }
-            Err(_) => {
-                let mut backoff = Backoff::new();
+        let moved =
+            self.tail.index.compare_exchange(tail, tail + 1, Ordering::SeqCst, Ordering::Relaxed);
+        if moved.is_err() {
+            return Quick::Lost(value);
+        }
+        fence_after_rmw();
+        // SAFETY: only at the start there is no block, and `tail` did not stand there. The rest is as in
+        // `push_unless`.
+        unsafe { put(NonNull::new_unchecked(block), offset, value) };
+        Quick::Done
+    }
+
+    /// Appends `value`; gives it back if the list is closed.
+    pub(crate) fn push(&self, value: T) -> Result<(), T> {
+        let mut backoff = Backoff::new();
+        match self.push_quickly(value) {
+            Quick::Done => Ok(()),
+            Quick::Lost(value) => {
                 backoff.contended();
                 self.push_unless(FLAG, value, backoff)
             }
+            Quick::No(value) => self.push_unless(FLAG, value, backoff),
         }
     }
 
@@ -184,6 +202,10 @@ impl<T> List<T> {
             if tail & refused != 0 {
                 return Err(value);
             }
+            let Some(block) = NonNull::new(block) else {
+                self.first_block(&mut spare);
+                continue;
+            };
             let offset = offset(tail);
             if offset == Self::BLOCK {
                 backoff.snooze();
@@ -193,14 +215,10 @@ impl<T> List<T> {
             if offset + 1 == Self::BLOCK && spare.0.is_none() {
                 spare.0 = Some(self.empty_block());
             }
-            let Some(block) = NonNull::new(block) else {
-                self.first_block(&mut spare);
-                continue;
-            };
             // SeqCst: one order with `close`, and with the loads that decide what is empty.
             let moved = self.tail.index.compare_exchange_weak(
                 tail,
-                tail.wrapping_add(STEP),
+                tail + 1,
                 Ordering::SeqCst,
                 Ordering::Relaxed,
             );
@@ -231,6 +249,10 @@ impl<T> List<T> {
             if tail & FLAG != 0 {
                 return Err(PushError::Closed(()));
             }
+            let Some(block) = NonNull::new(block) else {
+                self.first_block(&mut spare);
+                continue;
+            };
             let offset = offset(tail);
             if offset == Self::BLOCK {
                 backoff.snooze();
@@ -240,14 +262,10 @@ impl<T> List<T> {
             if offset + n == Self::BLOCK && spare.0.is_none() {
                 spare.0 = Some(self.empty_block());
             }
-            let Some(block) = NonNull::new(block) else {
-                self.first_block(&mut spare);
-                continue;
-            };
-            // SeqCst: as in `push`.
+            // SeqCst: as in `push_unless`.
             let moved = self.tail.index.compare_exchange_weak(
                 tail,
-                tail.wrapping_add(n * STEP),
+                tail + n,
                 Ordering::SeqCst,
                 Ordering::Relaxed,
             );
@@ -314,7 +332,7 @@ impl<T> List<T> {
         // Release: pairs with the Acquire loads of `block`: it is initialised.
         self.tail.block.store(next.as_ptr(), Ordering::Release);
         // Release: pairs with the Acquire loads of an index. An addition: the list may have been
-        // closed meanwhile.
+        // closed meanwhile. It wraps around after the last lap.
         self.tail.index.fetch_add(Self::SKIP, Ordering::Release);
         // The link comes last: `head` follows it, and must not get ahead of `tail`, or the next
         // receiver would take a value that nobody has pushed.
@@ -323,7 +341,7 @@ impl<T> List<T> {
         unsafe { block.as_ref() }.next.store(next.as_ptr(), Ordering::Release);
     }
 
-    /// Installs the block of the first lap, or leaves `spare` to its owner.
+    /// Installs the first block, or leaves `spare` to its owner.
     #[cold]
     fn first_block(&self, spare: &mut Spare<T>) {
         let block = spare.0.take().unwrap_or_else(|| self.empty_block());
@@ -334,10 +352,33 @@ impl<T> List<T> {
             Ordering::Release,
             Ordering::Relaxed,
         );
-        match installed {
-            // Release: as above, for `pop`.
-            Ok(_) => self.head.position.block.store(block.as_ptr(), Ordering::Release),
-            Err(_) => spare.0 = Some(block),
+        if installed.is_err() {
+            spare.0 = Some(block);
+            return;
+        }
+        // Release: pairs with the Acquire in `enter`: it is initialised.
+        self.first.store(block.as_ptr(), Ordering::Release);
+        // Release: as in `append_block`.
+        self.tail.index.fetch_add(Self::SKIP, Ordering::Release);
+    }
+
+    /// Moves `head`, which stands at the start, to the first block, unless another receiver does. Pushes
+    /// may follow where `tail` is no more at the start, so that there is one.
+    #[cold]
+    fn enter(&self, start: usize) {
+        // Acquire: pairs with the Release in `first_block`.
+        let first = self.first.load(Ordering::Acquire);
+        // Release: as in `leave_block`.
+        let entered = self.head.position.block.compare_exchange(
+            ptr::null_mut(),
+            first,
+            Ordering::Release,
+            Ordering::Relaxed,
+        );
+        if !first.is_null() && entered.is_ok() {
+            let index = start.wrapping_add(Self::SKIP);
+            // Release: as in `leave_block`.
+            self.head.position.index.store(index, Ordering::Release);
         }
     }
 
@@ -379,29 +420,30 @@ impl<T> List<T> {
             let block = self.head.position.block.load(Ordering::Acquire);
             let offset = offset(head);
             if offset == Self::BLOCK {
+                self.nothing_at(head)?;
+                if block.is_null() {
+                    self.enter(head);
+                }
                 backoff.snooze();
                 continue;
             }
-            let mut next = head.wrapping_add(STEP);
+            let mut next = head + 1;
             if head & FLAG == 0 {
                 // Relaxed: `tail` was there once, and only moves on; what was pushed before it is read
                 // through `ready`.
                 let mut tail = self.head.seen.load(Ordering::Relaxed);
-                if (tail.wrapping_sub(head) as isize) < STEP as isize {
+                if (tail.wrapping_sub(head) as isize) < 1 {
                     self.nothing_at(head)?;
                     // Acquire: as for `head`; only its lap matters.
-                    tail = self.tail.index.load(Ordering::Acquire);
+                    tail = self.tail.index.load(Ordering::Acquire) & !FLAG;
                     self.head.seen.store(tail, Ordering::Relaxed);
                 }
                 if lap(head) != lap(tail) {
                     next |= FLAG;
                 }
             }
-            let Some(block) = NonNull::new(block) else {
-                // The first push has moved `tail`, and somebody is about to install the block here.
-                backoff.snooze();
-                continue;
-            };
+            // SAFETY: only at the start there is none.
+            let block = unsafe { NonNull::new_unchecked(block) };
             // SeqCst: one order with the loads of `len`.
             let moved = self.head.position.index.compare_exchange_weak(
                 head,
@@ -430,7 +472,7 @@ impl<T> List<T> {
     fn nothing_at(&self, head: usize) -> Result<(), PopError> {
         // SeqCst: one order with the exchange in `push`.
         let tail = self.tail.index.load(Ordering::SeqCst);
-        if head / STEP != tail / STEP {
+        if Self::between(head, tail) != 0 {
             return Ok(());
         }
         self.clear_shelf();
@@ -450,6 +492,10 @@ impl<T> List<T> {
             let block = self.head.position.block.load(Ordering::Acquire);
             let first = offset(head);
             if first == Self::BLOCK {
+                self.nothing_at(head)?;
+                if block.is_null() {
+                    self.enter(head);
+                }
                 backoff.snooze();
                 continue;
             }
@@ -463,13 +509,11 @@ impl<T> List<T> {
                 self.nothing_at(head)?;
                 continue;
             }
-            let Some(block) = NonNull::new(block) else {
-                backoff.snooze();
-                continue;
-            };
+            // SAFETY: as in `pop`.
+            let block = unsafe { NonNull::new_unchecked(block) };
             let n = max.min(end - first);
             values.reserve(n);
-            let next = head.wrapping_add(n * STEP) | later;
+            let next = (head + n) | later;
             // SeqCst: as in `pop`.
             let moved = self.head.position.index.compare_exchange_weak(
                 head,
@@ -559,21 +603,28 @@ impl<T> List<T> {
             let tail = self.tail.index.load(Ordering::SeqCst);
             let head = self.head.position.index.load(Ordering::SeqCst);
             if self.tail.index.load(Ordering::SeqCst) == tail {
-                return Self::before(tail).wrapping_sub(Self::before(head));
+                return Self::between(head, tail);
             }
         }
     }
 
-    /// Values before an index: whole blocks, and its offset.
+    /// Values between two indices: whole blocks, and what the offsets say.
+    #[inline]
+    fn between(head: usize, tail: usize) -> usize {
+        let laps = (tail & !(ONE_LAP - 1)).wrapping_sub(head & !(ONE_LAP - 1));
+        (laps / ONE_LAP * Self::BLOCK).wrapping_add(offset(tail)).wrapping_sub(offset(head))
+    }
+
+    /// Values before an index.
     fn before(index: usize) -> usize {
-        (lap(index) * Self::BLOCK).wrapping_add(offset(index))
+        Self::between(Self::START, index)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         // SeqCst: in one order with the exchanges.
         let head = self.head.position.index.load(Ordering::SeqCst);
         let tail = self.tail.index.load(Ordering::SeqCst);
-        head / STEP == tail / STEP
+        Self::between(head, tail) == 0
     }
 }
 
@@ -586,7 +637,8 @@ impl<T> Ends for List<T> {
 
     fn mark_at(&self, pushed: usize) -> usize {
         let (laps, offset) = (pushed / Self::BLOCK, pushed % Self::BLOCK);
-        (laps * LAP + offset).wrapping_mul(STEP)
+        // The first values are of the second lap.
+        (laps + 1).wrapping_mul(ONE_LAP) + offset
     }
 
     fn pushed(&self) -> usize {
@@ -606,13 +658,15 @@ impl<T> Ends for List<T> {
 
 impl<T> Drop for List<T> {
     fn drop(&mut self) {
-        while !self.is_empty() {
-            // SAFETY: `&mut self` says that nobody else is here.
-            drop(unsafe { self.pop_sole() });
-        }
+        let mut at_hand = 0;
+        // SAFETY: `&mut self` says that nobody else is here.
+        while unsafe { self.pop_sole(&mut at_hand) }.is_ok() {}
         self.clear_shelf();
-        // The block that `head` stands in was not left by the pops.
-        if let Some(block) = NonNull::new(self.head.position.block.load(Ordering::Relaxed)) {
+        // The block that `head` stands in was not left by the pops; it never came to the first one if
+        // that was installed for nothing.
+        let block = self.head.position.block.load(Ordering::Relaxed);
+        let last = NonNull::new(block).or(NonNull::new(self.first.load(Ordering::Relaxed)));
+        if let Some(block) = last {
             // SAFETY: its values are all taken, and `&mut self` says that nobody uses it.
             unsafe { Block::free(block, Self::BLOCK) };
         }
@@ -720,17 +774,17 @@ mod tests {
     fn one_receiver_and_batches_free_every_block() {
         let value = Arc::new(());
         let list = List::new();
-        let mut taken = Vec::new();
+        let (mut taken, mut at_hand) = (Vec::new(), 0);
         for round in 0..40 {
             let mut values = vec![Arc::clone(&value); 20 + round];
             list.push_batch(&mut Front::new(&mut values)).unwrap();
             assert!(values.is_empty());
             for _ in 0..10 {
                 // SAFETY: one thread.
-                drop(unsafe { list.pop_sole() }.unwrap());
+                drop(unsafe { list.pop_sole(&mut at_hand) }.unwrap());
             }
             // SAFETY: as above.
-            unsafe { list.pop_batch_sole(&mut taken, 5) }.unwrap();
+            unsafe { list.pop_batch_sole(&mut at_hand, &mut taken, 5) }.unwrap();
             taken.clear();
         }
         drop(list);
@@ -757,7 +811,7 @@ mod tests {
     fn positions_may_wrap_around() {
         let mut list = List::new();
         // A few laps before the counters overflow.
-        let start = 0_usize.wrapping_sub(3 * LAP * STEP);
+        let start = List::<usize>::START.wrapping_sub(3 * ONE_LAP);
         *list.head.position.index.get_mut() = start;
         *list.head.seen.get_mut() = start;
         *list.tail.index.get_mut() = start;

@@ -80,6 +80,16 @@ impl<T> PushError<T> {
     }
 }
 
+/// What a push has come to that does only what is quick.
+#[must_use]
+pub(crate) enum Quick<T> {
+    Done,
+    /// Somebody else was quicker. Two that try again at once pass a line to and fro.
+    Lost(T),
+    /// It takes longer, or there is no room.
+    No(T),
+}
+
 /// Why a pop found nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PopError {
@@ -241,6 +251,29 @@ impl<T> Queue<T> {
         }
     }
 
+    /// [`push`](Self::push) where that takes no more than an exchange. Nothing in it is called, so that
+    /// whoever inlines it saves no registers.
+    #[inline(always)]
+    pub(crate) fn push_quickly(&self, value: T) -> Quick<T> {
+        match &self.0 {
+            Kind::List(gate, list, _) => {
+                let pushed = list.push_quickly(value);
+                if matches!(pushed, Quick::Done) {
+                    gate.look(list);
+                }
+                pushed
+            }
+            Kind::Ring(gate, ring) => {
+                let pushed = ring.push_quickly(value);
+                if matches!(pushed, Quick::Done) {
+                    gate.look(ring);
+                }
+                pushed
+            }
+            _ => Quick::No(value),
+        }
+    }
+
     /// [`push`](Self::push) where it is not short: out of line, or it would be longer for the others.
     #[cold]
     #[inline(never)]
@@ -385,8 +418,8 @@ impl<T> Queue<T> {
         match &self.0 {
             Kind::List(gate, list, _) => {
                 gate.check_consumer(key.id);
-                // SAFETY: the only key for this side, borrowed exclusively.
-                unsafe { list.pop_sole() }
+                // SAFETY: the only key for this side, borrowed exclusively; `at_hand` is this list's.
+                unsafe { list.pop_sole(&mut key.at_hand) }
             }
             Kind::Ring(gate, ring) => {
                 gate.check_consumer(key.id);
@@ -407,11 +440,41 @@ impl<T> Queue<T> {
         }
     }
 
+    /// [`pop_at_hand`](Self::pop_at_hand) of a list, where it is a few instructions.
+    #[inline(always)]
+    pub(crate) fn pop_listed(&self, key: &mut Key) -> Option<T> {
+        match &self.0 {
+            Kind::List(gate, list, _) if key.at_hand != 0 => {
+                gate.check_consumer(key.id);
+                // SAFETY: as in `pop_sole`.
+                Some(unsafe { list.pop_at_hand(&mut key.at_hand) })
+            }
+            _ => None,
+        }
+    }
+
+    /// [`look_sole`](Self::look_sole) of a list.
+    #[inline]
+    pub(crate) fn look_listed(&self, key: &mut Key, pause: impl FnOnce()) -> Option<(T, usize)> {
+        let Kind::List(gate, list, _) = &self.0 else { return None };
+        gate.check_consumer(key.id);
+        // There, it goes on with the look into the block before.
+        if !list.is_behind_block() {
+            pause();
+        }
+        // SAFETY: as in `pop_sole`.
+        let found = unsafe { list.look() }.ok()?;
+        key.at_hand = found;
+        // SAFETY: as above.
+        Some((unsafe { list.pop_at_hand(&mut key.at_hand) }, found))
+    }
+
     /// [`pop_sole`](Self::pop_sole) of what is known without a look at the producers' side, where that
     /// is kept apart. `None`: [`look_sole`](Self::look_sole) may find more.
     #[inline]
     pub(crate) fn pop_at_hand(&self, key: &mut Key) -> Option<T> {
         match &self.0 {
+            Kind::List(..) => self.pop_listed(key),
             Kind::Spsc(locks, ring) => {
                 locks.check_consumer(key.id);
                 // SAFETY: as in `pop_sole`.
@@ -421,11 +484,6 @@ impl<T> Queue<T> {
                 locks.check_consumer(key.id);
                 // SAFETY: as in `pop_sole`.
                 unsafe { chain.pop_at_hand() }
-            }
-            Kind::List(gate, list, _) => {
-                gate.check_consumer(key.id);
-                // SAFETY: as in `pop_sole`.
-                unsafe { list.pop_at_hand() }
             }
             _ => self.pop_sole(key).ok(),
         }
@@ -448,15 +506,7 @@ impl<T> Queue<T> {
                 // SAFETY: as in `pop_sole`.
                 unsafe { Some((chain.pop().ok()?, chain.at_hand() + 1)) }
             }
-            Kind::List(gate, list, _) => {
-                gate.check_consumer(key.id);
-                // There, it goes on with the look into the block before.
-                if !list.is_at_block() {
-                    pause();
-                }
-                // SAFETY: as in `pop_sole`.
-                unsafe { Some((list.pop_sole().ok()?, list.at_hand() + 1)) }
-            }
+            Kind::List(..) => self.look_listed(key, pause),
             // Whoever found nothing has looked.
             Kind::Ring(..) | Kind::Parts(..) | Kind::Nothing => None,
         }
@@ -503,7 +553,7 @@ impl<T> Queue<T> {
             Kind::List(gate, list, _) => {
                 gate.check_consumer(key.id);
                 // SAFETY: as in `pop_sole`.
-                unsafe { list.pop_batch_sole(values, max) }
+                unsafe { list.pop_batch_sole(&mut key.at_hand, values, max) }
             }
             Kind::Spsc(locks, ring) => {
                 locks.check_consumer(key.id);
@@ -561,6 +611,12 @@ impl<T> Queue<T> {
                 unreachable!("a place that nobody could reserve")
             }
         }
+    }
+
+    /// Whether this is an unbounded queue for many producers.
+    #[inline(always)]
+    pub(crate) fn is_list(&self) -> bool {
+        matches!(self.0, Kind::List(..))
     }
 
     /// Takes the value that can be missed most: the oldest of the lowest level, up to `part`, that has

@@ -39,7 +39,7 @@ use crate::prim::{UnsafeCell, fence_after_rmw};
 
 use super::front::Front;
 use super::gate::Ends;
-use super::{Close, PopError, PushError};
+use super::{Close, PopError, PushError, Quick};
 
 /// The most places that are reserved at once; whoever wants one more finds the ring full.
 pub(crate) const RESERVED_MAX: usize = (1 << RESERVED_BITS) - 1;
@@ -162,17 +162,18 @@ impl<T> Ring<T> {
         if used < self.slots.len() { Room::Yes } else { Room::No }
     }
 
+    /// [`push`](Self::push) where that takes nothing but an exchange.
     #[inline]
-    pub(crate) fn push(&self, value: T) -> Result<(), PushError<T>> {
+    pub(crate) fn push_quickly(&self, value: T) -> Quick<T> {
         // Relaxed: a guess, checked against the stamp and by the exchange.
         let tail = self.tail.load(Ordering::Relaxed);
         if self.marks(tail) != 0 {
-            return self.push_anywhere(value, Backoff::new());
+            return Quick::No(value);
         }
         let slot = self.slot(tail);
         // Acquire: pairs with the Release store in `empty`.
         if slot.stamp.load(Ordering::Acquire) != tail {
-            return self.push_anywhere(value, Backoff::new());
+            return Quick::No(value);
         }
         let next = self.after(tail, 1);
         // SeqCst: one order with `close` and with the exchange in `pop`.
@@ -182,13 +183,22 @@ impl<T> Ring<T> {
                 // SAFETY: moving `tail` past this position gave us the slot, and its stamp has said
                 // that it is free.
                 unsafe { Self::fill(slot, tail, value) };
-                Ok(())
+                Quick::Done
             }
-            Err(_) => {
-                let mut backoff = Backoff::new();
+            Err(_) => Quick::Lost(value),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn push(&self, value: T) -> Result<(), PushError<T>> {
+        let mut backoff = Backoff::new();
+        match self.push_quickly(value) {
+            Quick::Done => Ok(()),
+            Quick::Lost(value) => {
                 backoff.contended();
                 self.push_anywhere(value, backoff)
             }
+            Quick::No(value) => self.push_anywhere(value, backoff),
         }
     }
 

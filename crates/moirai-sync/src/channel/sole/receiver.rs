@@ -45,6 +45,28 @@ impl<T> Receiver<T> {
     /// [`RecvError`] if the channel is empty and closed, also while waiting.
     #[inline]
     pub fn recv(&mut self) -> Result<T, RecvError> {
+        match self.shared.take_listed(&mut self.key) {
+            Some(message) => Ok(message),
+            None if self.shared.queue.is_list() => self.recv_listed(),
+            None => self.recv_unlisted(),
+        }
+    }
+
+    /// [`recv`](Self::recv) from a list of which nothing is at hand.
+    #[inline(never)]
+    fn recv_listed(&mut self) -> Result<T, RecvError> {
+        let Self { shared, key, lull } = self;
+        match shared.queue.look_listed(key, || lull.before_look()) {
+            Some((message, found)) => {
+                lull.found(found);
+                Ok(message)
+            }
+            None => self.recv_later(None).map_err(|_| RecvError),
+        }
+    }
+
+    #[inline(never)]
+    fn recv_unlisted(&mut self) -> Result<T, RecvError> {
         self.look().map_or_else(|| self.recv_later(None).map_err(|_| RecvError), Ok)
     }
 
