@@ -11,9 +11,6 @@ use super::shared::{Flavour, Shared};
 impl<T> Shared<T> {
     /// Forbids later sends and wakes everybody who waits.
     pub(super) fn close(&self) -> Close {
-        if self.is_closed() {
-            return Close::AlreadyClosed;
-        }
         let closed = match &self.flavour {
             Flavour::Queue => self.queue.close(|| self.receivers_waiting.fence()),
             Flavour::Rendezvous(rendezvous) => rendezvous.close(),
@@ -42,7 +39,9 @@ impl<T> Shared<T> {
     /// The last of many receivers is gone: nobody can receive what is queued.
     #[cold]
     pub(super) fn receivers_gone(&self) {
-        let _: Close = self.close();
+        if !self.is_closed() {
+            let _: Close = self.close();
+        }
         match &self.flavour {
             Flavour::Queue if self.queue.is_empty() => {}
             Flavour::Queue => discard(|| self.queue.pop().inspect(|_| self.count_evicted())),
@@ -61,6 +60,7 @@ impl<T> Shared<T> {
         }
     }
 
+    #[inline]
     pub(super) fn is_closed(&self) -> bool {
         match &self.flavour {
             Flavour::Queue => self.queue.is_closed(),

@@ -657,7 +657,19 @@ impl<T> Ends for List<T> {
 }
 
 impl<T> Drop for List<T> {
+    #[inline]
     fn drop(&mut self) {
+        // Relaxed: nobody else is here. Most lists that are made and dropped for nothing end here.
+        if !self.tail.block.load(Ordering::Relaxed).is_null() {
+            self.drop_blocks();
+        }
+    }
+}
+
+impl<T> List<T> {
+    #[cold]
+    #[inline(never)]
+    fn drop_blocks(&mut self) {
         let mut at_hand = 0;
         // SAFETY: `&mut self` says that nobody else is here.
         while unsafe { self.pop_sole(&mut at_hand) }.is_ok() {}
