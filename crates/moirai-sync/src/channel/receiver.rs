@@ -290,6 +290,12 @@ impl<T> Receiver<T> {
         self.shared.has_message_or_end()
     }
 
+    /// Whether the channel is open and empty, where that is seen at once.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.shared.queue.is_idle()
+    }
+
     /// Whether a sender that finds a waiting receiver gives its message to that one.
     pub(crate) fn is_rendezvous(&self) -> bool {
         self.shared.is_rendezvous()

@@ -385,6 +385,16 @@ impl<T> Ring<T> {
         fence_after_rmw();
     }
 
+    /// Whether it is open and empty, as far as that is seen at once.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        // Relaxed: a guess, checked against the stamp.
+        let head = self.head.load(Ordering::Relaxed);
+        // Acquire and SeqCst: as in `pop`. A `tail` with marks is no `head`.
+        self.slot(head).stamp.load(Ordering::Acquire) == head
+            && self.tail.load(Ordering::SeqCst) == head
+    }
+
     #[inline]
     pub(crate) fn pop(&self) -> Result<T, PopError> {
         // Relaxed: a guess, checked against the stamp and by the exchange.

@@ -44,6 +44,15 @@ impl<T> Queue<T> {
         }
     }
 
+    /// Whether it is open and empty, where that is seen at once: what a select finds most often.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        match &self.0 {
+            Kind::Ring(_, ring) => ring.is_idle(),
+            _ => false,
+        }
+    }
+
     /// Whether it is empty, and nothing can follow. To be asked after a pop that found nothing.
     pub(crate) fn has_ended(&self) -> bool {
         match &self.0 {

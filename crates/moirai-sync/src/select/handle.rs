@@ -39,8 +39,8 @@ pub(super) enum End {
 impl<T: Send> Handle for Receiver<T> {
     #[inline]
     fn begin(&self) -> Option<Begun<'_>> {
-        let got: Result<T, RecvError> = self.__recv_arm(true).attempt()?;
-        Some(Begun { end: End::Receiver(self.channel()), got: Erased::new(got) })
+        // Out of line: what saves registers, and most often has nothing to do.
+        if self.is_idle() { None } else { begin_receive(self) }
     }
 
     fn meet(&self) -> Option<Begun<'_>> {
@@ -69,6 +69,12 @@ impl<T: Send> Handle for Receiver<T> {
     fn is_handed_over(&self) -> bool {
         self.has_delivery()
     }
+}
+
+#[inline(never)]
+fn begin_receive<T: Send>(receiver: &Receiver<T>) -> Option<Begun<'_>> {
+    let got: Result<T, RecvError> = receiver.__recv_arm(true).attempt()?;
+    Some(Begun { end: End::Receiver(receiver.channel()), got: Erased::new(got) })
 }
 
 impl<T: Send> Handle for Sender<T> {
