@@ -56,7 +56,7 @@ mod loan;
 mod lull;
 mod metrics;
 mod names;
-mod nudge;
+pub(crate) mod nudge;
 mod numa;
 mod operation;
 pub mod ops;

@@ -13,6 +13,8 @@
 //!              └─ an alarm in 1 ms ─► tell the next one of the other side
 //! ```
 //!
+//! A select does so for all of its channels.
+//!
 //! Each nudge takes a waiter out of its list, and that goes on or is one that was forgotten; so they
 //! end. Where only threads wait there is none: a thread tries again soon.
 
@@ -28,7 +30,7 @@ use super::extras::Watch;
 
 /// Of one wait.
 #[derive(Debug, Default)]
-pub(super) struct Nudge {
+pub(crate) struct Nudge {
     /// Set, and for when.
     alarm: Option<Box<(Alarm, Instant)>>,
     pub(super) watch: Option<Box<Watch>>,
@@ -44,14 +46,22 @@ impl Nudge {
         cx: &Context<'_>,
     ) {
         if other.len() != 0 || self.alarm.is_some() {
-            self.look(other, could_go_on, cx);
+            self.before_sleep_among(|| left_behind(other, &could_go_on), cx);
         }
     }
 
+    /// [`before_sleep`](Self::before_sleep) of one who waits for several others: of a list in which
+    /// somebody is left behind, if there is one.
     #[cold]
-    fn look(&mut self, other: &WaitList, could_go_on: impl Fn() -> bool, cx: &Context<'_>) {
+    pub(crate) fn before_sleep_among<'a>(
+        &mut self,
+        left_behind: impl Fn() -> Option<&'a WaitList>,
+        cx: &Context<'_>,
+    ) {
         // A model, without a clock, would nudge all the time.
-        while prim::HAS_CLOCK && other.len() != 0 && other.may_forget() && could_go_on() {
+        while prim::HAS_CLOCK
+            && let Some(other) = left_behind()
+        {
             let set = || Box::new((Alarm::default(), strand::now() + EVERY));
             let (alarm, at) = &mut **self.alarm.get_or_insert_with(set);
             match alarm.set(Some(*at), cx) {
@@ -69,6 +79,12 @@ impl Nudge {
     pub(super) fn is_over(&self) -> bool {
         self.watch.as_ref().is_some_and(|watch| watch.is_over())
     }
+}
+
+/// `other`, if somebody there waits who could go on, and may not be told so.
+#[inline]
+pub(super) fn left_behind(other: &WaitList, could_go_on: impl Fn() -> bool) -> Option<&WaitList> {
+    (other.len() != 0 && other.may_forget() && could_go_on()).then_some(other)
 }
 
 /// For how long those who were told have time to come before the next one is told.

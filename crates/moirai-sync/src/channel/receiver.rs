@@ -301,6 +301,11 @@ impl<T> Receiver<T> {
         self.shared.is_rendezvous()
     }
 
+    /// Senders that depend on whoever sleeps on this side.
+    pub(crate) fn left_behind(&self, own: Own) -> Option<&WaitList> {
+        self.shared.left_behind(Side::Receivers, own)
+    }
+
     /// A select is about to sleep, and has left a waiter.
     pub(crate) fn before_sleep(&self, own: Own) {
         self.shared.before_receiver_sleeps(own);

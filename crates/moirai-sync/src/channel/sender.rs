@@ -454,6 +454,11 @@ impl<T> Sender<T> {
         &self.shared.senders_waiting
     }
 
+    /// Receivers that depend on whoever sleeps on this side.
+    pub(crate) fn left_behind(&self, own: Own) -> Option<&WaitList> {
+        self.shared.left_behind(Side::Senders, own)
+    }
+
     /// Whether a send would not wait; a select does not receive what it sends itself.
     pub(crate) fn is_ready(&self, own: Own) -> bool {
         self.shared.has_room(own) || self.shared.is_closed()

@@ -23,7 +23,7 @@ use crate::waitlist::{Claimed, Finished, Own, Seat, WaitList, Waiter};
 
 use super::error::{RecvError, TryRecvError, TrySendError};
 use super::extras::Extras;
-use super::nudge::Nudge;
+use super::nudge::{self, Nudge};
 use super::rendezvous::{Promise, Rendezvous};
 use super::suspended::Suspended;
 use super::telling::{notify, told};
@@ -596,6 +596,15 @@ impl<T> Shared<T> {
     pub(super) fn nudge_other(&self, side: Side, nudge: &mut Nudge, cx: &Context<'_>) {
         let other = self.waiting(side.other());
         nudge.before_sleep(other, || self.has_more(side.other()), cx);
+    }
+
+    /// Who waits on the other side of the select `own`, where somebody there could go on and may not be
+    /// told so.
+    pub(super) fn left_behind(&self, side: Side, own: Own) -> Option<&WaitList> {
+        nudge::left_behind(self.waiting(side.other()), || match side {
+            Side::Senders => self.has_message(),
+            Side::Receivers => self.has_room(own),
+        })
     }
 
     pub(super) fn waiting(&self, side: Side) -> &WaitList {

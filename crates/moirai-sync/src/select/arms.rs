@@ -45,6 +45,11 @@ pub trait Arm {
     /// The select is about to sleep.
     fn before_sleep(&self, own: Oneself);
 
+    /// Where those wait who could go on and depend on a select that sleeps; see `channel/nudge.rs`.
+    fn left_behind(&self, _: Oneself) -> Place<'_> {
+        Place(None)
+    }
+
     /// Takes what was brought to the select, which was woken for this arm.
     fn take_handed_over(&self) -> Option<Self::Output> {
         None
@@ -84,6 +89,9 @@ pub trait Arms {
 
     /// [`Arm::before_sleep`] of all.
     fn before_sleep(&self, own: Oneself);
+
+    /// [`Arm::left_behind`] of the first that names a place.
+    fn left_behind(&self, own: Oneself) -> Place<'_>;
 
     /// [`Arm::take_handed_over`] of one.
     fn take_handed_over(&self, case: usize) -> Option<Self::Output>;
@@ -157,6 +165,10 @@ impl<A: Arm, R: Arms> Arms for Cons<A, R> {
         self.1.before_sleep(own);
     }
 
+    fn left_behind(&self, own: Oneself) -> Place<'_> {
+        Place(self.0.left_behind(own).0.or_else(|| self.1.left_behind(own).0))
+    }
+
     fn take_handed_over(&self, case: usize) -> Option<Self::Output> {
         match case {
             0 => self.0.take_handed_over().map(Pick::Here),
@@ -193,6 +205,10 @@ impl Arms for End {
     }
 
     fn before_sleep(&self, _: Oneself) {}
+
+    fn left_behind(&self, _: Oneself) -> Place<'_> {
+        Place(None)
+    }
 
     fn take_handed_over(&self, _: usize) -> Option<Never> {
         None
@@ -244,6 +260,10 @@ impl<T> Arm for RecvArm<'_, T> {
         }
     }
 
+    fn left_behind(&self, own: Oneself) -> Place<'_> {
+        Place(self.0.and_then(|receiver| receiver.left_behind(own.0)))
+    }
+
     fn take_handed_over(&self) -> Option<Self::Output> {
         let receiver = self.0.filter(|receiver| receiver.is_rendezvous())?;
         received(receiver.try_take(Claimed::Yes))
@@ -283,6 +303,10 @@ impl<T> Arm for SoleRecvArm<'_, T> {
     }
 
     fn before_sleep(&self, _: Oneself) {}
+
+    fn left_behind(&self, own: Oneself) -> Place<'_> {
+        Place(self.0.as_ref().and_then(|receiver| receiver.left_behind(own.0)))
+    }
 }
 
 /// A send; `None` where its guard says no.
@@ -347,6 +371,10 @@ impl<'a, T> Arm for SendArm<'a, T> {
     }
 
     fn before_sleep(&self, _: Oneself) {}
+
+    fn left_behind(&self, own: Oneself) -> Place<'_> {
+        Place(self.0.and_then(|sender| sender.left_behind(own.0)))
+    }
 }
 
 /// A receive of a newer value; `None` where its guard says no.

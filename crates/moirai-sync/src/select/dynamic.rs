@@ -418,6 +418,10 @@ impl<'a> Arms for Begin<'_, 'a> {
         self.handles.iter().flatten().for_each(|handle| handle.before_sleep(own.0));
     }
 
+    fn left_behind(&self, own: Oneself) -> Place<'_> {
+        Place(self.handles.iter().flatten().find_map(|handle| handle.left_behind(own.0)))
+    }
+
     fn take_handed_over(&self, case: usize) -> Option<SelectedOperation<'a>> {
         let begun = self.handle(case)?.take_handed_over()?;
         Some(SelectedOperation { index: case, begun })
@@ -458,6 +462,10 @@ impl Arms for Look<'_, '_> {
 
     fn before_sleep(&self, own: Oneself) {
         self.0.before_sleep(own);
+    }
+
+    fn left_behind(&self, own: Oneself) -> Place<'_> {
+        self.0.left_behind(own)
     }
 
     fn take_handed_over(&self, case: usize) -> Option<usize> {

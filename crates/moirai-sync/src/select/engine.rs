@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::alarm::{Alarm, Set};
 use crate::backoff::Backoff;
+use crate::channel::nudge::Nudge;
 use crate::coop;
 use crate::strand;
 use crate::waitlist::{Finished, Group, WaitList, Waiter};
@@ -66,7 +67,8 @@ pub async fn wait<const N: usize, A: Arms>(arms: &A, order: &mut impl Order) -> 
             require_an_arm(arms);
             // Not `as_ref`: a shared borrow of what is not `Sync` would keep the future off a runtime.
             let mut group = pin!(places::<N, A>(arms, Waiter::new));
-            poll_fn(|cx| poll(arms, order, group.as_mut().into_ref(), cx)).await
+            let mut nudge = Nudge::default();
+            poll_fn(|cx| poll(arms, order, group.as_mut().into_ref(), &mut nudge, cx)).await
         }
     }
 }
@@ -83,8 +85,8 @@ pub async fn wait_for<const N: usize, A: Arms>(
         return Some(output);
     }
     let mut group = pin!(places::<N, A>(arms, Waiter::new));
-    let mut alarm = Alarm::default();
-    poll_fn(|cx| match poll(arms, order, group.as_mut().into_ref(), cx) {
+    let (mut alarm, mut nudge) = (Alarm::default(), Nudge::default());
+    poll_fn(|cx| match poll(arms, order, group.as_mut().into_ref(), &mut nudge, cx) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
         Poll::Pending => match alarm.set(deadline, cx) {
             Set::Ahead => Poll::Pending,
@@ -122,7 +124,8 @@ pub(super) fn block_in_until<'a, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
     deadline: Option<Instant>,
 ) -> Option<A::Output> {
     let group = pin!(group);
-    strand::wait(deadline, |cx| poll(arms, order, group.as_ref(), cx))
+    let mut nudge = Nudge::default();
+    strand::wait(deadline, |cx| poll(arms, order, group.as_ref(), &mut nudge, cx))
 }
 
 fn require_an_arm<A: Arms>(arms: &A) {
@@ -159,6 +162,7 @@ fn poll<'a, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
     arms: &A,
     order: &mut impl Order,
     group: Pin<&Group<'a, W>>,
+    nudge: &mut Nudge,
     cx: &mut Context<'_>,
 ) -> Poll<A::Output> {
     let attempt = |case| arms.attempt(case).map(|output| (case, output));
@@ -180,6 +184,7 @@ fn poll<'a, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
         // Nothing is taken while the claim is open: somebody else might be giving us something.
         if !arms.any_ready(own) {
             arms.before_sleep(own);
+            nudge.before_sleep_among(|| arms.left_behind(own).0, cx);
             return Poll::Pending;
         }
         backoff.snooze();

@@ -15,6 +15,8 @@ pub(super) trait Handle: Send + Sync {
     fn is_ready(&self, own: Own) -> bool;
     fn waiting(&self) -> &WaitList;
     fn before_sleep(&self, own: Own);
+    /// [`Arm::left_behind`].
+    fn left_behind(&self, own: Own) -> Option<&WaitList>;
     /// [`Arm::take_handed_over`].
     fn take_handed_over(&self) -> Option<Begun<'_>>;
     /// Whether that would give something.
@@ -61,6 +63,10 @@ impl<T: Send> Handle for Receiver<T> {
         self.before_sleep(own);
     }
 
+    fn left_behind(&self, own: Own) -> Option<&WaitList> {
+        self.left_behind(own)
+    }
+
     fn take_handed_over(&self) -> Option<Begun<'_>> {
         let got: Result<T, RecvError> = self.__recv_arm(true).take_handed_over()?;
         Some(Begun { end: End::Receiver(self.channel()), got: Erased::new(got) })
@@ -98,6 +104,10 @@ impl<T: Send> Handle for Sender<T> {
     }
 
     fn before_sleep(&self, _: Own) {}
+
+    fn left_behind(&self, own: Own) -> Option<&WaitList> {
+        self.left_behind(own)
+    }
 
     fn take_handed_over(&self) -> Option<Begun<'_>> {
         None

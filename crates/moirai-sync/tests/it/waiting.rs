@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use moirai_sync::channel::{self, RecvTimeoutError, SendTimeoutError};
-use moirai_sync::strand;
+use moirai_sync::{Select, select, strand};
 
 #[test]
 fn a_limit_in_the_past_still_tries_once() {
@@ -164,6 +164,53 @@ fn forgotten_receives_at_a_rendezvous_stop_no_other_receiver() {
     let live = go_on_when_woken(async move { other.recv_async().await });
     assert_eq!(sender.send_timeout(1, WATCHDOG), Ok(()));
     assert_eq!(live.join().unwrap(), Ok(1));
+    drop(kept);
+}
+
+/// As of a plain receive and a plain send, which look again after a millisecond; blocked and in a future.
+#[test]
+fn a_select_that_sleeps_leaves_nobody_behind_who_was_forgotten() {
+    for asleep in [true, false] {
+        let (sender, receiver) = channel::bounded(1);
+        let (_quiet, never) = channel::bounded::<()>(1);
+        sender.send(0).unwrap();
+        let kept = forgotten(4, || sender.send_async(1));
+        let other = sender.clone();
+        let live = go_on_when_woken(async move { other.send_async(2).await });
+        assert_eq!(receiver.recv(), Ok(0));
+        let received = match asleep {
+            true => select! {
+                recv(receiver) -> message => message,
+                recv(never) -> _ => unreachable!("nobody sends there"),
+                default(WATCHDOG) => panic!("the sender was left behind"),
+            },
+            false => watched(async move {
+                select!(async {
+                    recv(receiver) -> message => message,
+                    recv(never) -> _ => unreachable!("nobody sends there"),
+                })
+                .await
+            }),
+        };
+        assert_eq!(received, Ok(2));
+        assert_eq!(live.join().unwrap(), Ok(()));
+        drop(kept);
+    }
+}
+
+#[test]
+fn a_dynamic_select_that_waits_to_send_leaves_no_receiver_behind() {
+    let (sender, receiver) = channel::bounded(1);
+    let kept = forgotten(4, || receiver.recv_async());
+    let other = receiver.clone();
+    let live = go_on_when_woken(async move { other.recv_async().await });
+    sender.send(0).unwrap();
+    let mut select = Select::new();
+    let index = select.send(&sender);
+    let operation = select.select_timeout(WATCHDOG).expect("in time");
+    assert_eq!(operation.index(), index);
+    operation.send(&sender, 1).unwrap();
+    assert_eq!(live.join().unwrap(), Ok(0));
     drop(kept);
 }
 

@@ -10,10 +10,10 @@ use crate::channel::loan::RecvRef;
 use crate::channel::lull::Lull;
 use crate::channel::nudge::Nudge;
 use crate::channel::operation::operation;
-use crate::channel::shared::{Shared, Tried, received};
+use crate::channel::shared::{Shared, Side, Tried, received};
 use crate::prim::{Arc, Mutex};
 use crate::queue::{Key, PopError};
-use crate::waitlist::WaitList;
+use crate::waitlist::{Own, WaitList};
 
 use super::sitting::Sitting;
 
@@ -377,6 +377,11 @@ impl<T> Attending<'_, T> {
 
     pub(crate) fn waiting(&self) -> &WaitList {
         self.shared.receivers_waiting()
+    }
+
+    /// Senders that depend on whoever sleeps on this side.
+    pub(crate) fn left_behind(&self, own: Own) -> Option<&WaitList> {
+        self.shared.left_behind(Side::Receivers, own)
     }
 }
 
