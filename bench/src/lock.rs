@@ -28,6 +28,9 @@ pub(crate) const STANDING: Standing = Standing { ours: "moirai", limits: &[] };
 /// Threads or tasks of a contended case.
 const CONTENDERS: u64 = 4;
 
+/// Reads for each write.
+const READS: u64 = 7;
+
 /// Permits of the semaphore that they share.
 const PERMITS: usize = 2;
 
@@ -52,7 +55,14 @@ impl Executors {
         let cases = [
             case("mutex_uncontended", "per lock and unlock, by one thread", mutexes(1)),
             case("mutex_contended", "per lock and unlock, by 4 threads", mutexes(CONTENDERS)),
+            case("rwlock_uncontended", "per 7 reads and a write, by one thread", rwlocks(1)),
+            case("rwlock_contended", "per 7 reads and a write, by 4 threads", rwlocks(CONTENDERS)),
             case("async_mutex", "per lock and unlock, by 4 tasks", self.tasks(CONTENDERS, count)),
+            case(
+                "async_rwlock",
+                "per 7 reads and a write, by 4 tasks",
+                self.tasks(CONTENDERS, read_and_count),
+            ),
             case("semaphore", "per permit of 2, by 4 tasks", self.tasks(CONTENDERS, enter)),
             case("notify", "per notification to and fro between 2 tasks", self.tasks(2, ping_pong)),
         ];
@@ -104,6 +114,40 @@ fn count(locks: Locks) -> Body {
                 Box::pin(async move {
                     for _ in 0..times {
                         *mutex.lock().await += 1;
+                    }
+                })
+            })
+        },
+    }
+}
+
+/// A count under a lock for readers and writers, most of which read.
+fn read_and_count(locks: Locks) -> Body {
+    match locks {
+        Locks::Moirai => || {
+            let lock = Arc::new(lock::RwLock::new(0_u64));
+            Arc::new(move |_, times| {
+                let lock = Arc::clone(&lock);
+                Box::pin(async move {
+                    for _ in 0..times {
+                        for _ in 0..READS {
+                            black_box(*lock.read_async().await);
+                        }
+                        *lock.write_async().await += 1;
+                    }
+                })
+            })
+        },
+        Locks::Tokio => || {
+            let lock = Arc::new(tokio::sync::RwLock::new(0_u64));
+            Arc::new(move |_, times| {
+                let lock = Arc::clone(&lock);
+                Box::pin(async move {
+                    for _ in 0..times {
+                        for _ in 0..READS {
+                            black_box(*lock.read().await);
+                        }
+                        *lock.write().await += 1;
                     }
                 })
             })
@@ -245,6 +289,42 @@ fn mutexes(threads: u64) -> Vec<Entrant> {
             parking_lot::Mutex::new,
             |mutex| *mutex.lock() += 1,
             |mutex| *mutex.lock(),
+        ),
+    ]
+}
+
+/// Reading and counting under each lock for readers and writers, on so many threads.
+fn rwlocks(threads: u64) -> Vec<Entrant> {
+    vec![
+        on_threads(
+            "moirai@threads",
+            threads,
+            lock::RwLock::new,
+            |lock| {
+                (0..READS).for_each(|_| drop(black_box(lock.read())));
+                *lock.write() += 1;
+            },
+            |lock| *lock.read(),
+        ),
+        on_threads(
+            "std@threads",
+            threads,
+            std::sync::RwLock::new,
+            |lock| {
+                (0..READS).for_each(|_| drop(black_box(lock.read())));
+                *lock.write().unwrap_or_else(PoisonError::into_inner) += 1;
+            },
+            |lock| *lock.read().unwrap_or_else(PoisonError::into_inner),
+        ),
+        on_threads(
+            "parking_lot@threads",
+            threads,
+            parking_lot::RwLock::new,
+            |lock| {
+                (0..READS).for_each(|_| drop(black_box(lock.read())));
+                *lock.write() += 1;
+            },
+            |lock| *lock.read(),
         ),
     ]
 }

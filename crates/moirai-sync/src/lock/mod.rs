@@ -15,6 +15,12 @@
 //! thread goes on with its tasks meanwhile), `x_async()` suspends the task, `x_timeout` and
 //! `x_deadline` give up; and `try_x` does not wait. All may be mixed on one lock.
 //!
+//! There is one path on every platform, and no futex of our own: who waits is a [`Waker`] in a line, and a
+//! thread behind it sleeps by [`std::thread::park`]. So the tests, the models and the random schedules run
+//! the path that is shipped.
+//!
+//! [`Waker`]: std::task::Waker
+//!
 //! A future of these can be dropped at any time: what it was given goes on to the next one. None of
 //! them is poisoned by a panic. All but the rate limiter can be statics.
 //!
