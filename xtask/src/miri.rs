@@ -19,7 +19,7 @@ pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
         all.extend(*filters);
         if filters.is_empty() {
             let left_out = ENDLESS.iter().chain(UNFIT.iter().map(|(name, _)| name));
-            all.extend(left_out.flat_map(|name| ["--skip", name]));
+            all.extend(left_out.chain(LOOPS).flat_map(|name| ["--skip", name]));
         }
         miri(&format!("{STRICT} {flags} {seeds}"), &all)?;
     }
@@ -67,6 +67,13 @@ const STAGES: &[Stage] = &[
         filters: ENDLESS,
     },
     Stage {
+        about: "parallel loops",
+        args: &["-p", "moirai-runtime", "--lib", "--test", "it"],
+        flags: IGNORE_LEAKS,
+        seeds: "",
+        filters: LOOPS,
+    },
+    Stage {
         about: "small tests of queues and waiters, on many schedules",
         args: &["-p", "moirai-sync", "-p", "moirai-runtime", "--lib"],
         flags: "",
@@ -109,6 +116,9 @@ const ENDLESS: &[&str] = &[
     "both_halves_run_also_when_one_panics_and_the_first_panic_wins",
     "a_tree_has_the_same_result_wherever_it_is_forked",
 ];
+
+/// These fork on the global runtime if a block takes long enough, as all do here.
+const LOOPS: &[&str] = &["par::"];
 
 /// What Miri cannot run, and why.
 const UNFIT: &[(&str, &str)] = &[
