@@ -63,15 +63,6 @@ pub(crate) fn spin<T>(
     result
 }
 
-/// Pauses for a microsecond or two, for one who has looked in vain at what somebody may be writing to as
-/// fast as he can. If it looked again at once it would find one value, and each side would wait for the
-/// other's line at each value; after a pause it finds many.
-pub(crate) fn hold_off() {
-    if prim::HAS_CLOCK && !strand::has_hooks() {
-        (0..HOLD_OFF).for_each(|_| prim::spin_loop());
-    }
-}
-
 fn pause<T>(mut attempt: impl FnMut() -> Poll<T>) -> Option<T> {
     (0..PAUSE_STEPS).find_map(|step| {
         (0..1 << step).for_each(|_| prim::spin_loop());
@@ -163,9 +154,6 @@ impl Habit {
 
 /// Growing pauses: 2^5 - 1 of them in all, about a microsecond.
 const PAUSE_STEPS: u32 = 5;
-
-/// Pauses of a [`hold_off`].
-const HOLD_OFF: u32 = 64;
 
 /// How often the processor is given away: where nobody else wants it, for 20 to 30 microseconds.
 const GIVE_WAY_MAX: u32 = 128;

@@ -190,7 +190,8 @@ impl<T> Shared<T> {
     pub(super) fn begin_send(&self, message: T) -> Result<(), TrySendError<T>> {
         match self.flavour {
             Flavour::Rendezvous(_) => Err(TrySendError::Full(message)),
-            _ => self.try_send(message),
+            // Whoever comes here has tried what is quick.
+            _ => self.send_slowly(message).or_else(|message| self.not_queued(Part::Any, message)),
         }
     }
 

@@ -19,7 +19,6 @@ use std::iter::FusedIterator;
 use std::time::{Duration, Instant};
 
 use crate::queue::{Part, Queue};
-use crate::spin::hold_off;
 
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::shared::{Shared, Side, received};
@@ -212,7 +211,6 @@ impl<T> WorkerReceiver<T> {
     #[inline(never)]
     fn recv_later(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
         let shared = self.receiver.shared();
-        hold_off();
         let attempt = |_| received(shared.try_take_at(self.id));
         let result = shared.wait(Side::Receivers, deadline, attempt);
         Ok(result.ok_or(RecvTimeoutError::Timeout)??)
