@@ -58,6 +58,8 @@ pub use handle::Handle;
 #[doc(alias = "AsyncRuntime")]
 pub struct Runtime {
     handle: Handle,
+    /// Whether another thread ends it, for which a drop does not wait.
+    ends_elsewhere: bool,
 }
 
 impl Runtime {
@@ -241,7 +243,7 @@ impl Runtime {
     /// drop(stop);
     /// # Ok::<(), moirai_runtime::BuildError>(())
     /// ```
-    pub fn shutdown_timeout(self, timeout: Duration) -> Result<(), ShutdownTimeout> {
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Result<(), ShutdownTimeout> {
         let pool = Arc::clone(&self.handle.pool);
         let (ended, mut end) = moirai_sync::result_channel();
         let me = thread::current().id();
@@ -254,6 +256,8 @@ impl Runtime {
         if closing.is_err() {
             return Ok(()); // and so `self` is dropped
         }
+        // That thread may not have begun when the time is up.
+        self.ends_elsewhere = true;
         match end.recv_timeout(timeout) {
             Err(TaskError::ExecutionTimeout) => Err(ShutdownTimeout),
             _ => Ok(()),
@@ -268,13 +272,16 @@ impl Builder {
     ///
     /// [`BuildError`] if an option is out of range, or the system refuses a thread.
     pub fn build(self) -> Result<Runtime, BuildError> {
-        Ok(Runtime { handle: Handle { pool: self.start()? } })
+        Ok(Runtime { handle: Handle { pool: self.start()? }, ends_elsewhere: false })
     }
 }
 
 impl Drop for Runtime {
     fn drop(&mut self) {
         let pool = &self.handle.pool;
+        if self.ends_elsewhere {
+            return;
+        }
         if current::runs_on(pool) {
             pool.close_from_inside();
         } else {
