@@ -16,10 +16,6 @@
 //! away tells the next waiting receiver; so does a select that was claimed for a message still being
 //! made, and has done something else when it comes.
 //!
-//! Who is claimed for a message that is still being made may look before it is there, woken by
-//! somebody else. It keeps its claim then, and leaves its waker here ([`promise`](Rendezvous::promise)):
-//! if it waited in the list again, the message would be for whoever comes first.
-//!
 //! A sender that waits leaves its message here, with its waker: whoever comes takes it without
 //! waking the sender first. A select cannot do that, for its message is made only once the case is
 //! chosen; it waits in the channel's list and tries again when a receiver begins to wait.
@@ -45,8 +41,6 @@ struct Meeting<T> {
     offers: VecDeque<Offer<T>>,
     /// Of receivers that were claimed for messages to come.
     permits: usize,
-    /// Of those receivers, who has looked too soon.
-    early: Vec<Waker>,
     next_id: u64,
     closed: bool,
 }
@@ -62,18 +56,6 @@ struct Offer<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OfferId(u64);
 
-/// What a receiver that was claimed may count on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(super) enum Promise {
-    /// It is woken when a message is there, or none will come.
-    Open,
-    /// There is something for those who were claimed.
-    Kept,
-    /// No message comes for it.
-    None,
-}
-
 /// What became of a sender that offers its message.
 #[must_use]
 pub(super) enum Offered<T> {
@@ -88,15 +70,7 @@ pub(super) enum Offered<T> {
 impl<T> Rendezvous<T> {
     pub(super) fn new() -> Self {
         let (delivered, offers) = (VecDeque::new(), VecDeque::new());
-        let early = Vec::new();
-        Self(Mutex::new(Meeting {
-            delivered,
-            offers,
-            permits: 0,
-            early,
-            next_id: 0,
-            closed: false,
-        }))
+        Self(Mutex::new(Meeting { delivered, offers, permits: 0, next_id: 0, closed: false }))
     }
 
     /// Hands `message` to one of the waiting `receivers`.
@@ -129,34 +103,13 @@ impl<T> Rendezvous<T> {
     /// Leaves a message for a receiver that was taken out, or for the next one; the caller wakes.
     pub(super) fn deliver(&self, message: T) {
         let mut meeting = self.0.lock();
+        meeting.permits -= 1;
         meeting.delivered.push_back(message);
-        let early = meeting.end_permit();
-        drop(meeting);
-        early.into_iter().for_each(wake);
     }
 
     /// No message comes for a receiver that was taken out.
     pub(super) fn unreserve(&self) {
-        let early = self.0.lock().end_permit();
-        early.into_iter().for_each(wake);
-    }
-
-    /// What one of the `receivers` that was claimed, and has found nothing, may count on. It is woken
-    /// by `waker`, also if the next message is taken by another one that was claimed.
-    pub(super) fn promise(&self, waker: &Waker, receivers: &WaitList) -> Promise {
-        let waker = waker.clone();
-        let mut meeting = self.0.lock();
-        if !meeting.delivered.is_empty() {
-            return Promise::Kept;
-        }
-        // With fewer permits than claims, one of those that were claimed waits in vain.
-        if meeting.permits == 0 || meeting.permits < receivers.claimed() {
-            return Promise::None;
-        }
-        if !meeting.early.iter().any(|early| early.will_wake(&waker)) {
-            meeting.early.push(waker);
-        }
-        Promise::Open
+        self.0.lock().permits -= 1;
     }
 
     /// Hands `message` to one of the waiting `receivers` if that is sure to come for it, or leaves it
@@ -277,12 +230,6 @@ impl<T> Meeting<T> {
         self.next_id += 1;
         self.offers.push_back(Offer { id, message, sender });
         id
-    }
-
-    /// Counts one permit less; the caller wakes those who have looked too soon.
-    fn end_permit(&mut self) -> Vec<Waker> {
-        self.permits -= 1;
-        mem::take(&mut self.early)
     }
 
     /// Whether more was delivered than there are receivers that have been claimed for it and will

@@ -6,7 +6,6 @@
 //! wait goes through it: a thread spins a little and parks, a task is suspended. This file knows
 //! neither threads nor tasks.
 
-use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -24,7 +23,7 @@ use crate::waitlist::{Claimed, Finished, Own, Seat, WaitList, Waiter};
 use super::error::{RecvError, TryRecvError, TrySendError};
 use super::extras::Extras;
 use super::nudge::{self, Nudge};
-use super::rendezvous::{Promise, Rendezvous};
+use super::rendezvous::Rendezvous;
 use super::suspended::Suspended;
 use super::telling::{notify, told};
 use super::timer::Timer;
@@ -67,14 +66,6 @@ pub(super) enum Side {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tried {
     Yes,
-    No,
-}
-
-/// Whether a waiter that was claimed keeps its claim.
-enum Promised<R> {
-    /// It has what it was claimed for, or will be woken.
-    Yes(Poll<R>),
-    /// It waits as before, or not at all.
     No,
 }
 
@@ -427,23 +418,6 @@ impl<T> Shared<T> {
         }
     }
 
-    /// [`try_recv_batch`](Self::try_recv_batch) for who waits otherwise; whoever was claimed was so for
-    /// one message.
-    pub(super) fn try_take_batch(
-        &self,
-        mut claimed: Claimed,
-        messages: &mut Vec<T>,
-        max: usize,
-    ) -> Result<usize, TryRecvError> {
-        match &self.flavour {
-            Flavour::Queue => self.try_recv_batch(messages, max),
-            _ => drain(max, |_| {
-                messages.push(self.try_take(mem::replace(&mut claimed, Claimed::No))?);
-                Ok(1)
-            }),
-        }
-    }
-
     pub(super) fn try_recv_batch_sole(
         &self,
         key: &mut Key,
@@ -481,11 +455,6 @@ impl<T> Shared<T> {
     ) -> Poll<R> {
         let result = loop {
             if tried == Tried::Yes {
-                if waiter.claimed() == Claimed::Yes
-                    && let Promised::Yes(result) = self.promised(cx, &mut attempt)
-                {
-                    break result;
-                }
                 waiter.register(cx.waker());
             }
             let mut result = attempt(waiter.claimed());
@@ -544,37 +513,13 @@ impl<T> Shared<T> {
         if met.is_some() || waiter.as_ref().give_up() == Claimed::No {
             return met;
         }
-        // In the last moment somebody has brought something, or is about to, and counts on us.
-        let deadline = Instant::now() + MEET_MAX;
-        let met = strand::wait(Some(deadline), |cx| match attempt(Claimed::Yes) {
-            Poll::Ready(result) => Poll::Ready(Some(result)),
-            Poll::Pending => match self.promised(cx, &mut attempt) {
-                Promised::Yes(result) => result.map(Some),
-                Promised::No => Poll::Ready(None),
-            },
-        });
-        if met.as_ref().is_none_or(Option::is_none) {
-            self.waiting(side).notify_one();
-        }
-        met.flatten()
-    }
-
-    /// What comes of an attempt of one that was claimed, and has just found nothing.
-    #[cold]
-    fn promised<R>(
-        &self,
-        cx: &Context<'_>,
-        attempt: &mut impl FnMut(Claimed) -> Poll<R>,
-    ) -> Promised<R> {
-        let Flavour::Rendezvous(rendezvous) = &self.flavour else { return Promised::No };
-        match rendezvous.promise(cx.waker(), &self.receivers_waiting) {
-            Promise::Open => Promised::Yes(Poll::Pending),
-            // Another one that was claimed may take it first.
-            Promise::Kept => match attempt(Claimed::Yes) {
-                Poll::Ready(result) => Promised::Yes(Poll::Ready(result)),
-                Poll::Pending => Promised::No,
-            },
-            Promise::None => Promised::No,
+        // In the last moment somebody has brought something, and counts on us.
+        match attempt(Claimed::Yes) {
+            Poll::Ready(result) => Some(result),
+            Poll::Pending => {
+                self.waiting(side).notify_one();
+                None
+            }
         }
     }
 
@@ -748,8 +693,8 @@ pub(super) fn received<V>(result: Result<V, TryRecvError>) -> Poll<Result<V, Rec
     }
 }
 
-/// For how long a receive that does not wait, or not any more, waits for the message of a select that it
-/// has woken, or that has counted on it: as long as a busy machine may take to run a thread.
+/// For how long a receive that does not wait waits for the message of a select that it has woken: as
+/// long as a busy machine may take to run a thread.
 const MEET_MAX: Duration = Duration::from_millis(50);
 
 #[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
