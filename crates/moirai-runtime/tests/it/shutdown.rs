@@ -346,19 +346,25 @@ fn a_shutdown_with_a_limit_says_whether_everything_has_ended() {
     });
 }
 
+/// A task that has begun, and does not come back until what is returned with it is dropped.
+fn stuck(runtime: &Runtime) -> (TaskHandle<()>, mpsc::Sender<()>) {
+    let (started, is_started) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let stuck = runtime.spawn(async move {
+        started.send(()).unwrap();
+        released.recv().unwrap_err();
+        pending::<()>().await;
+    });
+    is_started.recv().unwrap();
+    (stuck, release)
+}
+
 /// The limit passes, and the end goes on: the task that came back late is the last.
 #[test]
 fn a_task_that_does_not_come_back_is_left_behind() {
     watch(|| {
         let runtime = runtime(2);
-        let (started, is_started) = mpsc::channel();
-        let (release, released) = mpsc::channel::<()>();
-        let stuck = runtime.spawn(async move {
-            started.send(()).unwrap();
-            released.recv().unwrap_err();
-            pending::<()>().await;
-        });
-        is_started.recv().unwrap();
+        let (stuck, release) = stuck(&runtime);
         let idle = runtime.spawn(pending::<()>());
         let late = runtime.shutdown_timeout(Duration::from_millis(5));
         assert_eq!(late.unwrap_err().to_string(), "tasks of the runtime have not ended in time");
@@ -375,14 +381,7 @@ fn a_limit_may_be_over_before_the_end_has_begun() {
     watch(|| {
         for _ in 0..50 {
             let runtime = runtime(1);
-            let (started, is_started) = mpsc::channel();
-            let (release, released) = mpsc::channel::<()>();
-            let stuck = runtime.spawn(async move {
-                started.send(()).unwrap();
-                released.recv().unwrap_err();
-                pending::<()>().await;
-            });
-            is_started.recv().unwrap();
+            let (stuck, release) = stuck(&runtime);
             assert!(runtime.shutdown_timeout(Duration::ZERO).is_err());
             drop(release);
             assert!(matches!(stuck.join(), Err(TaskError::Cancelled)));
