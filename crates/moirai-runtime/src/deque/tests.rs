@@ -79,7 +79,7 @@ fn a_thief_takes_no_more_than_it_has_room_for() {
 
 #[test]
 fn a_full_worker_spills_and_every_item_comes_out_once() {
-    const ITEMS: usize = 10 * CAPACITY + 7;
+    const ITEMS: usize = if cfg!(miri) { 2 } else { 10 } * CAPACITY + 7;
     let (worker, injector) = filled(0..ITEMS);
     assert_eq!(worker.len() + injector.len(), ITEMS);
     let mut seen = BTreeSet::new();
@@ -130,7 +130,7 @@ fn what_is_left_is_dropped_once_with_the_last_end() {
 
 #[test]
 fn three_stealers_an_owner_and_an_injector_see_every_item_once() {
-    const ITEMS: usize = if cfg!(miri) { 300 } else { 200_000 };
+    const ITEMS: usize = if cfg!(miri) { 100 } else { 200_000 };
     for strategy in [Half, One, Quarter, Adaptive] {
         let injector = Injector::new();
         let worker = Worker::new(&injector);

@@ -532,7 +532,7 @@ mod tests {
             random ^= random << 17;
             (random >> 11) as usize % n
         };
-        for _ in 0..200 {
+        for _ in 0..if cfg!(miri) { 5 } else { 200 } {
             let (permits, spares) = (1 + below(3), below(3));
             let idle = Idle::new(permits, spares);
             let mut model = Model {

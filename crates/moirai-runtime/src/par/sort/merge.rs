@@ -103,5 +103,5 @@ unsafe fn merge_here<T, F: Fn(&T, &T) -> bool>(
     }
 }
 
-/// Longer merges are divided: this many take some 20 µs.
-const MERGE_LEN_MAX: usize = 8192;
+/// Longer merges are divided: this many take some 20 µs. Under Miri, see `LEAF_LEN_MIN`.
+const MERGE_LEN_MAX: usize = if cfg!(miri) { 128 } else { 8192 };

@@ -188,8 +188,9 @@ impl<T> Drop for Run<T> {
     }
 }
 
-/// A leaf is halved no further: what a join and a merge cost is small beside sorting so many.
-const LEAF_LEN_MIN: usize = 2048;
+/// A leaf is halved no further: what a join and a merge cost is small beside sorting so many. Under Miri
+/// few items are to go all ways there are.
+const LEAF_LEN_MIN: usize = if cfg!(miri) { 64 } else { 2048 };
 /// A leaf is halved however few workers there are: nobody waits for longer than that takes.
 const LEAF_LEN_MAX: usize = 1 << 18;
 /// So that workers that began late, or have other things to do, leave no core idle.

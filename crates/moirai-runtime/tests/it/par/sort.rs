@@ -11,7 +11,10 @@ use moirai_runtime::par::*;
 use super::super::{Random, runtime};
 
 /// Enough for several leaves and for merges that are divided.
-const LEN: usize = if cfg!(miri) { 4200 } else { 12_000 };
+const LEN: usize = 3 * DIVIDED - 20;
+
+/// Shorter slices are not divided: two of the least leaves, see `LEAF_LEN_MIN`.
+const DIVIDED: usize = if cfg!(miri) { 128 } else { 4096 };
 
 /// An item whose value and place can be told, and that owns memory.
 type Item = (u32, Box<usize>);
@@ -28,7 +31,7 @@ fn on(runtime: &Runtime, f: impl FnOnce() + Send) {
 #[test]
 fn sorted_items_are_those_of_std() {
     let (mut random, runtime) = (Random::seeded(), runtime(3));
-    let lens = [0, 1, 2, 100, 4095, 4096, 4097, LEN - 1, LEN];
+    let lens = [0, 1, 2, 100, DIVIDED - 1, DIVIDED, DIVIDED + 1, LEN - 1, LEN];
     for len in lens {
         for values in [1, 2, 50, 1 << 30] {
             let items = items(&mut random, len, values);
