@@ -1,7 +1,8 @@
 //! Runs `cargo` in the repository, and says so. Knows no command of ours.
 
 use std::ffi::OsString;
-use std::process::Command;
+use std::io::{Read, Write};
+use std::process::{Command, ExitStatus, Stdio};
 
 use crate::failure::Failure;
 use crate::repo;
@@ -71,10 +72,40 @@ impl Cargo {
     /// Prints the call, runs it to its end, and refuses an exit code other than 0.
     pub(crate) fn run(mut self) -> Result<(), Failure> {
         eprintln!("$ {}", self.shown);
-        let status = self
-            .command
-            .status()
-            .map_err(|error| Failure::Failed(format!("cannot start `{}`: {error}", self.shown)))?;
+        let status = self.command.status().map_err(|error| self.broken(&error))?;
+        self.judge(status)
+    }
+
+    /// As [`run`](Self::run), and shows `each` every line that is printed, when it has ended.
+    pub(crate) fn run_and_read(mut self, mut each: impl FnMut(&str)) -> Result<(), Failure> {
+        eprintln!("$ {}", self.shown);
+        self.command.stdout(Stdio::piped());
+        let mut child = self.command.spawn().map_err(|error| self.broken(&error))?;
+        let mut line = Vec::new();
+        let mut buffer = [0; 4096];
+        if let Some(mut output) = child.stdout.take() {
+            loop {
+                let read = output.read(&mut buffer).map_err(|error| self.broken(&error))?;
+                let Some(new) = buffer.get(..read).filter(|new| !new.is_empty()) else { break };
+                // At once: the line of a test that hangs does not end.
+                let mut shown = std::io::stdout();
+                shown.write_all(new).and_then(|()| shown.flush()).map_err(|e| self.broken(&e))?;
+                line.extend_from_slice(new);
+                while let Some(end) = line.iter().position(|&byte| byte == b'\n') {
+                    each(&String::from_utf8_lossy(&line[..end]));
+                    line.drain(..=end);
+                }
+            }
+        }
+        let status = child.wait().map_err(|error| self.broken(&error))?;
+        self.judge(status)
+    }
+
+    fn broken(&self, error: &std::io::Error) -> Failure {
+        Failure::Failed(format!("cannot run `{}`: {error}", self.shown))
+    }
+
+    fn judge(&self, status: ExitStatus) -> Result<(), Failure> {
         if status.success() {
             return Ok(());
         }

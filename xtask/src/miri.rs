@@ -4,34 +4,74 @@
 //! Miri's clock counts steps, so nothing waits for real time; tests do less under `cfg!(miri)`.
 //! Isolation stays on: a run depends on its seed only.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
 use crate::cargo::Cargo;
 use crate::failure::Failure;
 
-/// Runs the stages; with `args`, only `cargo miri test` with them, in the same way.
+/// Runs all stages, and says what they covered; with `args`, only `cargo miri test` with them, in the
+/// same way.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
     if !args.is_empty() {
-        return miri(STRICT, args);
+        return miri(STRICT, args).run();
     }
-    for Stage { about, args, flags, seeds, filters } in STAGES {
-        eprintln!("\n== {about}");
-        let mut all: Vec<&str> = args.to_vec();
-        all.push("--");
-        all.extend(*filters);
-        if filters.is_empty() {
-            let left_out = ENDLESS.iter().chain(UNFIT.iter().map(|(name, _)| name));
-            all.extend(left_out.chain(LOOPS).flat_map(|name| ["--skip", name]));
-        }
-        miri(&format!("{STRICT} {flags} {seeds}"), &all)?;
+    let mut ran = Vec::new();
+    for stage in STAGES {
+        eprintln!("\n== {}", stage.about);
+        let (start, mut passed) = (Instant::now(), BTreeSet::new());
+        let result = stage.call().run_and_read(|line| passed.extend(passed_test(line)));
+        ran.push(Ran { about: stage.about, result, time: start.elapsed(), passed });
     }
-    Ok(())
+    println!("{}", summary(&ran));
+    let failed = ran.iter().filter(|ran| ran.result.is_err()).count();
+    if failed == 0 {
+        return Ok(());
+    }
+    Err(Failure::Failed(format!("{failed} of {} stages failed", ran.len())))
 }
 
-fn miri(flags: &str, args: &[impl AsRef<str>]) -> Result<(), Failure> {
+fn miri(flags: &str, args: &[impl AsRef<str>]) -> Cargo {
     Cargo::of_toolchain("nightly")
         .args(["miri", "test", "--target-dir", "target/miri"])
         .args(args)
         .append_flags("MIRIFLAGS", flags.trim_end())
-        .run()
+}
+
+/// What became of a stage.
+struct Ran {
+    about: &'static str,
+    result: Result<(), Failure>,
+    time: Duration,
+    passed: BTreeSet<String>,
+}
+
+/// The test that a line of a test program says to have passed.
+fn passed_test(line: &str) -> Option<String> {
+    let (name, result) = line.strip_prefix("test ")?.split_once(" ... ")?;
+    result.ends_with("ok").then(|| name.trim_end_matches(" - should panic").to_owned())
+}
+
+fn summary(ran: &[Ran]) -> String {
+    let mut text = String::new();
+    for Ran { about, result, time, passed } in ran {
+        let mut modules = BTreeMap::<_, usize>::new();
+        for test in passed {
+            let module = test.rsplit_once("::").map_or("", |(module, _)| module);
+            *modules.entry(module.trim_end_matches("::tests")).or_default() += 1;
+        }
+        let modules: Vec<_> =
+            modules.iter().map(|(name, tests)| format!("{name} {tests}")).collect();
+        let (minutes, tests) = (time.as_secs_f64() / 60.0, passed.len());
+        let result = if result.is_ok() { "ok" } else { "FAILED" };
+        text.push_str(&format!("\n{about}: {result}, {tests} tests, {minutes:.1} minutes\n"));
+        text.push_str(&format!("    {}\n", modules.join(", ")));
+    }
+    text.push_str("\nleft out, as no stage can run it:\n");
+    for (name, why) in UNFIT {
+        text.push_str(&format!("    {name}: {why}\n"));
+    }
+    text
 }
 
 /// One call of Miri.
@@ -42,6 +82,20 @@ struct Stage {
     seeds: &'static str,
     /// Which tests; without any, all but `ENDLESS` and `UNFIT`.
     filters: &'static [&'static str],
+}
+
+impl Stage {
+    fn call(&self) -> Cargo {
+        let Self { args, flags, seeds, filters, .. } = self;
+        let mut all: Vec<&str> = args.to_vec();
+        all.push("--");
+        all.extend(*filters);
+        if filters.is_empty() {
+            let left_out = ENDLESS.iter().chain(UNFIT.iter().map(|(name, _)| name));
+            all.extend(left_out.chain(LOOPS).flat_map(|name| ["--skip", name]));
+        }
+        miri(&format!("{STRICT} {flags} {seeds}"), &all)
+    }
 }
 
 const STAGES: &[Stage] = &[
@@ -132,6 +186,18 @@ const UNFIT: &[(&str, &str)] = &[
 mod tests {
     use super::*;
     use crate::repo;
+
+    #[test]
+    fn the_summary_says_of_each_stage_what_passed_by_module_and_how_long_it_took() {
+        let lines = "\nrunning 4 tests\ntest a::b::tests::it_holds ... ok\ntest a::b::so ... ok\n\
+            test c::panics - should panic ... ok\ntest c::fails ... FAILED\ntest c::not ... ignored\n";
+        let passed = lines.lines().filter_map(passed_test).collect();
+        let time = Duration::from_secs(90);
+        let result = Err(Failure::Failed("c::fails".to_owned()));
+        let text = summary(&[Ran { about: "this and that", result, time, passed }]);
+        let stage = "\nthis and that: FAILED, 3 tests, 1.5 minutes\n    a::b 2, c 1\n";
+        assert!(text.starts_with(stage), "{text}");
+    }
 
     #[test]
     fn every_test_that_is_treated_apart_exists() {
