@@ -3,17 +3,23 @@
 //! There is no clock here, so the driver is one of our own, whose events the test fires.
 
 use std::future::poll_fn;
+use std::io;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use moirai_sync::channel;
 use moirai_sync::strand::{Clock, TimerKey};
 use shuttle::sync::{Condvar, Mutex};
-use shuttle::thread;
+use shuttle::thread::{self, JoinHandle};
 
-use super::{Count, all_permits_are_there, dawdle, explore, meet, pool_with};
+use super::{Count, all_permits_are_there, dawdle, explore, meet, pool_of, pool_with};
+use crate::hooks::Hook;
+use crate::join::broadcast;
+use crate::sched::current::{self, Context};
 use crate::sched::driver::Driver;
-use crate::sched::pool::Pool;
+use crate::sched::pool::{Pool, Sharing, Watching};
+use crate::sched::watcher::Watcher;
 use crate::task::{self, TaskHandle};
 
 #[derive(Debug, Default)]
@@ -166,6 +172,46 @@ fn events_and_published_work_lose_neither_task_nor_permit() {
         tasks.into_iter().for_each(|task| task.join().unwrap());
         publisher.join().unwrap();
         assert_eq!(ran.get(), 4);
+        all_permits_are_there(&pool);
+        pool.close();
+    });
+}
+
+/// A watcher that goes off at once, as one does after a while in which nobody has run.
+fn stay_off(pool: &Arc<Pool>) -> io::Result<JoinHandle<()>> {
+    let pool = Arc::clone(pool);
+    Ok(thread::spawn(move || {
+        let Some(watching) = &pool.config().watching else { return };
+        let mut watcher = Watcher::new(&pool, watching);
+        while !pool.is_closed() {
+            watcher.go_off();
+            thread::yield_now();
+        }
+    }))
+}
+
+/// A share of a broadcast, for which a worker needs no permit, blocks for an event: the worker has waited
+/// in the driver, the watcher is off, and somebody must be in the driver when the event fires.
+#[test]
+fn a_worker_that_leaves_the_driver_for_a_letter_leaves_it_to_the_watcher() {
+    explore(1_000, || {
+        let events = Arc::new(Events::default());
+        let on_stall = Hook::default();
+        let watching = Watching { start: stay_off, stall_after: Duration::MAX, on_stall };
+        let driver = Arc::clone(&events) as Arc<dyn Driver>;
+        let pool = pool_of(driver, 1, Some(watching), Sharing::All);
+        let (sender, receiver) = channel::bounded(1);
+        let event = Event::default();
+        let sending = event.task(&pool, move || sender.send(()).unwrap());
+        dawdle(60);
+        let broadcasting = thread::spawn({
+            let pool = Arc::clone(&pool);
+            move || current::enter(&Context::new(&pool, None), || broadcast(|_| receiver.recv()))
+        });
+        dawdle(60);
+        events.fire(event.happen());
+        assert_eq!(broadcasting.join().unwrap(), [Ok(())]);
+        sending.join().unwrap();
         all_permits_are_there(&pool);
         pool.close();
     });

@@ -26,6 +26,8 @@
 //! | the look at what a worker keeps (`Watcher::look_at`) | `what_a_stuck_worker_keeps_runs` |
 //! | the look whether the permit was taken (`Worker::sleep`) | `permits_that_are_taken_come_back` |
 //! | passing on what was taken (`Watcher::relieve`) | the same |
+//! | the look at the permits before going off (`Watcher::go_off`) | `a_watcher_that_goes_off_while_a_task_runs_comes_back` |
+//! | rousing the watcher for a driver that is left (`Pool::hand_over`) | `a_worker_that_leaves_the_driver_for_a_letter_leaves_it_to_the_watcher` |
 //! | the look at the call before the driver (`Worker::wait_in_driver`) | `a_lone_worker_misses_neither_a_call_nor_a_task` |
 //! | the looks at the mailbox in bed (`Worker::lie`, `Worker::wait_in_driver`) | `scopes_and_broadcasts_end_whoever_waits_for_what` |
 //! | that a guest with a permit again is counted no more (`Pool::lend_to`) | `guests_and_workers_compute_and_every_task_finds_a_permit` |

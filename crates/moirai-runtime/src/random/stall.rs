@@ -32,14 +32,30 @@ fn watch_all_the_time(pool: &Arc<Pool>) -> io::Result<JoinHandle<()>> {
     }))
 }
 
+/// A watcher that goes off all the time, and counts how often it has come back.
+fn go_off_all_the_time(pool: &Arc<Pool>) -> io::Result<JoinHandle<()>> {
+    let pool = Arc::clone(pool);
+    Ok(thread::spawn(move || {
+        let Some(watching) = &pool.config().watching else { return };
+        let mut watcher = Watcher::new(&pool, watching);
+        while !pool.is_closed() {
+            watcher.go_off();
+            pool.watch.count_stall();
+            thread::yield_now();
+        }
+    }))
+}
+
 fn pool(worker_threads: usize) -> Arc<Pool> {
     pool_with(worker_threads, Sharing::All)
 }
 
 fn pool_with(worker_threads: usize, sharing: Sharing) -> Arc<Pool> {
-    let stall_after = Duration::from_millis(1);
-    let watching = Watching { start: watch_all_the_time, stall_after, on_stall: Hook::default() };
-    watched_pool(worker_threads, watching, sharing)
+    watched_pool(worker_threads, watching(watch_all_the_time), sharing)
+}
+
+fn watching(start: fn(&Arc<Pool>) -> io::Result<JoinHandle<()>>) -> Watching {
+    Watching { start, stall_after: Duration::from_millis(1), on_stall: Hook::default() }
 }
 
 /// All permits come back. (Whoever comes back late takes one again, only to find nothing to do.)
@@ -173,6 +189,27 @@ fn tasks_for_one_worker_end_where_they_began() {
             })
             .collect();
         tasks.into_iter().for_each(|task| task.join().unwrap());
+        settles(&pool);
+    });
+}
+
+/// A task computes until the watcher has come back, which was off already, goes off right now, or did
+/// so when the task had its permit.
+#[test]
+fn a_watcher_that_goes_off_while_a_task_runs_comes_back() {
+    explore(1_000, || {
+        let pool = watched_pool(1 + draw(2) as usize, watching(go_off_all_the_time), Sharing::All);
+        for _ in 0..2 {
+            dawdle(30);
+            let inner = Arc::clone(&pool);
+            let computing = task::spawn_future(&pool, async move {
+                let before = inner.watch.stalls();
+                while inner.watch.stalls() == before {
+                    thread::yield_now();
+                }
+            });
+            computing.join().unwrap();
+        }
         settles(&pool);
     });
 }

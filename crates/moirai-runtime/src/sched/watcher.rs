@@ -128,11 +128,14 @@ pub(crate) enum DriverIs {
 }
 
 impl<'a> Watcher<'a> {
+    /// Called on the watcher's thread.
     pub(crate) fn new(pool: &'a Pool, watching: &'a Watching) -> Self {
+        let parker = Arc::new(Parker::new());
+        pool.watch.appear(&parker);
         Self {
             pool,
             watching,
-            parker: Arc::new(Parker::new()),
+            parker,
             seen: Vec::new(),
             runs: 0,
             waited: Duration::ZERO,
@@ -145,7 +148,6 @@ impl<'a> Watcher<'a> {
     }
 
     fn watch(&mut self) {
-        self.pool.watch.appear(&self.parker);
         let mut interval = TICK_MIN;
         let mut driver = DriverIs::Served;
         while !self.pool.is_closed() {
@@ -170,7 +172,7 @@ impl<'a> Watcher<'a> {
     }
 
     /// Waits until a worker runs.
-    fn go_off(&mut self) {
+    pub(crate) fn go_off(&mut self) {
         self.pool.watch.go_off();
         // A rousing that came before may have ended the last wait: so all reasons are looked at.
         let nobody_runs = self.pool.idle.free() == self.pool.config().worker_threads;
