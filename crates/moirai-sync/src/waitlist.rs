@@ -508,6 +508,15 @@ impl Target {
         matches!(self, Self::Case(claim, _) if *claim == own.0)
     }
 
+    /// Whether this is the case that its select was told of, and has not looked at yet.
+    fn has_won(&self) -> bool {
+        match self {
+            Self::Nobody | Self::Waker(_) | Self::Member(..) => false,
+            // SAFETY: the claim outlives the node's time in the queue.
+            Self::Case(claim, case) => unsafe { (**claim).is_won_by(*case) },
+        }
+    }
+
     /// Whether a notification would reach somebody now.
     fn is_open(&self) -> bool {
         match self {
@@ -555,13 +564,15 @@ impl<'a> Waiter<'a> {
         self.list.fence();
     }
 
-    /// Joins the list, or stays in it, and returns whom a notification was for until now.
+    /// Joins the list, or stays in it, and returns whom a notification was for until now. A place of a
+    /// select that was told since its claim was opened keeps what it was told.
     fn join(self: Pin<&Self>, target: Target) -> Target {
         let mut queue = self.list.queue.lock();
         // Relaxed: under the lock nobody else writes a queued node's state.
         let state = self.node.state.load(Ordering::Relaxed);
         let end = match state {
             QUEUED => None,
+            NOTIFIED | CLAIMED if target.has_won() => return target,
             NOTIFIED | CLAIMED => Some(End::Head),
             _ => Some(End::Tail),
         };

@@ -147,6 +147,31 @@ fn a_select_that_takes_another_case_passes_the_baton_on() {
     });
 }
 
+/// A select that looks again, and is told of one case while it joins the lists, has not used that up.
+#[test]
+fn a_select_that_joins_again_and_takes_another_case_passes_the_baton_on() {
+    loom::model(|| {
+        let both = Both::new();
+        let group = pin!(both.group());
+        let group = group.as_ref();
+        group.open(Waker::noop());
+        let release = spawn(&both, |both| both.0[1].release());
+        let plain = spawn(&both, |both| both.0[1].acquire());
+        let _woken_for = group.close();
+        if both.0[1].try_acquire() {
+            let _ = group.finish(1);
+            both.0[1].release();
+        } else {
+            group.open(Waker::noop());
+            both.0[0].release();
+            assert!(both.0[0].try_acquire());
+            let _ = group.finish(0);
+        }
+        release.join().unwrap();
+        plain.join().unwrap();
+    });
+}
+
 /// A notifier that finds the select won goes on to the next waiter: one notification is enough for
 /// one that came after a select that is never polled again.
 #[test]

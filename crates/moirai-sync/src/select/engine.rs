@@ -170,7 +170,13 @@ fn poll<'a, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
     let mut backoff = Backoff::new();
     loop {
         // What was brought to this select is not left lying for the sake of the order.
-        let handed = group.close().and_then(|case| Some((case, handed_over(arms, case)?)));
+        let handed = group.close().and_then(|case| match handed_over(arms, case) {
+            Some(output) => Some((case, output)),
+            None => {
+                group.let_go(case);
+                None
+            }
+        });
         if let Some((case, output)) = handed.or_else(|| order.first(attempt)) {
             if group.finish(case) == Finished::Waited && arms.is_ready(case, own) {
                 // There is more, and perhaps somebody else who waits for it.

@@ -83,6 +83,12 @@ impl Claim {
         self.word.load(Ordering::Relaxed) == OPEN
     }
 
+    /// Whether `case` has won since the claim was opened.
+    pub(super) fn is_won_by(&self, case: u32) -> bool {
+        // Relaxed: who wins does so under the lock of the case's list, which the caller holds.
+        self.word.load(Ordering::Relaxed) == WON + case
+    }
+
     /// Ends the competition; says which case won it.
     pub(super) fn close(&self) -> Option<u32> {
         // A load first: the claim of a select that has not waited costs no exchange.

@@ -14,7 +14,9 @@
 //! awake or about to be woken, tries every case before it sleeps again.
 //!
 //! A baton that was won for one case while another one was taken is passed on by `finish`, or by the
-//! waiter's drop where the select is cancelled.
+//! waiter's drop where the select is cancelled. It may be won as soon as the claim is open, before the
+//! case's place has joined its list again, where the place was still in it: then it does not join, for a
+//! place in the list has no baton.
 
 use std::cell::Cell;
 use std::marker::{PhantomData, PhantomPinned};
@@ -80,6 +82,16 @@ impl<'a, W: AsRef<[Option<Waiter<'a>>]>> Group<'a, W> {
         WaitList::fence_if(|| lists.any(WaitList::is_light));
     }
 
+    /// Leaves the list of `case`, for which somebody brings something: that is for the next one, who is
+    /// told. Who joined the list again instead, and then took another case, would tell nobody.
+    pub(crate) fn let_go(self: Pin<&Self>, case: usize) {
+        if let Some(waiter) = self.waiters().nth(case).flatten()
+            && waiter.leave() == CLAIMED
+        {
+            waiter.list.notify_one();
+        }
+    }
+
     /// Leaves every list, because `taken` was done; passes on what the other cases were told. As
     /// with [`Waiter::finish`], the baton of `taken` is used up.
     pub(crate) fn finish(self: Pin<&Self>, taken: usize) -> Finished {
@@ -112,5 +124,52 @@ impl<'a, W: AsRef<[Option<Waiter<'a>>]>> Group<'a, W> {
         // SAFETY: the waiters are pinned with the group: `W` holds them in place, nobody gets a
         // `&mut W`, and they are dropped with it.
         waiters.map(|waiter| waiter.as_ref().map(|waiter| unsafe { Pin::new_unchecked(waiter) }))
+    }
+}
+
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
+mod tests {
+    use std::pin::pin;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Dropped where a claim has just been opened with another waker.
+    struct NotifyWhenDropped(Arc<WaitList>);
+
+    impl Wake for NotifyWhenDropped {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    impl Drop for NotifyWhenDropped {
+        fn drop(&mut self) {
+            self.0.notify_one();
+        }
+    }
+
+    #[test]
+    fn what_a_select_is_told_while_it_joins_its_lists_is_passed_on() {
+        let (taken, told) = (WaitList::new(), Arc::new(WaitList::new()));
+        let group = pin!(Group::new([&taken, &*told].map(|list| Some(Waiter::new(list)))));
+        let group = group.as_ref();
+        group.open(&Waker::from(Arc::new(NotifyWhenDropped(Arc::clone(&told)))));
+        let (next, woken) = (pin!(Waiter::new(&told)), Arc::<Woken>::default());
+        next.as_ref().register(&Waker::from(Arc::clone(&woken)));
+        assert_eq!(group.close(), None);
+        group.open(Waker::noop());
+        assert_eq!((told.len(), woken.0.load(Ordering::Relaxed)), (1, 0));
+        let _: Finished = group.finish(0);
+        assert_eq!((told.len(), woken.0.load(Ordering::Relaxed)), (0, 1));
     }
 }

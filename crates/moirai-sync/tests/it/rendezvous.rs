@@ -78,6 +78,25 @@ fn a_receiver_that_goes_away_leaves_its_message_to_the_next() {
 }
 
 #[test]
+fn a_select_that_gives_up_what_it_was_promised_tells_the_next() {
+    let ((first, a), (second, b)) = (channel::bounded(1), channel::rendezvous());
+    let mut select = pin!(async {
+        moirai_sync::select_biased!(async { recv(a) -> n => n, recv(b) -> n => n }).await
+    });
+    assert!(poll(select.as_mut()).is_pending());
+    let (mut next, woken) = (pin!(b.recv_async()), Arc::<Woken>::default());
+    assert!(woken.poll(next.as_mut()).is_pending());
+    let permit = second.try_reserve().unwrap();
+    // It is woken by something else, and does not wait for the permit alone.
+    assert!(poll(select.as_mut()).is_pending());
+    assert_eq!(woken.times(), 1);
+    first.send(1).unwrap();
+    permit.send(2);
+    assert_eq!(poll(select), Poll::Ready(Ok(1)));
+    assert_eq!(poll(next), Poll::Ready(Ok(2)));
+}
+
+#[test]
 fn a_send_waits_until_a_future_has_taken_its_message() {
     let (sender, receiver) = channel::rendezvous();
     let mut receive = pin!(receiver.recv_async());
