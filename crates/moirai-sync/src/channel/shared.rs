@@ -485,7 +485,8 @@ impl<T> Shared<T> {
     }
 
     /// [`poll`](Self::poll) on the current strand, which spins a little first if that has paid
-    /// lately; `None` if `deadline` passes first.
+    /// lately; `None` if `deadline` passes first. At a rendezvous it does not: who tries to send there
+    /// sees only those who are in the list, and on a busy machine a spin may take a second.
     pub(super) fn wait<R>(
         &self,
         side: Side,
@@ -496,13 +497,15 @@ impl<T> Shared<T> {
             Side::Senders => Prospect::Near,
             Side::Receivers => Prospect::Open,
         };
-        let spun = spin(prospect, deadline, || match side {
-            // One place at a time, the two sides would take turns for each message.
-            Side::Senders if self.queue.is_crowded() => Poll::Pending,
-            _ => attempt(Claimed::No),
-        });
-        if spun.is_some() {
-            return spun;
+        if !self.is_rendezvous() {
+            let spun = spin(prospect, deadline, || match side {
+                // One place at a time, the two sides would take turns for each message.
+                Side::Senders if self.queue.is_crowded() => Poll::Pending,
+                _ => attempt(Claimed::No),
+            });
+            if spun.is_some() {
+                return spun;
+            }
         }
         let waiter = pin!(Waiter::blocked(self.waiting(side)));
         let mut nudge = Nudge::default();
@@ -705,5 +708,16 @@ mod tests {
     #[test]
     fn a_channel_without_a_message_takes_at_most_512_bytes() {
         assert!(size_of::<Shared<u64>>() + 16 <= 512, "{}", size_of::<Shared<u64>>());
+    }
+
+    #[test]
+    fn whoever_waits_at_a_rendezvous_is_seen_before_it_tries_again() {
+        let shared = Shared::<u32>::rendezvous();
+        let mut tries = 0;
+        let seen = shared.wait(Side::Receivers, None, |_| {
+            tries += 1;
+            if shared.receivers_waiting.len() == 1 { Poll::Ready(tries) } else { Poll::Pending }
+        });
+        assert_eq!(seen, Some(2));
     }
 }
