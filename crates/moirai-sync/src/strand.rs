@@ -25,7 +25,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::ops::Deref;
 use std::pin::{Pin, pin};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -436,18 +436,18 @@ struct Taken(NonNull<ThisThread>);
 impl Taken {
     #[inline]
     fn from_slot() -> Self {
-        match SLOT.try_with(Cell::get) {
-            Ok(Slot::Full(this)) => {
-                let _: Result<(), _> = SLOT.try_with(|slot| slot.set(Slot::Empty));
-                Self(this)
-            }
-            _ => Self::new(),
+        let before = SLOT.try_with(|slot| slot.replace(Slot::EMPTY)).unwrap_or(Slot::OVER);
+        match before.parker() {
+            Some(this) => Self(this),
+            None => Self::new(before),
         }
     }
 
+    /// One more, of a slot that had none `before`, and is left as it was.
     #[cold]
     #[inline(never)]
-    fn new() -> Self {
+    fn new(before: Slot) -> Self {
+        let _: Result<(), _> = SLOT.try_with(|slot| slot.set(before));
         // Before the slot is filled, which it empties at the end. Where that is over, so is the slot.
         let _: Result<(), _> = KEEPER.try_with(|_| ());
         let parker = Arc::new(Parker::new());
@@ -469,9 +469,9 @@ impl Deref for Taken {
 impl Drop for Taken {
     #[inline]
     fn drop(&mut self) {
-        match SLOT.try_with(|slot| slot.replace(Slot::Full(self.0))) {
-            Ok(Slot::Empty) => {}
-            before => give_away(before.unwrap_or(Slot::Over), self.0),
+        let before = SLOT.try_with(|slot| slot.replace(Slot::full(self.0))).unwrap_or(Slot::OVER);
+        if before != Slot::EMPTY {
+            give_away(before, self.0);
         }
     }
 }
@@ -480,24 +480,32 @@ impl Drop for Taken {
 #[cold]
 #[inline(never)]
 fn give_away(before: Slot, this: NonNull<ThisThread>) {
-    let spare = match before {
-        Slot::Full(other) => other,
-        Slot::Empty | Slot::Over => {
-            let _: Result<(), _> = SLOT.try_with(|slot| slot.set(Slot::Over));
-            this
-        }
-    };
+    let spare = before.parker().unwrap_or_else(|| {
+        let _: Result<(), _> = SLOT.try_with(|slot| slot.set(Slot::OVER));
+        this
+    });
     // SAFETY: made of a box by `Taken::new`; it is in no slot, and nobody else has it.
     drop(unsafe { Box::from_raw(spare.as_ptr()) });
 }
 
-/// Where a thread keeps its parker while it does not wait.
-#[derive(Clone, Copy)]
-enum Slot {
-    Empty,
-    Full(NonNull<ThisThread>),
+/// Where a thread keeps its parker while it does not wait: one word, which every wait takes and gives back.
+#[derive(Clone, Copy, PartialEq)]
+struct Slot(*mut ThisThread);
+
+impl Slot {
+    const EMPTY: Self = Self(ptr::null_mut());
     /// The thread ends.
-    Over,
+    const OVER: Self = Self(ptr::without_provenance_mut(1));
+
+    #[inline]
+    fn full(this: NonNull<ThisThread>) -> Self {
+        Self(this.as_ptr())
+    }
+
+    #[inline]
+    fn parker(self) -> Option<NonNull<ThisThread>> {
+        if self.0 > Self::OVER.0 { NonNull::new(self.0) } else { None }
+    }
 }
 
 /// Frees the thread's parker at its end. Apart from the slot, which so is reached without asking whether
@@ -506,7 +514,8 @@ struct Keeper;
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        if let Ok(Slot::Full(this)) = SLOT.try_with(|slot| slot.replace(Slot::Over)) {
+        let before = SLOT.try_with(|slot| slot.replace(Slot::OVER)).unwrap_or(Slot::OVER);
+        if let Some(this) = before.parker() {
             // SAFETY: as in `give_away`.
             drop(unsafe { Box::from_raw(this.as_ptr()) });
         }
@@ -522,12 +531,12 @@ fn passed(deadline: Instant) -> bool {
 #[cfg(moirai_loom)]
 prim::thread_local! {
     static HOOKS: Cell<Option<Installed>> = Cell::new(None);
-    static SLOT: Cell<Slot> = Cell::new(Slot::Empty);
+    static SLOT: Cell<Slot> = Cell::new(Slot::EMPTY);
     static KEEPER: Keeper = Keeper;
 }
 #[cfg(not(moirai_loom))]
 prim::thread_local! {
     static HOOKS: Cell<Option<Installed>> = const { Cell::new(None) };
-    static SLOT: Cell<Slot> = const { Cell::new(Slot::Empty) };
+    static SLOT: Cell<Slot> = const { Cell::new(Slot::EMPTY) };
     static KEEPER: Keeper = const { Keeper };
 }

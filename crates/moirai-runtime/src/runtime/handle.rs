@@ -78,7 +78,7 @@ impl Handle {
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         // Pinned at once: a large future is not moved from frame to frame.
         let future = pin!(future);
-        if self.pool.lone.is_some() || self.pool.is_forked() || strand::has_hooks() {
+        if strand::has_hooks() || self.pool.lone.is_some() || self.pool.is_forked() {
             return self.block_where_it_matters(future);
         }
         match current::enter_first(&self.pool, future, strand::block_on_parked) {
