@@ -275,6 +275,16 @@ impl<'a> Worker<'a> {
         self.context.busy.set(Busy::Task);
     }
 
+    /// The worker searches from now on, unless enough others do: nobody is woken for what is published
+    /// meanwhile. So it says so before it looks anywhere: whom its last task has woken may publish the next
+    /// one at once.
+    fn begin_search(&self) -> Search {
+        if self.search.get() == Search::No {
+            self.search.set(self.pool().idle.begin_search());
+        }
+        self.search.get()
+    }
+
     /// The worker searches no more: the last one to stop looks whether there is more to find.
     fn end_search(&self, search: Search) {
         if search == Search::Yes

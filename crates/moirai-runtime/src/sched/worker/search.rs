@@ -26,6 +26,8 @@ impl Worker<'_> {
     #[inline(never)]
     pub(super) fn find_elsewhere(&self) -> Option<Work> {
         self.remote.own.running.end();
+        // If enough others search, it looks all the same.
+        let _: Search = self.begin_search();
         self.take_injected(self.context.domain(), Share::Fair)
             .or_else(|| self.take_urgent())
             .or_else(|| self.steal())
@@ -68,6 +70,9 @@ impl Worker<'_> {
     /// together only as long as their runs are short.
     #[inline(never)]
     pub(super) fn look_outside(&self) -> Option<Work> {
+        if self.local().is_empty() {
+            let _: Search = self.begin_search();
+        }
         let now_us = self.pool().clock_us();
         let lasted_us = now_us.saturating_sub(self.looked_us.replace(now_us));
         if lasted_us >= LONG_RUNS_US && self.local().keeps_some() {

@@ -23,11 +23,8 @@ pub(super) enum Reach {
 
 impl Worker<'_> {
     pub(super) fn steal(&self) -> Option<Work> {
-        if self.search.get() == Search::No {
-            self.search.set(self.pool().idle.begin_search());
-            if self.search.get() == Search::No {
-                return None;
-            }
+        if self.begin_search() == Search::No {
+            return None;
         }
         let mut missed = Missed::Empty;
         let work = self.steal_within(Reach::Near, &mut missed).or_else(|| {
@@ -163,7 +160,7 @@ impl Worker<'_> {
 }
 
 /// Pauses between two looks.
-const SPIN_PAUSES: u32 = 8;
+const SPIN_PAUSES: u32 = 4;
 
 pub(super) fn spin_pause() {
     for _ in 0..SPIN_PAUSES {
