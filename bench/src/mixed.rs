@@ -1,12 +1,14 @@
 //! Suite `mixed`: how long a task waits after its wake-up while all cores compute.
 //!
-//! A task waits for one wake after the other, each about [`PAUSE`] after the last: by turns from a
-//! second thread through its waker, from there through a channel, and from the runtime's own timer.
-//! The sample is the time from the wake, or from when the timer was due, to the poll that 99 of 100
-//! stay below. (tokio's timer goes by milliseconds: see it without load.) The same run also counts
-//! what a unit of the computation costs in processor time, whoever it is spent by: the price of the
-//! wakes included. The row of `moirai-between` is that of `Builder::poll_between_forks`: what the switch
-//! to another thread costs that the default makes, so that a task may block.
+//! A task waits for one wake after the other: by turns from a second thread through its waker, from there
+//! through a channel, and from the runtime's own timer. The sample is the time from the wake, or from when
+//! the timer was due, to the poll that 99 of 100 stay below. (tokio's timer goes by milliseconds: see it
+//! without load.) The same run also counts what a unit of the computation costs in processor time, whoever
+//! it is spent by: the price of the wakes included. There are as many of those in a second for everybody,
+//! one each [`PERIOD`]: if the next came as soon as the last was answered, who answers in half the time
+//! would pay for twice as many in a unit. The row of `moirai-between` is that of
+//! `Builder::poll_between_forks`: what the switch to another thread costs that the default makes, so that
+//! a task may block.
 
 mod load;
 mod rivals;
@@ -37,7 +39,11 @@ pub(crate) const STANDING: Standing =
 /// Wakes of one sample.
 const WAKES: u32 = 1_000;
 
-/// Between a poll and the next wake.
+/// From one wake to the next, on average. No multiple of the millisecond that the timers of tokio go by, or
+/// they would all be late by the same.
+const PERIOD: Duration = Duration::from_micros(1_010);
+
+/// Between a poll and the next wake, at least; a late one has the time of those after it.
 const PAUSE: Duration = Duration::from_micros(300);
 
 /// How long the computation runs before the first wake.
@@ -180,9 +186,10 @@ fn wakes<P: Mixed>(peer: &P) -> Result<Vec<u64>, Failure> {
         }
     });
     let mut all = Vec::new();
+    let start = Instant::now();
     for turn in 0..WAKES {
         if turn % 3 != 2 {
-            thread::sleep(PAUSE);
+            thread::sleep((PERIOD * turn).saturating_sub(start.elapsed()).max(PAUSE));
         }
         if turn % 3 == 0 {
             let waker = {
