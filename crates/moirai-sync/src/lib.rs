@@ -92,6 +92,7 @@ pub mod channel;
 mod clock;
 pub mod coop;
 mod error;
+mod free_list;
 pub mod lock;
 mod oneshot;
 mod parker;

@@ -19,11 +19,12 @@
 //!
 //! **Who may touch what.** `value`: the sender until SENT, the receiver after. `waker`: the receiver
 //! in EMPTY, CLOSED, SENT and GONE; nobody in WAITING; the sender in TAKING and after LEFT.
-//! In the common case a result costs the allocation, one exchange and one load.
+//! In the common case a result costs one exchange and one load, in memory that the thread has
+//! [kept](crate::free_list) from an earlier one.
 //!
 //! | access | ordering | pairs with |
 //! |---|---|---|
-//! | exchange in `finish` | Release, Acquire on failure | the receiver's Acquire loads: the value is there; its Release when it left or closed |
+//! | exchanges in `finish`, `finish_later` | Release, Acquire on failure | the receiver's Acquire loads: the value is there; its Release when it left or closed |
 //! | WAITING to TAKING | Acquire | the Release in `register`: the waker is there |
 //! | TAKING to the end | AcqRel | the receiver's Acquire loads; the Release in its drop |
 //! | EMPTY to WAITING in `register` | Release | the sender's Acquire that takes the waker |
@@ -42,8 +43,10 @@ use std::time::{Duration, Instant};
 use crate::channel::SendError;
 use crate::coop;
 use crate::error::{TaskError, TaskResult};
+use crate::free_list;
 use crate::prim::atomic::{AtomicU32, Ordering};
 use crate::prim::{UnsafeCell, spin_loop};
+use crate::spin::{Prospect, spin};
 use crate::strand;
 use crate::wake::wake;
 
@@ -68,12 +71,13 @@ const LEFT: u32 = 6;
 /// assert_eq!(receiver.recv().unwrap(), 42);
 /// ```
 #[doc(alias = "create_result_channel")]
+#[inline]
 pub fn result_channel<T>() -> (ResultSender<T>, ResultReceiver<T>) {
-    let cell = NonNull::from(Box::leak(Box::new(Cell {
+    let cell = free_list::allocate(Cell {
         state: AtomicU32::new(EMPTY),
         waker: UnsafeCell::new(None),
         value: UnsafeCell::new(MaybeUninit::uninit()),
-    })));
+    });
     (ResultSender { cell: CellPtr(cell) }, ResultReceiver { cell: CellPtr(cell) })
 }
 
@@ -119,9 +123,13 @@ impl<T> CellPtr<T> {
     ///
     /// The other half has left, the caller uses the cell no more, and a value in it is dropped or
     /// moved out.
+    #[inline]
     unsafe fn free(&self) {
-        // SAFETY: allocated by a Box in `result_channel`; the caller says that nobody uses it.
-        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+        // SAFETY: the caller says that nobody uses it. Of what it holds only the waker is dropped, which
+        // is the caller's, too.
+        unsafe { self.0.drop_in_place() };
+        // SAFETY: allocated in `result_channel`, and dropped above.
+        unsafe { free_list::free(self.0) };
     }
 }
 
@@ -140,26 +148,42 @@ impl<T> Cell<T> {
     /// The sender's last step: publishes `last` (SENT or GONE) and wakes the receiver.
     #[inline]
     fn finish(&self, last: u32) -> Finish {
+        // Relaxed: a guess, which the exchange checks. One in vain would cost as much as the next.
+        if self.state.load(Ordering::Relaxed) == EMPTY
+            // Release: the receiver's Acquire load sees the value. Failure Relaxed: we look again.
+            && self
+                .state
+                .compare_exchange(EMPTY, last, Ordering::Release, Ordering::Relaxed)
+                .is_ok()
+        {
+            return Finish::Delivered;
+        }
+        self.finish_later(last)
+    }
+
+    /// [`finish`](Self::finish), whatever the receiver has done or is about to do.
+    #[cold]
+    #[inline(never)]
+    fn finish_later(&self, last: u32) -> Finish {
         loop {
-            // Release on success: the receiver's Acquire load sees the value. Acquire on failure:
-            // pairs with the Release by which the receiver left or closed.
+            // Acquire: pairs with the Release in `register`: the waker is there. It fails when the
+            // receiver has just taken its waker back, or left.
+            let claimed =
+                self.state.compare_exchange(WAITING, TAKING, Ordering::Acquire, Ordering::Relaxed);
+            if claimed.is_ok() {
+                return self.finish_and_wake(last);
+            }
+            // Release on success: as in `finish`. Acquire on failure: pairs with the Release by which
+            // the receiver left or closed.
             match self.state.compare_exchange(EMPTY, last, Ordering::Release, Ordering::Acquire) {
                 Ok(_) => return Finish::Delivered,
                 Err(LEFT) => return Finish::Left,
                 Err(CLOSED) => return Finish::Closed,
                 Err(_) => {}
             }
-            // Acquire: pairs with the Release in `register`: the waker is there. It fails when the
-            // receiver has just taken its waker back.
-            let claimed =
-                self.state.compare_exchange(WAITING, TAKING, Ordering::Acquire, Ordering::Relaxed);
-            if claimed.is_ok() {
-                return self.finish_and_wake(last);
-            }
         }
     }
 
-    #[cold]
     fn finish_and_wake(&self, last: u32) -> Finish {
         // SAFETY: in TAKING the waker is the sender's.
         let waker = self.waker.with_mut(|waker| unsafe { (*waker).take() });
@@ -258,12 +282,27 @@ impl<T> ResultReceiver<T> {
             unsafe { this.cell.free() };
             return Ok(value);
         }
+        self.recv_later()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn recv_later(&mut self) -> TaskResult<T> {
+        if let Some(result) = self.spin(None) {
+            return result;
+        }
         loop {
             if let Some(result) = self.try_recv() {
                 return result;
             }
             strand::wait(None, |cx| self.poll_ready(cx));
         }
+    }
+
+    /// Looks for the result for some microseconds. Where it comes meanwhile, neither side has a waker to
+    /// pass, and the sender nobody to wake.
+    fn spin(&mut self, deadline: Option<Instant>) -> Option<TaskResult<T>> {
+        spin(Prospect::Open, deadline, || self.try_recv().map_or(Poll::Pending, Poll::Ready))
     }
 
     /// Waits for the result for at most `timeout`.
@@ -291,6 +330,9 @@ impl<T> ResultReceiver<T> {
             return result;
         }
         let deadline = Instant::now().checked_add(timeout);
+        if let Some(result) = self.spin(deadline) {
+            return result;
+        }
         let result =
             strand::wait(deadline, |cx| self.poll_ready(cx)).and_then(|()| self.try_recv());
         if result.is_none() {
@@ -428,6 +470,7 @@ impl<T> Future for ResultReceiver<T> {
 impl<T> Unpin for ResultReceiver<T> {}
 
 impl<T> Drop for ResultReceiver<T> {
+    #[inline]
     fn drop(&mut self) {
         self.unregister();
         let cell = self.cell.get();

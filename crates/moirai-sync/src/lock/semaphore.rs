@@ -175,6 +175,7 @@ impl Semaphore {
     /// # Cancel safety
     ///
     /// Dropping the future loses its place in line, and no permit.
+    #[inline]
     pub async fn acquire_async(&self) -> Result<SemaphorePermit<'_>, Closed> {
         self.acquire_many_async(1).await
     }
@@ -188,6 +189,7 @@ impl Semaphore {
     /// # Cancel safety
     ///
     /// Dropping the future loses its place in line, and no permit.
+    #[inline]
     pub async fn acquire_many_async(&self, permits: u32) -> Result<SemaphorePermit<'_>, Closed> {
         self.turns.acquire_async(permits as usize).await?;
         Ok(SemaphorePermit::new(self, permits as usize))

@@ -23,15 +23,15 @@
 //!
 //! | access | ordering | pairs with |
 //! |---|---|---|
-//! | addition in `release` | Release | the Acquire exchange in `subtract`: what was done with the permits is seen |
-//! | exchange in `subtract` | Acquire | as above; all between are read-modify-writes |
+//! | addition in `release` | Release | the Acquire exchanges in `enter` and `subtract`: what was done with the permits is seen |
+//! | exchanges in `enter`, `subtract` | Acquire | as above; all between are read-modify-writes |
 //! | `fetch_or` in `close` | Release | the Acquire load in `try_acquire`: who sees the end sees what came before |
 //! | QUEUED | Relaxed | ordered by the word itself, and by the lock |
 //!
 //! Wakers are cloned before the lock, and called and dropped after it.
 
-use std::future::poll_fn;
-use std::task::{Context, Poll, Waker};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use crate::coop;
@@ -90,6 +90,28 @@ impl Turns {
     /// Takes permits, unless somebody stands in line for them.
     #[inline]
     pub(super) fn try_acquire(&self, need: usize) -> Result<(), TryAcquireError> {
+        self.enter(need).map_or_else(|| self.try_acquire_anyhow(need), Ok)
+    }
+
+    /// [`try_acquire`](Self::try_acquire) where that takes no more than an exchange: all that whoever
+    /// takes a lock which nobody else wants is made to inline.
+    #[inline]
+    fn enter(&self, need: usize) -> Option<()> {
+        // Relaxed: a guess, which the exchange checks.
+        let word = self.word.load(Ordering::Relaxed);
+        if word & (CLOSED | QUEUED) != 0 || word / PERMIT < need {
+            return None;
+        }
+        // Orderings: as in `subtract`.
+        self.word
+            .compare_exchange(word, word - need * PERMIT, Ordering::Acquire, Ordering::Relaxed)
+            .ok()
+            .map(drop)
+    }
+
+    /// [`try_acquire`](Self::try_acquire), whatever is in the word.
+    #[inline(never)]
+    fn try_acquire_anyhow(&self, need: usize) -> Result<(), TryAcquireError> {
         // Acquire: pairs with the Release in `close`.
         let word = self.word.load(Ordering::Acquire);
         if word & CLOSED != 0 {
@@ -125,14 +147,20 @@ impl Turns {
     /// many of an `Arc` does.
     #[inline]
     pub(super) fn release(&self, permits: usize) {
-        // Release: pairs with the Acquire in `subtract`.
+        // Release: pairs with the Acquire in `enter` and `subtract`.
         let before = self.word.fetch_add(permits * PERMIT, Ordering::Release);
+        if before & QUEUED != 0 || before / PERMIT > PERMITS_MAX {
+            self.released(before);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn released(&self, before: usize) {
         if before / PERMIT > PERMITS_MAX {
             std::process::abort();
         }
-        if before & QUEUED != 0 {
-            self.serve_line();
-        }
+        self.serve_line();
     }
 
     /// Adds permits, up to [`PERMITS_MAX`] that nobody has.
@@ -189,7 +217,18 @@ impl Turns {
     }
 
     /// Waits for permits on the current strand; `None` if `deadline` passes first.
+    #[inline]
     pub(super) fn acquire(
+        &self,
+        need: usize,
+        deadline: Option<Instant>,
+    ) -> Option<Result<(), Closed>> {
+        self.enter(need).map_or_else(|| self.acquire_waiting(need, deadline), |()| Some(Ok(())))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn acquire_waiting(
         &self,
         need: usize,
         deadline: Option<Instant>,
@@ -209,13 +248,11 @@ impl Turns {
     }
 
     /// Waits for permits in a task.
-    pub(super) async fn acquire_async(&self, need: usize) -> Result<(), Closed> {
-        coop::consume_budget().await;
-        let mut turn = Turn { turns: self, need, ticket: None };
-        poll_fn(|cx| turn.poll(cx)).await
+    #[inline]
+    pub(super) fn acquire_async(&self, need: usize) -> Acquire<'_> {
+        Acquire { turn: Turn { turns: self, need, ticket: None }, begun: false }
     }
 
-    #[cold]
     fn serve_line(&self) {
         let mut wakers = Wakers::new();
         self.serve(&mut self.line.lock(), &mut wakers);
@@ -238,6 +275,32 @@ impl Turns {
     }
 }
 
+/// A task's wait. Not an `async fn`: the future that awaits it inlines its try, as it would no body of
+/// another future.
+#[derive(Debug)]
+#[must_use = "futures do nothing unless they are polled"]
+pub(super) struct Acquire<'a> {
+    turn: Turn<'a>,
+    /// Whether it has taken its part of the task's budget, and tried.
+    begun: bool,
+}
+
+impl Future for Acquire<'_> {
+    type Output = Result<(), Closed>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.begun {
+            ready!(coop::poll_proceed(cx));
+            self.begun = true;
+            if self.turn.turns.enter(self.turn.need).is_some() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+        self.turn.poll(cx)
+    }
+}
+
 /// Somebody's wait; dropping it gives up, and back what it was granted.
 #[derive(Debug)]
 struct Turn<'a> {
@@ -248,6 +311,7 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
+    #[inline(never)]
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Closed>> {
         match self.ticket.take() {
             Some(ticket) => self.look(ticket, cx),
@@ -315,11 +379,10 @@ impl Turn<'_> {
             Told::Closed => Poll::Ready(Err(Closed)),
         }
     }
-}
 
-impl Drop for Turn<'_> {
-    fn drop(&mut self) {
-        let Some(ticket) = self.ticket.take() else { return };
+    #[cold]
+    #[inline(never)]
+    fn give_up(&self, ticket: Ticket) {
         let turns = self.turns;
         let mut wakers = Wakers::new();
         let left = {
@@ -332,6 +395,15 @@ impl Drop for Turn<'_> {
         wakers.wake();
         if left.is_some_and(|place| place.told == Told::Granted) {
             turns.release(self.need);
+        }
+    }
+}
+
+impl Drop for Turn<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.give_up(ticket);
         }
     }
 }

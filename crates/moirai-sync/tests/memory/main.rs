@@ -4,8 +4,10 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::mpsc::{Sender, channel};
 
 use moirai_sync::channel::{self, TryRecvError, mpsc, spsc};
+use moirai_sync::result_channel;
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -75,4 +77,42 @@ fn a_drained_unbounded_channel_keeps_one_block_at_most() {
     let (mut sender, _receiver) = spsc::unbounded();
     (0..MESSAGES).for_each(|message| sender.send(message).unwrap());
     gives_back!(spsc::unbounded());
+}
+
+/// What a thread keeps of each of the two sizes of small allocations.
+const KEPT_BYTES_MAX: isize = 64 * (32 + 64);
+
+/// What a thread has allocated and not given back at its very end, having made and dropped so many
+/// result channels of each size at once.
+fn left_by_a_thread(channels: usize) -> isize {
+    struct AtEnd(Cell<Option<Sender<isize>>>);
+    impl Drop for AtEnd {
+        fn drop(&mut self) {
+            let told = self.0.take().map(|told| told.send(live()));
+            assert!(matches!(told, Some(Ok(()))));
+        }
+    }
+    thread_local! {
+        static AT_END: AtEnd = const { AtEnd(Cell::new(None)) };
+    }
+    let (tell, told) = channel();
+    let thread = std::thread::spawn(move || {
+        // First, for the values of a thread are dropped in reverse.
+        AT_END.with(|at_end| at_end.0.set(Some(tell)));
+        let before = live();
+        drop((0..channels).map(|_| result_channel::<u64>()).collect::<Vec<_>>());
+        drop((0..channels).map(|_| result_channel::<[u64; 5]>()).collect::<Vec<_>>());
+        drop((0..channels).map(|_| result_channel::<[u64; 6]>()).collect::<Vec<_>>());
+        let kept = live() - before;
+        assert!((0..=KEPT_BYTES_MAX).contains(&kept), "{kept} bytes");
+        // Miri is to see each of them come and go.
+        assert_eq!(kept > 0, channels > 0 && !cfg!(miri));
+    });
+    thread.join().expect("its assertions hold");
+    told.recv().expect("told at the end of the thread")
+}
+
+#[test]
+fn a_thread_keeps_little_of_what_it_has_freed_and_nothing_at_its_end() {
+    assert_eq!(left_by_a_thread(1000), left_by_a_thread(0));
 }
