@@ -101,6 +101,19 @@ impl<T> Shared<T> {
             _ => LastHandle::No,
         }
     }
+
+    /// [`remove_handle`](Self::remove_handle) of a side without weak handles, where nobody can make a
+    /// handle but from another: so the only one needs no read-modify-write to know that it is.
+    #[inline]
+    pub(super) fn remove_strong_handle(side: &AtomicU32) -> LastHandle {
+        // Acquire: pairs with the Release of those that went before, as in `remove_handle`.
+        if side.load(Ordering::Acquire) != 1 {
+            return Self::remove_handle(side);
+        }
+        // Relaxed: nobody is left who counts; others only ask.
+        side.store(0, Ordering::Relaxed);
+        LastHandle::Yes
+    }
 }
 
 /// Whether a side of the channel is gone.

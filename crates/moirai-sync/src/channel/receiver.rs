@@ -339,7 +339,7 @@ impl<T> Clone for Receiver<T> {
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        if Shared::<T>::remove_handle(&self.shared.receivers) == LastHandle::Yes {
+        if Shared::<T>::remove_strong_handle(&self.shared.receivers) == LastHandle::Yes {
             self.shared.receivers_gone();
         }
     }

@@ -407,7 +407,7 @@ tells_of_its_channel!(Receiver);
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        if Shared::<T>::remove_handle(&self.shared.receivers) == LastHandle::Yes {
+        if Shared::<T>::remove_strong_handle(&self.shared.receivers) == LastHandle::Yes {
             self.shared.receiver_gone(&mut self.key);
         }
     }

@@ -434,7 +434,7 @@ tells_of_its_channel!(Sender);
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        if Shared::<T>::remove_handle(&self.shared.senders) == LastHandle::Yes {
+        if Shared::<T>::remove_strong_handle(&self.shared.senders) == LastHandle::Yes {
             self.shared.senders_gone();
         }
     }
