@@ -83,6 +83,7 @@ fn use_all(runtime: &Runtime) -> impl Fn() + Send + Sync + 'static {
         let before = std::mem::replace(&mut *idle.lock().unwrap(), vec![task]);
         drop(before);
         assert!(handle.task_pool().chunks > 0);
+        assert!(handle.metrics().worker_threads > 0);
         // A timer that is begun, and forgotten.
         let poll = |cx: &mut Context<'_>| pin!(sleep(Duration::from_secs(60))).as_mut().poll(cx);
         assert!(handle.block_on(poll_fn(|cx| Poll::Ready(poll(cx).is_pending()))));
