@@ -70,8 +70,11 @@ mod tests {
         assert_eq!((ticks.time_of(NEVER), ticks.time_of(NEVER - 1)), (None, None));
         assert_eq!(ticks.after(origin - Duration::from_nanos(1)), 0);
         let century = Duration::from_secs(100 * 365 * 24 * 3600);
+        let mut earlier = 0;
         for n in 0..1_000 {
             let Some(time) = origin.checked_add(century * n) else { break };
+            assert!(ticks.before(time) >= earlier, "{n} centuries");
+            earlier = ticks.before(time);
             assert!(ticks.before(time) <= ticks.after(time) && ticks.after(time) < NEVER);
         }
     }
