@@ -49,7 +49,15 @@
 //! message.
 //!
 //! **Something for one waiter.** A rendezvous channel [takes](WaitList::take_oldest) the waiter that
-//! it brings a message for; that one is CLAIMED, which is NOTIFIED and counted, until it comes or goes.
+//! it brings a message for; that one is CLAIMED, which is NOTIFIED and counted, until it comes or goes, or
+//! learns that nothing is brought:
+//!
+//! ```text
+//!            take_oldest              finish, drop, give_up
+//!   QUEUED ───────────────► CLAIMED ────────────────────────► IDLE
+//!                           │  ▲  │ unclaim
+//!                  register └──┘  └─────────► NOTIFIED
+//! ```
 //!
 //! **A select** waits in several lists with one waker, which its [`Group`]'s claim holds: a notifier
 //! that takes its node out and loses the claim has told nobody, and goes on to the next waiter. A set
@@ -572,8 +580,10 @@ impl<'a> Waiter<'a> {
         let state = self.node.state.load(Ordering::Relaxed);
         let end = match state {
             QUEUED => None,
-            NOTIFIED | CLAIMED if target.has_won() => return target,
-            NOTIFIED | CLAIMED => Some(End::Head),
+            // A claim is given up by `unclaim` and by going away only.
+            CLAIMED => return target,
+            NOTIFIED if target.has_won() => return target,
+            NOTIFIED => Some(End::Head),
             _ => Some(End::Tail),
         };
         if let Some(end) = end {
@@ -617,15 +627,38 @@ impl<'a> Waiter<'a> {
         }
     }
 
-    /// Leaves the list, for the time is up: an unused baton is passed on. Says whether somebody has
-    /// brought something for this waiter, which then is there.
+    /// Nothing is brought for this waiter after all: it was told, no more.
+    pub(crate) fn unclaim(self: Pin<&Self>) {
+        self.arrive(CLAIMED);
+        if self.node.kind == Kind::Blocked {
+            self.list.promised.fetch_add(1, Ordering::Relaxed);
+        }
+        self.node.state.store(NOTIFIED, Ordering::Relaxed);
+    }
+
+    /// Leaves the list, for the time is up, and passes on an unused baton; unless somebody brings
+    /// something for this waiter.
     pub(crate) fn give_up(self: Pin<&Self>) -> Claimed {
-        match self.leave() {
-            CLAIMED => return Claimed::Yes,
-            NOTIFIED => self.list.notify_one(),
-            _ => {}
+        // Acquire: pairs with the Release in `pop`, as in `leave`.
+        let state = match self.node.state.load(Ordering::Acquire) {
+            QUEUED => self.leave_queue(),
+            state => state,
+        };
+        if state == CLAIMED {
+            return Claimed::Yes;
+        }
+        if self.left(state) == NOTIFIED {
+            self.list.notify_one();
         }
         Claimed::No
+    }
+
+    /// Leaves the list; tells the next one of what this one was told of, or is brought.
+    #[inline]
+    fn go_away(&self) {
+        if matches!(self.leave(), NOTIFIED | CLAIMED) {
+            self.list.notify_one();
+        }
     }
 
     /// Returns once whoever took this waiter out of the list has done with it.
@@ -644,19 +677,21 @@ impl<'a> Waiter<'a> {
         // is not queued is ours alone.
         match self.node.state.load(Ordering::Acquire) {
             IDLE => IDLE,
-            QUEUED => self.leave_queue(),
+            QUEUED => {
+                let state = self.leave_queue();
+                self.left(state)
+            }
             state => self.left(state),
         }
     }
 
-    /// [`leave`](Self::leave), unless somebody takes this waiter out first.
+    /// Leaves the queue, unless somebody takes this waiter out first; returns the state before.
     #[cold]
     fn leave_queue(&self) -> u32 {
         let mut queue = self.list.queue.lock();
         let state = self.node.state.load(Ordering::Relaxed);
         if state != QUEUED {
-            drop(queue);
-            return self.left(state);
+            return state;
         }
         // SAFETY: we hold the lock, and a node in state QUEUED is in its list's queue.
         unsafe { queue.unlink(&raw const self.node) };
@@ -665,7 +700,7 @@ impl<'a> Waiter<'a> {
         let target = self.node.target.with_mut(|target| unsafe { (*target).take() });
         drop(queue);
         drop(target);
-        self.left(state)
+        state
     }
 
     /// This waiter is in no list any more, and was told so if `state` says that.
@@ -679,9 +714,7 @@ impl<'a> Waiter<'a> {
 impl Drop for Waiter<'_> {
     #[inline]
     fn drop(&mut self) {
-        if matches!(self.leave(), NOTIFIED | CLAIMED) {
-            self.list.notify_one();
-        }
+        self.go_away();
     }
 }
 

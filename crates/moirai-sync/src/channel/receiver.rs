@@ -211,7 +211,7 @@ impl<T> Receiver<T> {
         max: usize,
         deadline: Option<Instant>,
     ) -> Result<usize, RecvTimeoutError> {
-        let attempt = |_| received(self.shared.try_recv_batch(messages, max));
+        let attempt = |claimed| received(self.shared.try_take_batch(claimed, messages, max));
         let result = self.shared.wait(Side::Receivers, deadline, attempt);
         Ok(result.ok_or(RecvTimeoutError::Timeout)??)
     }
@@ -250,7 +250,7 @@ impl<T> Receiver<T> {
         messages: &mut Vec<T>,
         max: usize,
     ) -> Result<usize, RecvError> {
-        let attempt = |_| received(self.shared.try_recv_batch(messages, max));
+        let attempt = |claimed| received(self.shared.try_take_batch(claimed, messages, max));
         self.shared.suspend(Side::Receivers, attempt).await
     }
 

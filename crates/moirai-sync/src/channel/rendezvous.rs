@@ -16,16 +16,30 @@
 //! away tells the next waiting receiver; so does a select that was claimed for a message still being
 //! made, and has done something else when it comes.
 //!
+//! A receiver that was claimed may look before its message is made, woken by something else. It keeps its
+//! claim then, takes nothing else, and leaves its waker here ([`promise`](Rendezvous::promise)):
+//!
+//! ```text
+//!            reserve                looks: nothing yet                  deliver: all are woken
+//!   waits ────────────► claimed ───────────────────────► in `early` ──────────────────────────► takes it
+//!                         ▲                                  │ unreserve: one of them waits as before
+//!                         └────── another one took it ◄──────┘
+//! ```
+//!
+//! Claims have no names: a message that is there is for any of those that were claimed. Whoever finds none
+//! left looks whether one still comes for it, which is so while there are as many permits as claims.
+//!
 //! A sender that waits leaves its message here, with its waker: whoever comes takes it without
 //! waking the sender first. A select cannot do that, for its message is made only once the case is
 //! chosen; it waits in the channel's list and tries again when a receiver begins to wait.
 
 use std::collections::VecDeque;
 use std::mem;
+use std::pin::Pin;
 use std::task::{Poll, Waker};
 
 use crate::prim::Mutex;
-use crate::waitlist::{Claimed, Claims, Taken, WaitList};
+use crate::waitlist::{Claimed, Claims, Taken, WaitList, Waiter};
 use crate::wake::wake;
 
 use super::error::{TryRecvError, TrySendError};
@@ -41,6 +55,8 @@ struct Meeting<T> {
     offers: VecDeque<Offer<T>>,
     /// Of receivers that were claimed for messages to come.
     permits: usize,
+    /// Of those receivers, who has looked too soon.
+    early: Vec<Early>,
     next_id: u64,
     closed: bool,
 }
@@ -52,9 +68,28 @@ struct Offer<T> {
     sender: Waker,
 }
 
+/// A receiver that waits for its message to be made, by the address of its waiter.
+#[derive(Debug)]
+struct Early {
+    waiter: usize,
+    waker: Waker,
+}
+
 /// Which offer; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct OfferId(u64);
+
+/// What a receiver that was claimed may count on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(super) enum Promise {
+    /// A message comes, of which it will be told.
+    Open,
+    /// There is a message for those that were claimed.
+    Kept,
+    /// No message comes for it, which is claimed no more.
+    Broken,
+}
 
 /// What became of a sender that offers its message.
 #[must_use]
@@ -69,8 +104,14 @@ pub(super) enum Offered<T> {
 
 impl<T> Rendezvous<T> {
     pub(super) fn new() -> Self {
-        let (delivered, offers) = (VecDeque::new(), VecDeque::new());
-        Self(Mutex::new(Meeting { delivered, offers, permits: 0, next_id: 0, closed: false }))
+        Self(Mutex::new(Meeting {
+            delivered: VecDeque::new(),
+            offers: VecDeque::new(),
+            permits: 0,
+            early: Vec::new(),
+            next_id: 0,
+            closed: false,
+        }))
     }
 
     /// Hands `message` to one of the waiting `receivers`.
@@ -103,13 +144,47 @@ impl<T> Rendezvous<T> {
     /// Leaves a message for a receiver that was taken out, or for the next one; the caller wakes.
     pub(super) fn deliver(&self, message: T) {
         let mut meeting = self.0.lock();
-        meeting.permits -= 1;
         meeting.delivered.push_back(message);
+        let early = meeting.end_permit();
+        drop(meeting);
+        early.into_iter().for_each(|early| wake(early.waker));
     }
 
     /// No message comes for a receiver that was taken out.
     pub(super) fn unreserve(&self) {
-        self.0.lock().permits -= 1;
+        let early = self.0.lock().end_permit();
+        early.into_iter().for_each(|early| wake(early.waker));
+    }
+
+    /// What `waiter`, one of `receivers` that was claimed and has found nothing, may count on. It is woken
+    /// by `waker` when a permit ends, be it another one's.
+    pub(super) fn promise(
+        &self,
+        waker: &Waker,
+        waiter: Pin<&Waiter<'_>>,
+        receivers: &WaitList,
+    ) -> Promise {
+        let waker = waker.clone();
+        let address = std::ptr::from_ref(waiter.get_ref()).addr();
+        let mut meeting = self.0.lock();
+        if !meeting.delivered.is_empty() {
+            return Promise::Kept;
+        }
+        if meeting.permits < receivers.claimed() {
+            // Under the lock, so that no two do for one.
+            waiter.unclaim();
+            return Promise::Broken;
+        }
+        let replaced = match meeting.early.iter_mut().find(|early| early.waiter == address) {
+            Some(early) => Some(mem::replace(&mut early.waker, waker)),
+            None => {
+                meeting.early.push(Early { waiter: address, waker });
+                None
+            }
+        };
+        drop(meeting);
+        drop(replaced);
+        Promise::Open
     }
 
     /// Hands `message` to one of the waiting `receivers` if that is sure to come for it, or leaves it
@@ -161,7 +236,7 @@ impl<T> Rendezvous<T> {
     }
 
     /// Takes what was delivered, else the oldest offer. What was delivered is for the `receivers` that
-    /// have been told; anybody else takes what they have left when they went away.
+    /// were claimed, who take nothing else; anybody else takes what they have left when they went away.
     pub(super) fn try_recv(
         &self,
         claimed: Claimed,
@@ -172,6 +247,9 @@ impl<T> Rendezvous<T> {
             && let Some(message) = meeting.delivered.pop_front()
         {
             return Ok(message);
+        }
+        if claimed == Claimed::Yes {
+            return Err(TryRecvError::Empty);
         }
         // A closed channel's offers are refused: their senders are about to take them back.
         if meeting.closed {
@@ -230,6 +308,12 @@ impl<T> Meeting<T> {
         self.next_id += 1;
         self.offers.push_back(Offer { id, message, sender });
         id
+    }
+
+    /// Counts one permit less; the caller wakes those who have looked too soon.
+    fn end_permit(&mut self) -> Vec<Early> {
+        self.permits -= 1;
+        mem::take(&mut self.early)
     }
 
     /// Whether more was delivered than there are receivers that have been claimed for it and will

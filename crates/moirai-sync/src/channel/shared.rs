@@ -6,6 +6,7 @@
 //! wait goes through it: a thread spins a little and parks, a task is suspended. This file knows
 //! neither threads nor tasks.
 
+use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -23,7 +24,7 @@ use crate::waitlist::{Claimed, Finished, Own, Seat, WaitList, Waiter};
 use super::error::{RecvError, TryRecvError, TrySendError};
 use super::extras::Extras;
 use super::nudge::{self, Nudge};
-use super::rendezvous::Rendezvous;
+use super::rendezvous::{Promise, Rendezvous};
 use super::suspended::Suspended;
 use super::telling::{notify, told};
 use super::timer::Timer;
@@ -418,6 +419,23 @@ impl<T> Shared<T> {
         }
     }
 
+    /// [`try_recv_batch`](Self::try_recv_batch) for who waits otherwise; whoever was claimed was so for one
+    /// message.
+    pub(super) fn try_take_batch(
+        &self,
+        mut claimed: Claimed,
+        messages: &mut Vec<T>,
+        max: usize,
+    ) -> Result<usize, TryRecvError> {
+        match &self.flavour {
+            Flavour::Queue => self.try_recv_batch(messages, max),
+            _ => drain(max, |_| {
+                messages.push(self.try_take(mem::replace(&mut claimed, Claimed::No))?);
+                Ok(1)
+            }),
+        }
+    }
+
     pub(super) fn try_recv_batch_sole(
         &self,
         key: &mut Key,
@@ -457,7 +475,17 @@ impl<T> Shared<T> {
             if tried == Tried::Yes {
                 waiter.register(cx.waker());
             }
-            let mut result = attempt(waiter.claimed());
+            if waiter.claimed() == Claimed::Yes {
+                match self.promised(waiter, cx, &mut attempt) {
+                    Some(result) => break result,
+                    // Claimed in vain, and in no list.
+                    None => {
+                        tried = Tried::Yes;
+                        continue;
+                    }
+                }
+            }
+            let mut result = attempt(Claimed::No);
             if result.is_ready() {
                 break result;
             }
@@ -467,21 +495,54 @@ impl<T> Shared<T> {
                 }
                 self.nudge_other(side, nudge, cx);
                 if self.extras.is_some() && self.watch(side, &mut nudge.watch, cx) == Set::Passed {
-                    result = attempt(waiter.claimed());
+                    result = attempt(Claimed::No);
                 }
                 break result;
             }
             tried = Tried::Yes;
         };
-        if result.is_ready() && waiter.finish() == Finished::Waited {
-            if self.has_more(side) {
-                self.waiting(side).notify_one();
-            }
-            if self.extras.is_some() {
-                self.watched(&mut nudge.watch);
-            }
+        if result.is_ready()
+            && self.finish(side, waiter) == Finished::Waited
+            && self.extras.is_some()
+        {
+            self.watched(&mut nudge.watch);
         }
         result
+    }
+
+    /// What `waiter` waited for is done; passes the word on if there is more.
+    fn finish(&self, side: Side, waiter: Pin<&Waiter<'_>>) -> Finished {
+        let finished = waiter.finish();
+        if finished == Finished::Waited && self.has_more(side) {
+            self.waiting(side).notify_one();
+        }
+        finished
+    }
+
+    /// What `waiter` gets that was claimed: a message, if it has been made, or the promise of one. `None`
+    /// if none comes, and it is claimed no more.
+    #[cold]
+    fn promised<R>(
+        &self,
+        waiter: Pin<&Waiter<'_>>,
+        cx: &Context<'_>,
+        attempt: &mut impl FnMut(Claimed) -> Poll<R>,
+    ) -> Option<Poll<R>> {
+        let Flavour::Rendezvous(rendezvous) = &self.flavour else {
+            unreachable!("claimed where nobody claims")
+        };
+        loop {
+            let result = attempt(Claimed::Yes);
+            if result.is_ready() {
+                return Some(result);
+            }
+            match rendezvous.promise(cx.waker(), waiter, &self.receivers_waiting) {
+                Promise::Open => return Some(Poll::Pending),
+                // Made since, or taken by another one that was claimed.
+                Promise::Kept => {}
+                Promise::Broken => return None,
+            }
+        }
     }
 
     /// [`poll`](Self::poll) on the current strand, which spins a little first if that has paid
@@ -516,14 +577,20 @@ impl<T> Shared<T> {
         if met.is_some() || waiter.as_ref().give_up() == Claimed::No {
             return met;
         }
-        // In the last moment somebody has brought something, and counts on us.
-        match attempt(Claimed::Yes) {
-            Poll::Ready(result) => Some(result),
-            Poll::Pending => {
-                self.waiting(side).notify_one();
-                None
+        // In the last moment somebody has brought something, or is about to, and counts on us.
+        let deadline = Instant::now() + MEET_MAX;
+        let met = strand::wait(Some(deadline), |cx| {
+            match self.promised(waiter.as_ref(), cx, &mut attempt) {
+                Some(result) => result.map(Some),
+                None => Poll::Ready(None),
             }
+        });
+        // Else the drop of the waiter tells the next one.
+        let met = met.flatten();
+        if met.is_some() {
+            let _: Finished = self.finish(side, waiter.as_ref());
         }
+        met
     }
 
     /// [`poll`](Self::poll) in a task, as one operation of its budget.
@@ -696,8 +763,8 @@ pub(super) fn received<V>(result: Result<V, TryRecvError>) -> Poll<Result<V, Rec
     }
 }
 
-/// For how long a receive that does not wait waits for the message of a select that it has woken: as
-/// long as a busy machine may take to run a thread.
+/// For how long a receive that does not wait, or not any more, waits for the message of a select that it
+/// has woken, or that has claimed it: as long as a busy machine may take to run a thread.
 const MEET_MAX: Duration = Duration::from_millis(50);
 
 #[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]

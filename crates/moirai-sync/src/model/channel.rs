@@ -1,12 +1,12 @@
 //! Models of a channel as a whole: waiting, cancelling, closing.
 
 use std::future::Future;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use loom::thread;
 
-use crate::channel::{bounded, rendezvous, spsc};
+use crate::channel::{TryRecvError, bounded, rendezvous, spsc};
 
 #[test]
 fn a_full_channel_of_one_passes_two_messages() {
@@ -146,5 +146,27 @@ fn a_send_to_a_future_that_goes_away_is_not_sent() {
         drop(cancelled);
         drop(receiver);
         assert_eq!(sending.join().unwrap().is_ok(), got);
+    });
+}
+
+/// A receiver that was claimed looks before its message is made: it is the one that gets it all the same.
+#[test]
+fn a_receiver_that_looks_too_soon_keeps_its_claim() {
+    loom::model(|| {
+        let (sender, receiver) = rendezvous();
+        let mut receiving = Box::pin(receiver.recv_async());
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(receiving.as_mut().poll(&mut cx).is_pending());
+        let sending = thread::spawn(move || {
+            sender.try_reserve().unwrap().send(7);
+            sender
+        });
+        let early = receiving.as_mut().poll(&mut cx);
+        let sender = sending.join().unwrap();
+        if early.is_pending() {
+            assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+            assert_eq!(receiving.as_mut().poll(&mut cx), Poll::Ready(Ok(7)));
+        }
+        drop(sender);
     });
 }

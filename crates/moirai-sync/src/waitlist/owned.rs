@@ -5,7 +5,7 @@ use std::pin::Pin;
 
 use crate::prim::Arc;
 
-use super::{Claimed, WaitList, Waiter};
+use super::{WaitList, Waiter};
 
 /// A waiter in a list of what `owner` holds.
 pub(crate) struct OwnedWaiter<S> {
@@ -31,10 +31,7 @@ impl<S> OwnedWaiter<S> {
 
     /// Leaves the list; what it was told and did not use is told to the next one.
     pub(crate) fn rest(self: Pin<&Self>) {
-        let waiter = self.waiter();
-        if waiter.give_up() == Claimed::Yes {
-            waiter.list.notify_one();
-        }
+        self.waiter().go_away();
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use moirai_sync::channel::{self, SendTimeoutError, TryRecvError, TrySendError};
 
@@ -75,6 +75,87 @@ fn a_receiver_that_goes_away_leaves_its_message_to_the_next() {
         assert_eq!(sender.try_send(2), Ok(()));
     }
     assert_eq!(receiver.try_recv(), Ok(2));
+}
+
+/// It is woken by something else between the claim and the message, and by the message all the same,
+/// whichever waker it has by then.
+#[test]
+fn a_receiver_that_was_promised_a_message_and_looks_too_soon_gets_it_before_all_others() {
+    let (sender, receiver) = channel::rendezvous();
+    let woken = Arc::<Woken>::default();
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut first = pin!(receiver.recv_async());
+    assert!(poll(first.as_mut()).is_pending());
+    let permit = sender.try_reserve().unwrap();
+    for _ in 0..3 {
+        assert!(first.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    let mut second = pin!(receiver.recv_async());
+    assert!(poll(second.as_mut()).is_pending());
+    permit.send(1);
+    assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+    assert!(poll(second.as_mut()).is_pending());
+    assert_eq!(poll(first), Poll::Ready(Ok(1)));
+    // What was promised does not come: the receiver waits as before.
+    let permit = sender.try_reserve().unwrap();
+    assert!(second.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    drop(permit);
+    assert_eq!(woken.0.load(Ordering::SeqCst), 2);
+    assert!(poll(second.as_mut()).is_pending());
+    assert_eq!(sender.try_send(2), Ok(()));
+    assert_eq!(poll(second), Poll::Ready(Ok(2)));
+}
+
+/// The same of a batch, which takes one message for its claim.
+#[test]
+fn a_batch_that_was_promised_a_message_and_looks_too_soon_gets_it_before_all_others() {
+    let (sender, receiver) = channel::rendezvous();
+    let mut batch = Vec::new();
+    {
+        let mut first = pin!(receiver.recv_batch_async(&mut batch, 4));
+        assert!(poll(first.as_mut()).is_pending());
+        let mut second = pin!(receiver.recv_async());
+        assert!(poll(second.as_mut()).is_pending());
+        let permits = [(); 2].map(|()| sender.try_reserve().unwrap());
+        assert!(poll(first.as_mut()).is_pending());
+        for (message, permit) in permits.into_iter().enumerate() {
+            permit.send(message);
+        }
+        assert_eq!(poll(first), Poll::Ready(Ok(1)));
+        assert_eq!(poll(second), Poll::Ready(Ok(1)));
+    }
+    assert_eq!(batch, [0]);
+}
+
+/// Its time is up between the claim and the message, which comes soon after: it was sent, so it is
+/// received.
+#[test]
+fn a_receiver_whose_time_is_up_waits_a_moment_for_what_it_was_promised() {
+    const LIMIT: Duration = Duration::from_millis(5);
+    let in_time = (0..20).any(|_| {
+        let (sender, receiver) = channel::rendezvous();
+        let receiving = thread::spawn(move || (Instant::now(), receiver.recv_timeout(LIMIT)));
+        let permit = loop {
+            match sender.try_reserve() {
+                Ok(permit) => break permit,
+                // It has come too late for the receiver.
+                Err(TrySendError::Disconnected(())) => return false,
+                Err(TrySendError::Full(())) => thread::yield_now(),
+            }
+        };
+        let reserved = Instant::now();
+        while reserved.elapsed() < 2 * LIMIT {
+            thread::yield_now();
+        }
+        permit.send(7);
+        let sent = Instant::now();
+        let (began, received) = receiving.join().unwrap();
+        // On a busy machine this thread may have been away for longer than a receiver waits.
+        let judged = sent - began < 10 * LIMIT;
+        assert!(received == Ok(7) || !judged, "{received:?}");
+        judged
+    });
+    println!("in time: {in_time}");
 }
 
 #[test]
