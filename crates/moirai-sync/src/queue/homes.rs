@@ -6,7 +6,8 @@
 //! ```
 //!
 //! What is for anybody costs what it does in a list without workers, and nobody looks at another's list
-//! while there is something for all. Knows the common list only as what it is given.
+//! while there is something for all; nor at any of them before something was pushed for a worker at all
+//! (`addressed`). Knows the common list only as what it is given.
 //!
 //! **Nobody's values wait for ever.** Whoever takes its own takes one that is for anybody after each
 //! [`OWN_MAX`]; and whoever is nobody's begins one time of [`FAIR_EVERY`] with what is a worker's.
@@ -18,6 +19,7 @@
 //! | access | ordering | pairs with |
 //! |---|---|---|
 //! | `own`, `from` | Relaxed | nothing: hints, for whoever receives there; two may have the same |
+//! | `addressed` | Relaxed | written before the push, whose fence pairs with that of whoever is about to wait: who is not told sees it |
 //! | `closed` swap | SeqCst | itself; then the fence: who waits is told after the lists were closed |
 
 use crate::cache_padded::CachePadded;
@@ -30,6 +32,8 @@ use super::list::List;
 #[derive(Debug)]
 pub(super) struct Homes<T> {
     homes: Box<[Home<T>]>,
+    /// Whether anything was ever pushed for a worker. Read in every pop, and written once.
+    addressed: AtomicBool,
     /// Set once, by the close that counts.
     closed: AtomicBool,
 }
@@ -53,7 +57,11 @@ struct Hints {
 impl<T> Homes<T> {
     pub(super) fn new(homes: usize) -> Self {
         let home = |_| Home { list: List::new(), receiver: CachePadded::default() };
-        Self { homes: (0..homes).map(home).collect(), closed: AtomicBool::new(false) }
+        Self {
+            homes: (0..homes).map(home).collect(),
+            addressed: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -62,12 +70,26 @@ impl<T> Homes<T> {
 
     /// Appends `value` to the list at `home`; gives it back if the lists are closed.
     pub(super) fn push(&self, home: usize, value: T, common: &List<T>) -> Result<(), T> {
+        // Relaxed, both: see above.
+        if !self.addressed.load(Ordering::Relaxed) {
+            self.addressed.store(true, Ordering::Relaxed);
+        }
         self.homes[home].list.push(value).inspect_err(|_| self.close_lists(common))
     }
 
     /// Takes the oldest value at `home`, else of the common list, else of another one.
     #[inline]
     pub(super) fn pop_at(&self, home: usize, common: &List<T>) -> Option<T> {
+        // Relaxed: see above.
+        if !self.addressed.load(Ordering::Relaxed) {
+            return take(common);
+        }
+        self.pop_addressed(home, common)
+    }
+
+    /// [`pop_at`](Self::pop_at) where anything was pushed for a worker.
+    #[inline(never)]
+    fn pop_addressed(&self, home: usize, common: &List<T>) -> Option<T> {
         let Home { list, receiver } = &self.homes[home];
         if !list.is_empty()
             && !receiver.is_sated()
@@ -80,6 +102,10 @@ impl<T> Homes<T> {
 
     /// Takes the oldest value of the common list, else of any other.
     pub(super) fn pop(&self, common: &List<T>) -> Option<T> {
+        // Relaxed: see above.
+        if !self.addressed.load(Ordering::Relaxed) {
+            return take(common);
+        }
         let home = random_below(self.homes.len() as u64) as usize;
         let steal = || self.steal(home, &self.homes[home].receiver);
         match random_below(FAIR_EVERY) {
