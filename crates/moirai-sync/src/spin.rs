@@ -17,11 +17,15 @@
 //!     └────────────── paid ───────────┴──────────────────────────────┘
 //! ```
 //!
+//! **On a busy machine** a processor that is given away does not come back before somebody who computes has
+//! used up his slice, some milliseconds, while a thread that is woken runs at once. So whoever was kept
+//! waiting for his processor for [`CROWDED`] sleeps instead, and for long does not give it away again.
+//!
 //! On a thread with hooks nobody spins: there, others may be waiting for the thread.
 
 use std::cell::Cell;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::{prim, strand};
 
@@ -56,8 +60,16 @@ pub(crate) fn spin<T>(
             Prospect::Near => (GIVE_WAY_NEAR, 1),
             Prospect::Open => (GIVE_WAY_MAX, LEFT_OUT_MAX),
         };
-        result = give_way(times, deadline, &mut attempt);
-        habits.give_way.note(result.is_some().into(), left_out_max);
+        match give_way(times, deadline, &mut attempt) {
+            GaveWay::Briefly(given) => {
+                result = given;
+                habits.give_way.note(result.is_some().into(), left_out_max);
+            }
+            GaveWay::ForLong(given) => {
+                result = given;
+                habits.give_way.note(Outcome::Crowded, LEFT_OUT_CROWDED_MAX);
+            }
+        }
     }
     let _: Result<(), _> = HABITS.try_with(|place| place.set(habits));
     result
@@ -70,20 +82,32 @@ fn pause<T>(mut attempt: impl FnMut() -> Poll<T>) -> Option<T> {
     })
 }
 
+/// How the processor came back, and with what.
+enum GaveWay<T> {
+    Briefly(Option<T>),
+    /// Others kept it for [`CROWDED`].
+    ForLong(Option<T>),
+}
+
 fn give_way<T>(
     times: u32,
     deadline: Option<Instant>,
     mut attempt: impl FnMut() -> Poll<T>,
-) -> Option<T> {
+) -> GaveWay<T> {
+    let mut before = Instant::now();
     for _ in 0..times {
         prim::thread::yield_now();
         let result = ready(attempt());
-        // On a busy machine, others may keep the processor for milliseconds.
-        if result.is_some() || deadline.is_some_and(passed) {
-            return result;
+        let now = Instant::now();
+        if now.duration_since(before) >= CROWDED {
+            return GaveWay::ForLong(result);
         }
+        if result.is_some() || deadline.is_some_and(|deadline| now >= deadline) {
+            return GaveWay::Briefly(result);
+        }
+        before = now;
     }
-    None
+    GaveWay::Briefly(None)
 }
 
 fn ready<T>(poll: Poll<T>) -> Option<T> {
@@ -108,9 +132,9 @@ struct Habits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Habit {
     /// How often it is still left out.
-    left_out: u8,
+    left_out: u16,
     /// How often it was left out the last time.
-    last: u8,
+    last: u16,
 }
 
 /// What became of a spin.
@@ -118,6 +142,8 @@ struct Habit {
 enum Outcome {
     Paid,
     Failed,
+    /// Whatever it brought, it was dear.
+    Crowded,
 }
 
 impl From<bool> for Outcome {
@@ -141,14 +167,17 @@ impl Habit {
     }
 
     /// Learns from a try.
-    fn note(&mut self, outcome: Outcome, left_out_max: u8) {
-        *self = match outcome {
-            Outcome::Paid => Self::ALWAYS,
-            Outcome::Failed => {
-                let next = (2 * self.last + 1).min(left_out_max);
-                Self { left_out: next, last: next }
+    fn note(&mut self, outcome: Outcome, left_out_max: u16) {
+        let least = match outcome {
+            Outcome::Paid => {
+                *self = Self::ALWAYS;
+                return;
             }
+            Outcome::Failed => 1,
+            Outcome::Crowded => LEFT_OUT_CROWDED_MIN,
         };
+        let next = (2 * self.last + 1).clamp(least, left_out_max);
+        *self = Self { left_out: next, last: next };
     }
 }
 
@@ -162,9 +191,16 @@ const GIVE_WAY_MAX: u32 = 128;
 const GIVE_WAY_NEAR: u32 = 32;
 
 /// How often a spin is left out at most before it is tried again.
-const LEFT_OUT_MAX: u8 = 31;
+const LEFT_OUT_MAX: u16 = 31;
 
-const _: () = assert!(LEFT_OUT_MAX < u8::MAX / 2, "twice as much and one must fit");
+/// How often the processor is not given away, at first and at most, after others were seen to keep it.
+const LEFT_OUT_CROWDED_MIN: u16 = 255;
+const LEFT_OUT_CROWDED_MAX: u16 = 1023;
+
+const _: () = assert!(LEFT_OUT_CROWDED_MAX < u16::MAX / 2, "twice as much and one must fit");
+
+/// For so long those keep a processor that compute, and none of those that wait for each other.
+const CROWDED: Duration = Duration::from_micros(250);
 
 // loom's thread-locals take no `const`.
 #[cfg(moirai_loom)]
@@ -181,13 +217,13 @@ mod tests {
     use super::*;
 
     /// In how many of `n` waits a habit is tried, whose tries all fail.
-    fn tries_in(n: usize, left_out_max: u8) -> usize {
+    fn tries_in(n: usize, outcome: Outcome, left_out_max: u16) -> usize {
         let mut habit = Habit::ALWAYS;
         (0..n)
             .filter(|_| {
                 let tries = habit.tries();
                 if tries {
-                    habit.note(Outcome::Failed, left_out_max);
+                    habit.note(outcome, left_out_max);
                 }
                 tries
             })
@@ -198,9 +234,9 @@ mod tests {
     fn what_does_not_pay_is_left_out_more_and_more() {
         // After 1, 3, 7, 15 and then 31 each time.
         let first = 2 + 4 + 8 + 16 + 32;
-        assert_eq!(tries_in(first, LEFT_OUT_MAX), 5);
-        assert_eq!(tries_in(first + 1000 * 32, LEFT_OUT_MAX), 1005);
-        assert_eq!(tries_in(1000, 1), 500);
+        assert_eq!(tries_in(first, Outcome::Failed, LEFT_OUT_MAX), 5);
+        assert_eq!(tries_in(first + 1000 * 32, Outcome::Failed, LEFT_OUT_MAX), 1005);
+        assert_eq!(tries_in(1000, Outcome::Failed, 1), 500);
     }
 
     #[test]
@@ -222,7 +258,9 @@ mod tests {
                 assert_eq!(result, None);
                 attempts
             };
-            assert_eq!(attempts(Prospect::Open), PAUSE_STEPS + GIVE_WAY_MAX);
+            // Fewer where others keep the processor.
+            let first = attempts(Prospect::Open);
+            assert!((PAUSE_STEPS + 1..=PAUSE_STEPS + GIVE_WAY_MAX).contains(&first), "{first}");
             assert_eq!(attempts(Prospect::Open), 0);
             let some: u32 = (0..1000).map(|_| attempts(Prospect::Open)).sum();
             assert!(some < 50 * (PAUSE_STEPS + GIVE_WAY_MAX), "{some}");
@@ -232,8 +270,30 @@ mod tests {
     }
 
     #[test]
+    fn who_gets_the_processor_back_late_gives_it_away_no_more() {
+        for comes in [None, Some("there")] {
+            let mut attempts = 0;
+            let given = give_way(GIVE_WAY_MAX, None, || {
+                attempts += 1;
+                // As if it came back only now.
+                let start = Instant::now();
+                while start.elapsed() < CROWDED {
+                    prim::spin_loop();
+                }
+                comes.map_or(Poll::Pending, Poll::Ready)
+            });
+            assert!(matches!(given, GaveWay::ForLong(result) if result == comes));
+            assert_eq!(attempts, 1);
+        }
+        // After 255, 511 and then 1023 each time.
+        let tries_in = |waits| tries_in(waits, Outcome::Crowded, LEFT_OUT_CROWDED_MAX);
+        assert_eq!((tries_in(256 + 512), tries_in(256 + 512 + 10 * 1024)), (2, 12));
+    }
+
+    #[test]
     fn a_spin_takes_what_comes() {
-        let mut left = 7;
+        // The first time that the processor was given away.
+        let mut left = PAUSE_STEPS + 1;
         let result = spin(Prospect::Near, None, || {
             left -= 1;
             if left == 0 { Poll::Ready("there") } else { Poll::Pending }
