@@ -545,9 +545,9 @@ impl<T> Shared<T> {
         }
     }
 
-    /// [`poll`](Self::poll) on the current strand, which spins a little first if that has paid
-    /// lately; `None` if `deadline` passes first. At a rendezvous it does not: who tries to send there
-    /// sees only those who are in the list, and on a busy machine a spin may take a second.
+    /// [`poll`](Self::poll) on the current strand, which tries at once, then spins a little if that has
+    /// paid lately; `None` if `deadline` passes first. At a rendezvous it does neither: who tries to send
+    /// there sees only those who are in the list, and on a busy machine a spin may take a second.
     pub(super) fn wait<R>(
         &self,
         side: Side,
@@ -559,6 +559,9 @@ impl<T> Shared<T> {
             Side::Receivers => Prospect::Open,
         };
         if !self.is_rendezvous() {
+            if let Poll::Ready(result) = attempt(Claimed::No) {
+                return Some(result);
+            }
             let spun = spin(prospect, deadline, || match side {
                 // One place at a time, the two sides would take turns for each message.
                 Side::Senders if self.queue.is_crowded() => Poll::Pending,

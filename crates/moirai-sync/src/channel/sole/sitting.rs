@@ -48,14 +48,17 @@ impl<T> Shared<T> {
         self.receivers_waiting.fence_after_rmw();
     }
 
-    /// [`poll_sole`](Self::poll_sole) on the current strand, which spins a little first if that has paid
-    /// lately; `None` if `deadline` passes first.
+    /// [`poll_sole`](Self::poll_sole) on the current strand, which tries at once, then spins a little if
+    /// that has paid lately; `None` if `deadline` passes first.
     pub(in crate::channel) fn wait_sole<R>(
         &self,
         key: &mut Key,
         deadline: Option<Instant>,
         mut attempt: impl FnMut(&Self, &mut Key) -> Poll<R>,
     ) -> Option<R> {
+        if let Poll::Ready(result) = attempt(self, key) {
+            return Some(result);
+        }
         let spun = spin(Prospect::Open, deadline, || attempt(self, key));
         if spun.is_some() {
             return spun;
