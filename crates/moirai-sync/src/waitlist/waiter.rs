@@ -1,0 +1,219 @@
+//! One place in a list, from its owner's side: it joins, is told, and leaves. The states are drawn in
+//! [`waitlist`](super); what is done to them under the list's lock by others is written there, too.
+
+#![allow(unsafe_code, reason = "intrusive nodes; model: src/model/waitlist.rs")]
+
+use std::marker::PhantomPinned;
+use std::pin::Pin;
+use std::ptr;
+use std::task::Waker;
+
+use super::queue::End;
+use super::{CLAIMED, Claimed, IDLE, Kind, Links, NOTIFIED, Node, QUEUED, Target, WaitList};
+use crate::prim::UnsafeCell;
+use crate::prim::atomic::{AtomicU32, Ordering};
+
+/// One place in a [`WaitList`]; dropping it leaves the list and passes on an unused baton.
+pub(crate) struct Waiter<'a> {
+    pub(super) list: &'a WaitList,
+    pub(super) node: Node,
+}
+
+// SAFETY: `state` is atomic; `target` (of Send + Sync types) and `links` are reached only under the
+// lock of `list`, which outlives the node, or by the owner once no list holds the node.
+unsafe impl Send for Waiter<'_> {}
+// SAFETY: as above; a shared waiter offers only `register` and `finish`, which take the lock.
+unsafe impl Sync for Waiter<'_> {}
+
+/// Whether a waiter had to wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Finished {
+    /// It was never in the list: no notification can have been meant for it.
+    Idle,
+    /// It was in the list, perhaps notified. There may be more to take for others.
+    Waited,
+}
+
+impl<'a> Waiter<'a> {
+    /// A waiter that is not in the list yet.
+    pub(crate) fn new(list: &'a WaitList) -> Self {
+        Self::of(list, Kind::Future)
+    }
+
+    /// A waiter of a blocked strand: it does not leave a notification unused for long, so while it
+    /// has one nobody else is woken. It passes on what it does not need, as all do.
+    pub(crate) fn blocked(list: &'a WaitList) -> Self {
+        Self::of(list, Kind::Blocked)
+    }
+
+    /// A waiter of a blocked strand that waits in other lists as well.
+    pub(crate) fn blocked_select(list: &'a WaitList) -> Self {
+        Self::of(list, Kind::BlockedSelect)
+    }
+
+    fn of(list: &'a WaitList, kind: Kind) -> Self {
+        let node = Node {
+            state: AtomicU32::new(IDLE),
+            kind,
+            target: UnsafeCell::new(Target::Nobody),
+            links: UnsafeCell::new(Links { prev: ptr::null(), next: ptr::null() }),
+            _pin: PhantomPinned,
+        };
+        Self { list, node }
+    }
+
+    /// Joins the list, or stays in it with a new waker. Afterwards the caller must **try again**
+    /// before it sleeps: what it waits for may have come before it was in the list.
+    ///
+    /// A notified waiter that found nothing goes back to the head: it has waited longest.
+    pub(crate) fn register(self: Pin<&Self>, waker: &Waker) {
+        drop(self.join(Target::Waker(waker.clone())));
+        self.list.fence();
+    }
+
+    /// Joins the list, or stays in it, and returns whom a notification was for until now. A place of a
+    /// select that was told since its claim was opened keeps what it was told.
+    pub(super) fn join(self: Pin<&Self>, target: Target) -> Target {
+        let mut queue = self.list.queue.lock();
+        // Relaxed: under the lock nobody else writes a queued node's state.
+        let state = self.node.state.load(Ordering::Relaxed);
+        let end = match state {
+            QUEUED => None,
+            // A claim is given up by `unclaim` and by going away only.
+            CLAIMED => return target,
+            NOTIFIED if target.has_won() => return target,
+            NOTIFIED => Some(End::Head),
+            _ => Some(End::Tail),
+        };
+        if let Some(end) = end {
+            // SAFETY: we hold the lock; the node is pinned, in no queue (its state says so), and
+            // `drop` takes it out before the memory goes.
+            unsafe { queue.push(&raw const self.node, end) };
+            self.list.raise_count(self.node.kind);
+            self.node.state.store(QUEUED, Ordering::Relaxed);
+            self.arrive(state);
+        }
+        // SAFETY: `target` is reached under the lock only.
+        self.node.target.with_mut(|place| unsafe { std::mem::replace(&mut *place, target) })
+    }
+
+    /// Leaves the list, because what was waited for is taken. A baton is used up by this; if there
+    /// is more to take, the caller passes one on.
+    pub(crate) fn finish(self: Pin<&Self>) -> Finished {
+        match self.leave() {
+            IDLE => Finished::Idle,
+            _ => Finished::Waited,
+        }
+    }
+
+    /// A waiter whose state was `state` uses or leaves what it was told of.
+    fn arrive(&self, state: u32) {
+        match state {
+            NOTIFIED => self.list.kept(self.node.kind),
+            CLAIMED => {
+                self.list.claimed.fetch_sub(1, Ordering::Relaxed);
+            }
+            _ => {}
+        }
+    }
+
+    /// Whether somebody brings something for this waiter.
+    pub(crate) fn claimed(&self) -> Claimed {
+        // Acquire: pairs with the Release in `pop`.
+        match self.node.state.load(Ordering::Acquire) {
+            CLAIMED => Claimed::Yes,
+            _ => Claimed::No,
+        }
+    }
+
+    /// Nothing is brought for this waiter after all: it was told, no more.
+    pub(crate) fn unclaim(self: Pin<&Self>) {
+        self.arrive(CLAIMED);
+        if self.node.kind == Kind::Blocked {
+            self.list.promised.fetch_add(1, Ordering::Relaxed);
+        }
+        self.node.state.store(NOTIFIED, Ordering::Relaxed);
+    }
+
+    /// Leaves the list, for the time is up, and passes on an unused baton; unless somebody brings
+    /// something for this waiter.
+    pub(crate) fn give_up(self: Pin<&Self>) -> Claimed {
+        // Acquire: pairs with the Release in `pop`, as in `leave`.
+        let state = match self.node.state.load(Ordering::Acquire) {
+            QUEUED => self.leave_queue(),
+            state => state,
+        };
+        if state == CLAIMED {
+            return Claimed::Yes;
+        }
+        if self.left(state) == NOTIFIED {
+            self.list.notify_one();
+        }
+        Claimed::No
+    }
+
+    /// Leaves the list; tells the next one of what this one was told of, or is brought.
+    #[inline]
+    pub(super) fn go_away(&self) {
+        if matches!(self.leave(), NOTIFIED | CLAIMED) {
+            self.list.notify_one();
+        }
+    }
+
+    /// Returns once whoever took this waiter out of the list has done with it.
+    pub(super) fn settle(&self) {
+        // Acquire: pairs with the Release in `pop`.
+        if self.node.state.load(Ordering::Acquire) == QUEUED {
+            // A notifier sets the state under the lock.
+            drop(self.list.queue.lock());
+        }
+    }
+
+    /// Leaves the list; returns the state before.
+    #[inline]
+    pub(super) fn leave(&self) -> u32 {
+        // Acquire: pairs with the Release in `pop`: its accesses come before ours. A node that
+        // is not queued is ours alone.
+        match self.node.state.load(Ordering::Acquire) {
+            IDLE => IDLE,
+            QUEUED => {
+                let state = self.leave_queue();
+                self.left(state)
+            }
+            state => self.left(state),
+        }
+    }
+
+    /// Leaves the queue, unless somebody takes this waiter out first; returns the state before.
+    #[cold]
+    fn leave_queue(&self) -> u32 {
+        let mut queue = self.list.queue.lock();
+        let state = self.node.state.load(Ordering::Relaxed);
+        if state != QUEUED {
+            return state;
+        }
+        // SAFETY: we hold the lock, and a node in state QUEUED is in its list's queue.
+        unsafe { queue.unlink(&raw const self.node) };
+        self.list.lower_count(self.node.kind);
+        // SAFETY: `target` is reached under the lock only.
+        let target = self.node.target.with_mut(|target| unsafe { (*target).take() });
+        drop(queue);
+        drop(target);
+        state
+    }
+
+    /// This waiter is in no list any more, and was told so if `state` says that.
+    fn left(&self, state: u32) -> u32 {
+        self.node.state.store(IDLE, Ordering::Relaxed);
+        self.arrive(state);
+        state
+    }
+}
+
+impl Drop for Waiter<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.go_away();
+    }
+}
