@@ -37,14 +37,18 @@
 //! What is received can be mapped, gathered, delayed and merged before: see [`ops`]. A
 //! [`FanoutChannel`] is a sending end for several channels at once.
 //!
-//! `shared` is where the queue and the two wait lists meet, `telling` who is told of what, and `ends` how that ends; `sender` and `receiver` are the handles
-//! (what all have is in `handle`),
-//! `priority` what they have for levels, `work_stealing` a receiving end for each worker, `numa` a queue for each node, `extras` what a `builder` adds to a channel, and `metrics` what
-//! that tells;
-//! `sole` those that are alone on their side, with what they lend in `loan` and how they look for
-//! messages in `lull`; `sending` is a send that waits, and a permit; `operation` is what a task awaits, and `suspended` how it waits; `nudge` is for
-//! futures that nobody polls.
+//! | file | knows |
+//! |---|---|
+//! | `shared` | where the queue and the two wait lists meet: how everybody waits |
+//! | `attempts`, `telling`, `ends` | what is tried in between, who is told of it, and how that ends |
+//! | `sender`, `receiver`, `handle` | the handles, and what all have |
+//! | `sole`, `loan`, `lull` | those that are alone on their side, what they lend, how they look for messages |
+//! | `priority`, `work_stealing`, `numa` | levels; a receiving end for each worker; a queue for each node |
+//! | `builder`, `extras`, `metrics` | what is asked of a channel, what that adds, and what it tells |
+//! | `rendezvous`, `sending` | a channel without places; a send that waits, and a permit |
+//! | `operation`, `suspended`, `nudge` | what a task awaits, how it waits, and what if nobody polls it |
 
+mod attempts;
 pub mod broadcast;
 mod builder;
 mod ends;

@@ -11,13 +11,14 @@ use crate::queue::Quick;
 use crate::queue::front::Front;
 use crate::waitlist::{Own, WaitList};
 
+use super::attempts::stand_back;
 use super::ends::{LastHandle, Revived};
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::extras::by;
 use super::handle::tells_of_its_channel;
 use super::operation::operation;
 use super::sending::{Permit, Sending};
-use super::shared::{Shared, Side, stand_back};
+use super::shared::{Shared, Side};
 
 /// The sending side of a channel; clones send into the same channel.
 #[must_use = "dropping the last sender closes the channel"]

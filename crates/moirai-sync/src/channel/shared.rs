@@ -6,27 +6,23 @@
 //! wait goes through it: a thread spins a little and parks, a task is suspended. This file knows
 //! neither threads nor tasks.
 
-use std::mem;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use crate::alarm::Set;
-use crate::backoff::Backoff;
 use crate::coop;
-use crate::prim::atomic::{AtomicBool, AtomicU32, Ordering};
-use crate::queue::front::Front;
-use crate::queue::{Key, LEVEL, Part, PopError, PushError, Queue, Quick};
+use crate::prim::atomic::{AtomicBool, AtomicU32};
+use crate::queue::Queue;
 use crate::spin::{Prospect, spin};
 use crate::strand;
 use crate::waitlist::{Claimed, Finished, Own, Seat, WaitList, Waiter};
 
-use super::error::{RecvError, TryRecvError, TrySendError};
+use super::error::{RecvError, TryRecvError};
 use super::extras::Extras;
 use super::nudge::{self, Nudge};
 use super::rendezvous::{Promise, Rendezvous};
 use super::suspended::Suspended;
-use super::telling::{notify, told};
 use super::timer::Timer;
 
 #[derive(Debug)]
@@ -110,354 +106,6 @@ impl<T> Shared<T> {
             receivers: AtomicU32::new(1),
         }
     }
-
-    // Attempts.
-
-    /// Sends if there is a queue with room; else gives the message back, and
-    /// [`try_send`](Self::try_send) says why.
-    #[inline]
-    pub(super) fn send_now(&self, message: T) -> Result<(), T> {
-        match self.send_quickly(message) {
-            Quick::Done => Ok(()),
-            Quick::Lost(message) => {
-                stand_back();
-                self.send_slowly(message)
-            }
-            Quick::No(message) => self.send_slowly(message),
-        }
-    }
-
-    /// [`send_now`](Self::send_now) where that is quick. Nothing is called on the way, so that a send
-    /// which goes on out of line saves no registers.
-    #[inline(always)]
-    pub(super) fn send_quickly(&self, message: T) -> Quick<T> {
-        let pushed = self.queue.push_quickly(message);
-        if matches!(pushed, Quick::Done)
-            && (self.receiver_seat.is_taken() || self.receivers_waiting.len() != 0)
-        {
-            self.tell_waiting_receiver();
-        }
-        pushed
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn tell_waiting_receiver(&self) {
-        self.tell_receiver();
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn send_slowly(&self, message: T) -> Result<(), T> {
-        self.queue.push(message)?;
-        self.tell_receiver();
-        Ok(())
-    }
-
-    /// [`send_now`](Self::send_now) for the only sender.
-    #[inline]
-    pub(super) fn send_now_sole(&self, key: &mut Key, message: T) -> Result<(), T> {
-        self.queue.push_sole(key, message)?;
-        self.told_receiver(key);
-        Ok(())
-    }
-
-    #[inline]
-    pub(super) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        self.send_now(message).or_else(|message| self.not_queued(Part::Any, message))
-    }
-
-    /// [`try_send`](Self::try_send), to a part of a queue that has parts.
-    pub(super) fn try_send_to(&self, part: Part, message: T) -> Result<(), TrySendError<T>> {
-        if let Err(message) = self.queue.push_to(part, message) {
-            return self.not_queued(part, message);
-        }
-        self.tell_receiver();
-        Ok(())
-    }
-
-    /// [`try_send`](Self::try_send) for a send that may wait: a rendezvous does not deliver to who may
-    /// not come.
-    #[inline]
-    pub(super) fn begin_send(&self, message: T) -> Result<(), TrySendError<T>> {
-        match self.flavour {
-            Flavour::Rendezvous(_) => Err(TrySendError::Full(message)),
-            // Whoever comes here has tried what is quick.
-            _ => self.send_slowly(message).or_else(|message| self.not_queued(Part::Any, message)),
-        }
-    }
-
-    /// [`begin_send`](Self::begin_send), to a part of a queue that has parts.
-    pub(super) fn begin_send_to(&self, part: Part, message: T) -> Result<(), TrySendError<T>> {
-        match self.flavour {
-            Flavour::Queue => self.try_send_to(part, message),
-            _ => self.begin_send(message),
-        }
-    }
-
-    #[inline]
-    pub(super) fn try_send_sole(&self, key: &mut Key, message: T) -> Result<(), TrySendError<T>> {
-        self.send_now_sole(key, message).or_else(|message| self.not_queued(Part::Any, message))
-    }
-
-    /// What becomes of a message that no queue has taken: there is none, or it is full or closed.
-    #[cold]
-    fn not_queued(&self, part: Part, message: T) -> Result<(), TrySendError<T>> {
-        match &self.flavour {
-            Flavour::Queue if self.queue.is_closed() => Err(TrySendError::Disconnected(message)),
-            Flavour::Queue if self.extras.is_some() => self.overflow(part, message),
-            Flavour::Queue => Err(TrySendError::Full(message)),
-            Flavour::Rendezvous(meeting) => meeting.try_send(message, &self.receivers_waiting),
-            Flavour::Timer(_) | Flavour::Never(_) => Err(TrySendError::Disconnected(message)),
-        }
-    }
-
-    /// Takes a message if there is a queue with one; else [`try_take`](Self::try_take) says more.
-    #[inline]
-    pub(super) fn take_now(&self) -> Option<T> {
-        let message = self.queue.pop()?;
-        self.senders_waiting.notify_one_fenced();
-        Some(message)
-    }
-
-    /// [`take_at_hand`](Self::take_at_hand) of a list, where nobody waits for room, so that nobody is told.
-    #[inline(always)]
-    pub(super) fn take_listed(&self, key: &mut Key) -> Option<T> {
-        self.queue.pop_listed(key)
-    }
-
-    /// [`take_now`](Self::take_now) for the only receiver, of what needs no look at the senders' side, where that is
-    /// kept apart.
-    #[inline(always)]
-    pub(super) fn take_at_hand(&self, key: &mut Key) -> Option<T> {
-        let message = self.queue.pop_at_hand(key)?;
-        told(&self.senders_waiting, key);
-        Some(message)
-    }
-
-    /// [`take_at_hand`](Self::take_at_hand) where nothing is, with a `pause` before the look if
-    /// that may let more come; and how many the look has found.
-    #[inline]
-    pub(super) fn look_now_sole(&self, key: &mut Key, pause: impl FnOnce()) -> Option<(T, usize)> {
-        let found = self.queue.look_sole(key, pause)?;
-        told(&self.senders_waiting, key);
-        Some(found)
-    }
-
-    #[inline]
-    pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
-        match (self.try_take(Claimed::No), &self.flavour) {
-            (Err(TryRecvError::Empty), Flavour::Rendezvous(_)) => self.try_meet(),
-            (result, _) => result,
-        }
-    }
-
-    /// As [`try_recv`](Self::try_recv), but does not wait for the message of a select. Who has been
-    /// told may take what was delivered to a receiver.
-    #[inline]
-    pub(super) fn try_take(&self, claimed: Claimed) -> Result<T, TryRecvError> {
-        match (self.take_now(), &self.flavour) {
-            (Some(message), _) => Ok(message),
-            // What a select over many finds most often.
-            (None, Flavour::Queue) if !self.queue.is_closed() => Err(TryRecvError::Empty),
-            (None, _) => self.not_taken(claimed),
-        }
-    }
-
-    /// [`try_recv`](Self::try_recv), and of which part of the queue the message was.
-    pub(super) fn try_recv_part(&self) -> Result<(T, usize), TryRecvError> {
-        match self.flavour {
-            Flavour::Queue => self.try_take_part(Claimed::No),
-            _ => self.try_recv().map(|message| (message, LEVEL)),
-        }
-    }
-
-    /// [`try_take`](Self::try_take), and of which part of the queue the message was.
-    pub(super) fn try_take_part(&self, claimed: Claimed) -> Result<(T, usize), TryRecvError> {
-        match self.queue.pop_part() {
-            Some(taken) => {
-                self.senders_waiting.notify_one_fenced();
-                Ok(taken)
-            }
-            None => self.not_taken(claimed).map(|message| (message, LEVEL)),
-        }
-    }
-
-    /// [`take_now`](Self::take_now) for the worker `home`.
-    #[inline]
-    pub(super) fn take_now_at(&self, home: usize) -> Option<T> {
-        let message = self.queue.pop_at(home)?;
-        self.senders_waiting.notify_one_fenced();
-        Some(message)
-    }
-
-    /// [`try_take`](Self::try_take) for the worker `home`.
-    pub(super) fn try_take_at(&self, home: usize) -> Result<T, TryRecvError> {
-        self.take_now_at(home).map_or_else(|| self.not_taken(Claimed::No), Ok)
-    }
-
-    /// What a receive finds where no queue has given a message: there is none, or it is empty.
-    #[cold]
-    fn not_taken(&self, claimed: Claimed) -> Result<T, TryRecvError> {
-        match &self.flavour {
-            Flavour::Queue if self.queue.has_ended() => Err(TryRecvError::Disconnected),
-            Flavour::Queue => Err(TryRecvError::Empty),
-            Flavour::Rendezvous(rendezvous) => {
-                let taken = rendezvous.try_recv(claimed, &self.receivers_waiting);
-                taken.inspect(|_| self.count_handed_over())
-            }
-            Flavour::Timer(timer) => timer.try_recv(),
-            // Relaxed: nothing is read through it.
-            Flavour::Never(closed) if closed.load(Ordering::Relaxed) => {
-                Err(TryRecvError::Disconnected)
-            }
-            Flavour::Never(_) => Err(TryRecvError::Empty),
-        }
-    }
-
-    #[inline]
-    pub(super) fn try_recv_sole(&self, key: &mut Key) -> Result<T, TryRecvError> {
-        match self.queue.pop_sole(key) {
-            Ok(message) => {
-                told(&self.senders_waiting, key);
-                Ok(message)
-            }
-            Err(PopError::Empty) => Err(TryRecvError::Empty),
-            Err(PopError::Closed) => Err(TryRecvError::Disconnected),
-        }
-    }
-
-    /// A select that waits to send has no message yet: it makes one when somebody begins to receive,
-    /// so whoever only looks has to wait for it a moment. Not for one in a future, which may need
-    /// this very thread.
-    fn try_meet(&self) -> Result<T, TryRecvError> {
-        if !self.senders_waiting.has_blocked() {
-            return Err(TryRecvError::Empty);
-        }
-        let mut nudge = Nudge::default();
-        let waiter = pin!(Waiter::new(&self.receivers_waiting));
-        let deadline = Instant::now() + MEET_MAX;
-        let met = strand::wait(Some(deadline), |cx| {
-            self.poll(Side::Receivers, Tried::No, waiter.as_ref(), &mut nudge, cx, |claimed| {
-                received(self.not_taken(claimed))
-            })
-        });
-        met.ok_or(TryRecvError::Empty)?.map_err(TryRecvError::from)
-    }
-
-    /// Sends what fits of `messages`, which may be less than all.
-    pub(super) fn try_send_batch(
-        &self,
-        messages: &mut Front<'_, T>,
-    ) -> Result<(), TrySendError<()>> {
-        if self.is_rendezvous() {
-            return self.try_send_each(messages);
-        }
-        let before = messages.left();
-        let result = self.queue.push_batch(messages);
-        match self.pushed_batch(before - messages.left(), result) {
-            // The strategy may know what to do with the rest.
-            Err(TrySendError::Full(())) if self.extras.is_some() => self.try_send_each(messages),
-            result => result,
-        }
-    }
-
-    fn try_send_each(&self, messages: &mut Front<'_, T>) -> Result<(), TrySendError<()>> {
-        while messages.left() > 0 {
-            self.try_send(messages.take()).map_err(|error| match error {
-                TrySendError::Full(message) => {
-                    messages.put_back(message);
-                    TrySendError::Full(())
-                }
-                TrySendError::Disconnected(message) => {
-                    messages.put_back(message);
-                    TrySendError::Disconnected(())
-                }
-            })?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn try_send_batch_sole(
-        &self,
-        key: &mut Key,
-        messages: &mut Front<'_, T>,
-    ) -> Result<(), TrySendError<()>> {
-        let before = messages.left();
-        let result = self.queue.push_batch_sole(key, messages);
-        self.pushed_batch(before - messages.left(), result)
-    }
-
-    /// Tells as many receivers as there are new messages.
-    fn pushed_batch(
-        &self,
-        n: usize,
-        result: Result<(), PushError<()>>,
-    ) -> Result<(), TrySendError<()>> {
-        self.tell_receivers(n);
-        match result {
-            Ok(()) => Ok(()),
-            Err(PushError::Full(())) => Err(TrySendError::Full(())),
-            Err(PushError::Closed(())) => Err(TrySendError::Disconnected(())),
-        }
-    }
-
-    /// Receives up to `max` messages that are there, at the end of `messages`; says how many.
-    pub(super) fn try_recv_batch(
-        &self,
-        messages: &mut Vec<T>,
-        max: usize,
-    ) -> Result<usize, TryRecvError> {
-        match &self.flavour {
-            Flavour::Queue => {
-                drain(max, |left| self.popped_batch(self.queue.pop_batch(messages, left)))
-            }
-            _ => drain(max, |_| {
-                messages.push(self.try_recv()?);
-                Ok(1)
-            }),
-        }
-    }
-
-    /// [`try_recv_batch`](Self::try_recv_batch) for who waits otherwise; whoever was claimed was so for one
-    /// message.
-    pub(super) fn try_take_batch(
-        &self,
-        mut claimed: Claimed,
-        messages: &mut Vec<T>,
-        max: usize,
-    ) -> Result<usize, TryRecvError> {
-        match &self.flavour {
-            Flavour::Queue => self.try_recv_batch(messages, max),
-            _ => drain(max, |_| {
-                messages.push(self.try_take(mem::replace(&mut claimed, Claimed::No))?);
-                Ok(1)
-            }),
-        }
-    }
-
-    pub(super) fn try_recv_batch_sole(
-        &self,
-        key: &mut Key,
-        messages: &mut Vec<T>,
-        max: usize,
-    ) -> Result<usize, TryRecvError> {
-        drain(max, |left| self.popped_batch(self.queue.pop_batch_sole(key, messages, left)))
-    }
-
-    /// Tells as many senders as places were made.
-    fn popped_batch(&self, result: Result<usize, PopError>) -> Result<usize, TryRecvError> {
-        match result {
-            Ok(n) => {
-                notify(&self.senders_waiting, n);
-                Ok(n)
-            }
-            Err(PopError::Empty) => Err(TryRecvError::Empty),
-            Err(PopError::Closed) => Err(TryRecvError::Disconnected),
-        }
-    }
-
-    // Waiting.
 
     /// Makes attempts until one is ready; between two of them, somebody on the other side has done
     /// something. Who has just tried is in the list before it tries again.
@@ -735,27 +383,6 @@ impl<T> Shared<T> {
     }
 }
 
-/// After somebody else was quicker: lets him do many more before the line has to move again.
-pub(super) fn stand_back() {
-    Backoff::new().contended();
-}
-
-/// Calls `take` with how many are missing to `max` until there is no more; says how many there were.
-fn drain(
-    max: usize,
-    mut take: impl FnMut(usize) -> Result<usize, TryRecvError>,
-) -> Result<usize, TryRecvError> {
-    let mut taken = 0;
-    while taken < max {
-        match take(max - taken) {
-            Ok(n) => taken += n,
-            Err(error) if taken == 0 => return Err(error),
-            Err(_) => break,
-        }
-    }
-    Ok(taken)
-}
-
 /// The result of a receive: an empty channel is pending.
 #[inline]
 pub(super) fn received<V>(result: Result<V, TryRecvError>) -> Poll<Result<V, RecvError>> {
@@ -768,7 +395,7 @@ pub(super) fn received<V>(result: Result<V, TryRecvError>) -> Poll<Result<V, Rec
 
 /// For how long a receive that does not wait, or not any more, waits for the message of a select that it
 /// has woken, or that has claimed it: as long as a busy machine may take to run a thread.
-const MEET_MAX: Duration = Duration::from_millis(50);
+pub(super) const MEET_MAX: Duration = Duration::from_millis(50);
 
 #[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
 mod tests {
