@@ -200,7 +200,7 @@ const LEFT_OUT_CROWDED_MAX: u16 = 1023;
 const _: () = assert!(LEFT_OUT_CROWDED_MAX < u16::MAX / 2, "twice as much and one must fit");
 
 /// For so long those keep a processor that compute, and none of those that wait for each other.
-const CROWDED: Duration = Duration::from_micros(250);
+const CROWDED: Duration = Duration::from_millis(2);
 
 // loom's thread-locals take no `const`.
 #[cfg(moirai_loom)]
