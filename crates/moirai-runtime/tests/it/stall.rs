@@ -281,12 +281,18 @@ fn tasks_that_block_on_every_thread_there_may_be_are_reported() {
         watch(move || {
             let (runtime, stalls) = reporting(one_worker().spare_threads(spares));
             let (sender, receiver) = channel::bounded::<()>(1);
+            let (begin, begun) = mpsc::channel();
             let blocked: Vec<_> = (0..=spares)
                 .map(|_| {
-                    let receiver = receiver.clone();
-                    runtime.spawn(async move { receiver.recv() })
+                    let (receiver, begin) = (receiver.clone(), begin.clone());
+                    runtime.spawn(async move {
+                        begin.send(()).unwrap();
+                        receiver.recv()
+                    })
                 })
                 .collect();
+            // One that was queued behind another that blocks may come after what is spawned later.
+            blocked.iter().for_each(|_| begun.recv().unwrap());
             let mut waiting = runtime.spawn(async { 7 });
             let threads = stalls.iter().find_map(|stall| match stall {
                 Stall::Threads { threads, .. } => Some(threads),
