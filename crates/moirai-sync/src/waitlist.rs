@@ -56,8 +56,11 @@
 //!            take_oldest              finish, drop, give_up
 //!   QUEUED ───────────────► CLAIMED ────────────────────────► IDLE
 //!                           │  ▲  │ unclaim
-//!                  register └──┘  └─────────► NOTIFIED
+//!                  register └──┘  └─────────► NOTIFIED ◄── QUEUED
+//!                                                     retire
 //! ```
+//! Whoever finds something before it is claimed retires, under the lock of who claims: it is brought nothing
+//! else, and passes the word on as if it had been told.
 //!
 //! **A select** waits in several lists with one waker, which its [`Group`]'s claim holds: a notifier
 //! that takes its node out and loses the claim has told nobody, and goes on to the next waiter. A set
@@ -93,7 +96,7 @@ pub(crate) use owned::OwnedWaiter;
 use queue::Queue;
 pub(crate) use ready::ReadySet;
 pub(crate) use seat::Seat;
-pub(crate) use waiter::{Finished, Waiter};
+pub(crate) use waiter::{Asker, Finished, Waiter};
 
 const IDLE: u32 = 0;
 const QUEUED: u32 = 1;

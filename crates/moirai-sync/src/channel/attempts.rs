@@ -12,7 +12,7 @@ use crate::prim::atomic::Ordering;
 use crate::queue::front::Front;
 use crate::queue::{Key, LEVEL, Part, PopError, PushError, Quick};
 use crate::strand;
-use crate::waitlist::{Claimed, Waiter};
+use crate::waitlist::{Asker, Waiter};
 
 use super::error::{TryRecvError, TrySendError};
 use super::nudge::Nudge;
@@ -153,7 +153,7 @@ impl<T> Shared<T> {
 
     #[inline]
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
-        match (self.try_take(Claimed::No), &self.flavour) {
+        match (self.try_take(Asker::Passing), &self.flavour) {
             (Err(TryRecvError::Empty), Flavour::Rendezvous(_)) => self.try_meet(),
             (result, _) => result,
         }
@@ -162,31 +162,31 @@ impl<T> Shared<T> {
     /// As [`try_recv`](Self::try_recv), but does not wait for the message of a select. Who has been
     /// told may take what was delivered to a receiver.
     #[inline]
-    pub(super) fn try_take(&self, claimed: Claimed) -> Result<T, TryRecvError> {
+    pub(super) fn try_take(&self, asker: Asker<'_>) -> Result<T, TryRecvError> {
         match (self.take_now(), &self.flavour) {
             (Some(message), _) => Ok(message),
             // What a select over many finds most often.
             (None, Flavour::Queue) if !self.queue.is_closed() => Err(TryRecvError::Empty),
-            (None, _) => self.not_taken(claimed),
+            (None, _) => self.not_taken(asker),
         }
     }
 
     /// [`try_recv`](Self::try_recv), and of which part of the queue the message was.
     pub(super) fn try_recv_part(&self) -> Result<(T, usize), TryRecvError> {
         match self.flavour {
-            Flavour::Queue => self.try_take_part(Claimed::No),
+            Flavour::Queue => self.try_take_part(Asker::Passing),
             _ => self.try_recv().map(|message| (message, LEVEL)),
         }
     }
 
     /// [`try_take`](Self::try_take), and of which part of the queue the message was.
-    pub(super) fn try_take_part(&self, claimed: Claimed) -> Result<(T, usize), TryRecvError> {
+    pub(super) fn try_take_part(&self, asker: Asker<'_>) -> Result<(T, usize), TryRecvError> {
         match self.queue.pop_part() {
             Some(taken) => {
                 self.senders_waiting.notify_one_fenced();
                 Ok(taken)
             }
-            None => self.not_taken(claimed).map(|message| (message, LEVEL)),
+            None => self.not_taken(asker).map(|message| (message, LEVEL)),
         }
     }
 
@@ -200,17 +200,17 @@ impl<T> Shared<T> {
 
     /// [`try_take`](Self::try_take) for the worker `home`.
     pub(super) fn try_take_at(&self, home: usize) -> Result<T, TryRecvError> {
-        self.take_now_at(home).map_or_else(|| self.not_taken(Claimed::No), Ok)
+        self.take_now_at(home).map_or_else(|| self.not_taken(Asker::Passing), Ok)
     }
 
     /// What a receive finds where no queue has given a message: there is none, or it is empty.
     #[cold]
-    fn not_taken(&self, claimed: Claimed) -> Result<T, TryRecvError> {
+    fn not_taken(&self, asker: Asker<'_>) -> Result<T, TryRecvError> {
         match &self.flavour {
             Flavour::Queue if self.queue.has_ended() => Err(TryRecvError::Disconnected),
             Flavour::Queue => Err(TryRecvError::Empty),
             Flavour::Rendezvous(rendezvous) => {
-                let taken = rendezvous.try_recv(claimed, &self.receivers_waiting);
+                let taken = rendezvous.try_recv(asker, &self.receivers_waiting);
                 taken.inspect(|_| self.count_handed_over())
             }
             Flavour::Timer(timer) => timer.try_recv(),
@@ -245,8 +245,8 @@ impl<T> Shared<T> {
         let waiter = pin!(Waiter::new(&self.receivers_waiting));
         let deadline = Instant::now() + MEET_MAX;
         let met = strand::wait(Some(deadline), |cx| {
-            self.poll(Side::Receivers, Tried::No, waiter.as_ref(), &mut nudge, cx, |claimed| {
-                received(self.not_taken(claimed))
+            self.poll(Side::Receivers, Tried::No, waiter.as_ref(), &mut nudge, cx, |asker| {
+                received(self.not_taken(asker))
             })
         });
         met.ok_or(TryRecvError::Empty)?.map_err(TryRecvError::from)
@@ -330,14 +330,14 @@ impl<T> Shared<T> {
     /// message.
     pub(super) fn try_take_batch(
         &self,
-        mut claimed: Claimed,
+        mut asker: Asker<'_>,
         messages: &mut Vec<T>,
         max: usize,
     ) -> Result<usize, TryRecvError> {
         match &self.flavour {
             Flavour::Queue => self.try_recv_batch(messages, max),
             _ => drain(max, |_| {
-                messages.push(self.try_take(mem::replace(&mut claimed, Claimed::No))?);
+                messages.push(self.try_take(mem::replace(&mut asker, Asker::Passing))?);
                 Ok(1)
             }),
         }

@@ -27,6 +27,7 @@ use crate::Priority;
 use crate::coop;
 use crate::queue::levels::LEVELS_MAX;
 use crate::queue::{Part, Queue};
+use crate::waitlist::Asker;
 
 use super::error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
@@ -288,7 +289,7 @@ impl<T> Receiver<T> {
     /// As of [`recv_async`](Self::recv_async): nothing is lost.
     pub async fn recv_priority_async(&self) -> Result<(T, Priority), RecvError> {
         let shared = self.shared();
-        let attempt = |claimed| received(shared.try_take_part(claimed));
+        let attempt = |asker: Asker<'_>| received(shared.try_take_part(asker));
         shared.suspend(Side::Receivers, attempt).await.map(with_priority)
     }
 
@@ -297,7 +298,7 @@ impl<T> Receiver<T> {
         deadline: Option<Instant>,
     ) -> Result<(T, Priority), RecvTimeoutError> {
         let shared = self.shared();
-        let attempt = |claimed| received(shared.try_take_part(claimed));
+        let attempt = |asker: Asker<'_>| received(shared.try_take_part(asker));
         let result = shared.wait(Side::Receivers, deadline, attempt);
         Ok(with_priority(result.ok_or(RecvTimeoutError::Timeout)??))
     }

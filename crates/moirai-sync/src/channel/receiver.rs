@@ -6,7 +6,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::prim::atomic::Ordering;
-use crate::waitlist::{Claimed, Own, WaitList};
+use crate::waitlist::{Asker, Own, WaitList};
 
 use super::ends::LastHandle;
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
@@ -133,7 +133,7 @@ impl<T> Receiver<T> {
     #[inline]
     pub fn recv_async(&self) -> impl Future<Output = Result<T, RecvError>> {
         let later = |shared| {
-            let attempt = move |claimed| received(Shared::try_take(shared, claimed));
+            let attempt = move |asker: Asker<'_>| received(Shared::try_take(shared, asker));
             Suspended::new(shared, Side::Receivers, attempt)
         };
         operation(&*self.shared, |shared| shared.take_now().map(Ok), later)
@@ -147,12 +147,12 @@ impl<T> Receiver<T> {
     #[inline(never)]
     fn recv_later(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
         // Not `try_recv`, which may itself wait, whatever the deadline is.
-        if let Poll::Ready(result) = received(self.shared.try_take(Claimed::No)) {
+        if let Poll::Ready(result) = received(self.shared.try_take(Asker::Passing)) {
             return Ok(result?);
         }
         let result = self
             .shared
-            .wait(Side::Receivers, deadline, |claimed| received(self.shared.try_take(claimed)));
+            .wait(Side::Receivers, deadline, |asker| received(self.shared.try_take(asker)));
         Ok(result.ok_or(RecvTimeoutError::Timeout)??)
     }
 
@@ -211,7 +211,7 @@ impl<T> Receiver<T> {
         max: usize,
         deadline: Option<Instant>,
     ) -> Result<usize, RecvTimeoutError> {
-        let attempt = |claimed| received(self.shared.try_take_batch(claimed, messages, max));
+        let attempt = |asker: Asker<'_>| received(self.shared.try_take_batch(asker, messages, max));
         let result = self.shared.wait(Side::Receivers, deadline, attempt);
         Ok(result.ok_or(RecvTimeoutError::Timeout)??)
     }
@@ -250,7 +250,7 @@ impl<T> Receiver<T> {
         messages: &mut Vec<T>,
         max: usize,
     ) -> Result<usize, RecvError> {
-        let attempt = |claimed| received(self.shared.try_take_batch(claimed, messages, max));
+        let attempt = |asker: Asker<'_>| received(self.shared.try_take_batch(asker, messages, max));
         self.shared.suspend(Side::Receivers, attempt).await
     }
 
@@ -313,8 +313,8 @@ impl<T> Receiver<T> {
 
     /// Takes a message without waiting for that of a select.
     #[inline]
-    pub(crate) fn try_take(&self, claimed: Claimed) -> Result<T, TryRecvError> {
-        self.shared.try_take(claimed)
+    pub(crate) fn try_take(&self, asker: Asker<'_>) -> Result<T, TryRecvError> {
+        self.shared.try_take(asker)
     }
 
     /// Whether a receiver that has been told would find what was delivered to it.

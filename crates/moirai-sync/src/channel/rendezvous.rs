@@ -12,7 +12,9 @@
 //! well; where that goes away, the message is left to the next receive, as in a channel with places.
 //!
 //! Both queues are under one lock, which also covers taking a receiver out of the list: so there are
-//! never more delivered messages and permits than receivers that were claimed. Who is claimed and goes
+//! never more delivered messages and permits than receivers that were claimed. A receiver asks under it
+//! whether it was claimed, and leaves the list under it with what it takes: an offer is never taken in place
+//! of what came before it. Who is claimed and goes
 //! away tells the next waiting receiver; so does a select that was claimed for a message still being
 //! made, and has done something else when it comes.
 //!
@@ -39,7 +41,7 @@ use std::pin::Pin;
 use std::task::{Poll, Waker};
 
 use crate::prim::Mutex;
-use crate::waitlist::{Claimed, Claims, Taken, WaitList, Waiter};
+use crate::waitlist::{Asker, Claimed, Claims, Taken, WaitList, Waiter};
 use crate::wake::wake;
 
 use super::error::{TryRecvError, TrySendError};
@@ -237,15 +239,19 @@ impl<T> Rendezvous<T> {
 
     /// Takes what was delivered, else the oldest offer. What was delivered is for the `receivers` that
     /// were claimed, who take nothing else; anybody else takes what they have left when they went away.
+    /// Whoever waits and has taken something is claimed for nothing more.
     pub(super) fn try_recv(
         &self,
-        claimed: Claimed,
+        asker: Asker<'_>,
         receivers: &WaitList,
     ) -> Result<T, TryRecvError> {
         let mut meeting = self.0.lock();
+        // Under the lock, as it is claimed: a moment ago it may not have been.
+        let claimed = asker.claimed();
         if (claimed == Claimed::Yes || meeting.has_orphan(receivers))
             && let Some(message) = meeting.delivered.pop_front()
         {
+            asker.retire();
             return Ok(message);
         }
         if claimed == Claimed::Yes {
@@ -255,9 +261,9 @@ impl<T> Rendezvous<T> {
         if meeting.closed {
             return Err(meeting.end());
         }
-        let offer = meeting.offers.pop_front();
+        let Some(offer) = meeting.offers.pop_front() else { return Err(TryRecvError::Empty) };
+        asker.retire();
         drop(meeting);
-        let Some(offer) = offer else { return Err(TryRecvError::Empty) };
         wake(offer.sender);
         Ok(offer.message)
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::prim::atomic::Ordering;
 use crate::queue::Quick;
 use crate::queue::front::Front;
-use crate::waitlist::{Own, WaitList};
+use crate::waitlist::{Asker, Own, WaitList};
 
 use super::attempts::stand_back;
 use super::ends::{LastHandle, Revived};
@@ -405,7 +405,7 @@ impl<T> Sender<T> {
     /// ```
     pub async fn send_batch_async(&self, messages: &mut Vec<T>) -> Result<(), SendError<()>> {
         let mut messages = Front::new(messages);
-        let attempt = |_| self.attempt_batch(&mut messages);
+        let attempt = |_: Asker<'_>| self.attempt_batch(&mut messages);
         let sent = by(self.shared.limit(None), self.shared.suspend(Side::Senders, attempt));
         sent.await.unwrap_or(Err(SendError(())))
     }

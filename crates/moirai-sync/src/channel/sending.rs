@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::alarm::Set;
 use crate::queue::{Part, PushError};
 use crate::strand;
-use crate::waitlist::Taken;
+use crate::waitlist::{Asker, Taken};
 
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::nudge::Nudge;
@@ -80,7 +80,7 @@ impl<'a, T> Sending<'a, T> {
             }
             _ => {
                 let mut limit = None;
-                let attempt = |_| match attempt(shared, part, message) {
+                let attempt = |_: Asker<'_>| match attempt(shared, part, message) {
                     Poll::Pending if shared.extras.is_some() => last(shared, &mut limit, message),
                     result => result,
                 };

@@ -16,7 +16,7 @@ use crate::prim::atomic::{AtomicBool, AtomicU32};
 use crate::queue::Queue;
 use crate::spin::{Prospect, spin};
 use crate::strand;
-use crate::waitlist::{Claimed, Finished, Own, Seat, WaitList, Waiter};
+use crate::waitlist::{Asker, Claimed, Finished, Own, Seat, WaitList, Waiter};
 
 use super::error::{RecvError, TryRecvError};
 use super::extras::Extras;
@@ -117,11 +117,15 @@ impl<T> Shared<T> {
         waiter: Pin<&Waiter<'_>>,
         nudge: &mut Nudge,
         cx: &mut Context<'_>,
-        mut attempt: impl FnMut(Claimed) -> Poll<R>,
+        mut attempt: impl FnMut(Asker<'_>) -> Poll<R>,
     ) -> Poll<R> {
         let result = loop {
             if tried == Tried::Yes {
                 waiter.register(cx.waker());
+            }
+            let mut result = attempt(Asker::Waiting(waiter));
+            if result.is_ready() {
+                break result;
             }
             if waiter.claimed() == Claimed::Yes {
                 match self.promised(waiter, cx, &mut attempt) {
@@ -133,17 +137,13 @@ impl<T> Shared<T> {
                     }
                 }
             }
-            let mut result = attempt(Claimed::No);
-            if result.is_ready() {
-                break result;
-            }
             if tried == Tried::Yes {
                 if side == Side::Receivers {
                     self.before_receiver_sleeps(Own::NONE);
                 }
                 self.nudge_other(side, nudge, cx);
                 if self.extras.is_some() && self.watch(side, &mut nudge.watch, cx) == Set::Passed {
-                    result = attempt(Claimed::No);
+                    result = attempt(Asker::Waiting(waiter));
                 }
                 break result;
             }
@@ -174,13 +174,13 @@ impl<T> Shared<T> {
         &self,
         waiter: Pin<&Waiter<'_>>,
         cx: &Context<'_>,
-        attempt: &mut impl FnMut(Claimed) -> Poll<R>,
+        attempt: &mut impl FnMut(Asker<'_>) -> Poll<R>,
     ) -> Option<Poll<R>> {
         let Flavour::Rendezvous(rendezvous) = &self.flavour else {
             unreachable!("claimed where nobody claims")
         };
         loop {
-            let result = attempt(Claimed::Yes);
+            let result = attempt(Asker::Waiting(waiter));
             if result.is_ready() {
                 return Some(result);
             }
@@ -200,20 +200,20 @@ impl<T> Shared<T> {
         &self,
         side: Side,
         deadline: Option<Instant>,
-        mut attempt: impl FnMut(Claimed) -> Poll<R>,
+        mut attempt: impl FnMut(Asker<'_>) -> Poll<R>,
     ) -> Option<R> {
         let prospect = match side {
             Side::Senders => Prospect::Near,
             Side::Receivers => Prospect::Open,
         };
         if !self.is_rendezvous() {
-            if let Poll::Ready(result) = attempt(Claimed::No) {
+            if let Poll::Ready(result) = attempt(Asker::Passing) {
                 return Some(result);
             }
             let spun = spin(prospect, deadline, || match side {
                 // One place at a time, the two sides would take turns for each message.
                 Side::Senders if self.queue.is_crowded() => Poll::Pending,
-                _ => attempt(Claimed::No),
+                _ => attempt(Asker::Passing),
             });
             if spun.is_some() {
                 return spun;
@@ -248,10 +248,10 @@ impl<T> Shared<T> {
     pub(super) async fn suspend<R>(
         &self,
         side: Side,
-        mut attempt: impl FnMut(Claimed) -> Poll<R>,
+        mut attempt: impl FnMut(Asker<'_>) -> Poll<R>,
     ) -> R {
         coop::consume_budget().await;
-        match attempt(Claimed::No) {
+        match attempt(Asker::Passing) {
             Poll::Ready(result) => result,
             Poll::Pending => Suspended::new(self, side, attempt).await,
         }
@@ -399,6 +399,10 @@ pub(super) const MEET_MAX: Duration = Duration::from_millis(50);
 
 #[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
 mod tests {
+    use std::task::Waker;
+
+    use super::super::error::TrySendError;
+    use super::super::rendezvous::Offered;
     use super::*;
 
     /// With the two counts that stand before it.
@@ -416,5 +420,43 @@ mod tests {
             if shared.receivers_waiting.len() == 1 { Poll::Ready(tries) } else { Poll::Pending }
         });
         assert_eq!(seen, Some(2));
+    }
+
+    fn offer(shared: &Shared<u32>, message: u32) {
+        let Flavour::Rendezvous(rendezvous) = &shared.flavour else { unreachable!() };
+        let offered = rendezvous.offer(message, Waker::noop(), &shared.receivers_waiting);
+        assert!(matches!(offered, Offered::Waiting(_)));
+    }
+
+    #[test]
+    fn whoever_is_claimed_just_before_it_looks_takes_what_it_was_brought() {
+        let shared = Shared::<u32>::rendezvous();
+        let taken = shared.wait(Side::Receivers, None, |asker| {
+            if shared.receivers_waiting.len() == 1 {
+                assert!(shared.try_send(1).is_ok());
+                offer(&shared, 2);
+            }
+            received(shared.try_take(asker))
+        });
+        assert_eq!(taken, Some(Ok(1)));
+        assert_eq!(shared.try_recv(), Ok(2));
+    }
+
+    #[test]
+    fn whoever_has_taken_something_is_brought_nothing_more() {
+        let shared = Shared::<u32>::rendezvous();
+        let taken = shared.wait(Side::Receivers, None, |asker| {
+            if shared.receivers_waiting.len() == 0 {
+                offer(&shared, 1);
+                return Poll::Pending;
+            }
+            let taken = received(shared.try_take(asker));
+            if taken.is_ready() {
+                assert_eq!(shared.try_send(2), Err(TrySendError::Full(2)));
+            }
+            taken
+        });
+        assert_eq!(taken, Some(Ok(1)));
+        assert_eq!(shared.receivers_waiting.len(), 0);
     }
 }

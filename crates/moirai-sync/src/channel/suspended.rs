@@ -8,7 +8,7 @@
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use crate::waitlist::{Claimed, Waiter};
+use crate::waitlist::{Asker, Waiter};
 
 use super::nudge::Nudge;
 use super::shared::{Shared, Side, Tried};
@@ -33,7 +33,7 @@ impl<'a, T, A> Suspended<'a, T, A> {
     }
 }
 
-impl<T, R, A: FnMut(Claimed) -> Poll<R>> Future for Suspended<'_, T, A> {
+impl<T, R, A: FnMut(Asker<'_>) -> Poll<R>> Future for Suspended<'_, T, A> {
     type Output = R;
 
     #[cold]

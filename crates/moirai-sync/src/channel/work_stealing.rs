@@ -19,6 +19,7 @@ use std::iter::FusedIterator;
 use std::time::{Duration, Instant};
 
 use crate::queue::{Part, Queue};
+use crate::waitlist::Asker;
 
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::shared::{Shared, Side, received};
@@ -211,7 +212,7 @@ impl<T> WorkerReceiver<T> {
     #[inline(never)]
     fn recv_later(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
         let shared = self.receiver.shared();
-        let attempt = |_| received(shared.try_take_at(self.id));
+        let attempt = |_: Asker<'_>| received(shared.try_take_at(self.id));
         let result = shared.wait(Side::Receivers, deadline, attempt);
         Ok(result.ok_or(RecvTimeoutError::Timeout)??)
     }

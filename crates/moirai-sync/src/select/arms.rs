@@ -17,7 +17,7 @@ use crate::channel::{
     Attending, Permit, Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError,
     broadcast, spsc, watch,
 };
-use crate::waitlist::{Claimed, Own, WaitList};
+use crate::waitlist::{Asker, Own, WaitList};
 
 /// One operation of a select.
 pub trait Arm {
@@ -233,7 +233,7 @@ impl<T> Arm for RecvArm<'_, T> {
 
     #[inline]
     fn attempt(&self) -> Option<Self::Output> {
-        received(self.0?.try_take(Claimed::No))
+        received(self.0?.try_take(Asker::Passing))
     }
 
     fn meet(&self) -> Option<Self::Output> {
@@ -266,7 +266,7 @@ impl<T> Arm for RecvArm<'_, T> {
 
     fn take_handed_over(&self) -> Option<Self::Output> {
         let receiver = self.0.filter(|receiver| receiver.is_rendezvous())?;
-        received(receiver.try_take(Claimed::Yes))
+        received(receiver.try_take(Asker::Claimed))
     }
 }
 

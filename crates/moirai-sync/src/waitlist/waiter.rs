@@ -35,6 +35,33 @@ pub(crate) enum Finished {
     Waited,
 }
 
+/// Who tries to take something that may have been brought for one waiter.
+#[derive(Clone, Copy)]
+pub(crate) enum Asker<'a> {
+    /// Somebody who is in no list.
+    Passing,
+    Waiting(Pin<&'a Waiter<'a>>),
+    /// A waiter that was claimed.
+    Claimed,
+}
+
+impl Asker<'_> {
+    pub(crate) fn claimed(self) -> Claimed {
+        match self {
+            Self::Passing => Claimed::No,
+            Self::Waiting(waiter) => waiter.claimed(),
+            Self::Claimed => Claimed::Yes,
+        }
+    }
+
+    /// It has got something, and is to be claimed for nothing else.
+    pub(crate) fn retire(self) {
+        if let Self::Waiting(waiter) = self {
+            waiter.retire();
+        }
+    }
+}
+
 impl<'a> Waiter<'a> {
     /// A waiter that is not in the list yet.
     pub(crate) fn new(list: &'a WaitList) -> Self {
@@ -130,6 +157,21 @@ impl<'a> Waiter<'a> {
     /// Nothing is brought for this waiter after all: it was told, no more.
     pub(crate) fn unclaim(self: Pin<&Self>) {
         self.arrive(CLAIMED);
+        self.tell_oneself();
+    }
+
+    /// Leaves the queue as one that was told: it has found something, and tells the next one of what is left.
+    fn retire(self: Pin<&Self>) {
+        let mut queue = self.list.queue.lock();
+        if self.node.state.load(Ordering::Relaxed) == QUEUED {
+            // SAFETY: we hold the lock, and a node in state QUEUED is in its list's queue.
+            unsafe { queue.unlink(&raw const self.node) };
+            self.list.lower_count(self.node.kind);
+            self.tell_oneself();
+        }
+    }
+
+    fn tell_oneself(&self) {
         if self.node.kind == Kind::Blocked {
             self.list.promised.fetch_add(1, Ordering::Relaxed);
         }

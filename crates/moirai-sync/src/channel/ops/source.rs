@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use crate::coop;
-use crate::waitlist::{Claimed, OwnedWaiter};
+use crate::waitlist::{Asker, OwnedWaiter};
 
 use crate::channel::Receiver;
 use crate::channel::broadcast::{self, BroadcastReceiver};
@@ -65,12 +65,12 @@ impl<T> Waiting<Shared<T>> {
         waiting: &mut Option<Self>,
         channel: &crate::prim::Arc<Shared<T>>,
         cx: &mut Context<'_>,
-        mut attempt: impl FnMut(Claimed) -> Poll<Option<T>>,
+        mut attempt: impl FnMut(Asker<'_>) -> Poll<Option<T>>,
     ) -> Poll<Option<T>> {
         ready!(coop::poll_proceed(cx));
         let mut tried = Tried::No;
         if waiting.is_none() {
-            let now = attempt(Claimed::No);
+            let now = attempt(Asker::Passing);
             if now.is_ready() {
                 return now;
             }
@@ -102,7 +102,7 @@ impl<T> Source for ReceiverSource<T> {
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let channel = self.receiver.shared();
-        let attempt = |claimed| received(channel.try_take(claimed)).map(Result::ok);
+        let attempt = |asker: Asker<'_>| received(channel.try_take(asker)).map(Result::ok);
         Waiting::poll(&mut self.waiting, channel, cx, attempt)
     }
 

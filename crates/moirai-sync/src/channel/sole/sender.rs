@@ -15,6 +15,7 @@ use crate::channel::suspended::Suspended;
 use crate::prim::Arc;
 use crate::queue::front::Front;
 use crate::queue::{Key, PushError};
+use crate::waitlist::Asker;
 
 /// The only sender of a channel; from [`spsc`](crate::channel::spsc).
 ///
@@ -132,7 +133,7 @@ impl<T> Sender<T> {
             },
             |(Self { shared, key }, mut message)| {
                 let shared: &Shared<T> = shared;
-                let attempt = move |_| attempt(shared, key, &mut message);
+                let attempt = move |_: Asker<'_>| attempt(shared, key, &mut message);
                 Suspended::new(shared, Side::Senders, attempt)
             },
         )
