@@ -18,7 +18,7 @@ use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use moirai_sync::__prim::{Parked, thread_local};
+use moirai_sync::__prim::{Parked, thread, thread_local};
 
 use super::forks::Forks;
 use super::guests::Guest;
@@ -154,6 +154,9 @@ impl<'a> Context<'a> {
     /// A worker that computes makes way for tasks that wait: another thread gets its permit, if it has
     /// not got that yet, and its core, for it rests until it gets a permit back, or [`REST_MAX`] has
     /// passed.
+    ///
+    /// Where a thread has been woken for them already, that gets the core: the system may have put it behind
+    /// this one, and leaves it there for a millisecond, also while another core is free.
     pub(crate) fn make_way(&self) {
         let Some(remote) = self.remote else { return };
         let permit = &remote.own.permit;
@@ -161,6 +164,8 @@ impl<'a> Context<'a> {
             self.send_queue_home();
             // As many are lent as may be: then tasks have threads enough.
             let _: Lent = self.pool.lend(remote);
+        } else if permit.is_held() && self.somebody_comes() {
+            thread::yield_now();
         }
         if permit.is_missed() && !self.rested.replace(true) {
             self.rest(remote);
@@ -187,6 +192,11 @@ impl<'a> Context<'a> {
                 deadline = None;
             }
         }
+    }
+
+    /// Whether tasks wait for a thread that has been woken for them.
+    fn somebody_comes(&self) -> bool {
+        self.pool.idle.searchers() != 0 && self.pool.has_tasks()
     }
 
     /// Whether tasks wait that run only if this worker lets another have its permit.
