@@ -77,7 +77,7 @@ fn entrant<S: Tx, R: Rx>(peer: &'static str, ends: fn() -> (S, Vec<R>)) -> Entra
 
 impl Tx for Broadcaster<u64> {
     fn send(&mut self, message: u64) {
-        Broadcaster::send(self, message).expect("the receivers are alive");
+        Self::send(self, message).expect("the receivers are alive");
     }
 }
 
