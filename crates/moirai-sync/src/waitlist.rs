@@ -42,15 +42,16 @@
 //! | `light` | Release, Acquire | each other: with the end of the light fences, what was published with them |
 //! | `count`, `futures` | Relaxed | ordered by the fences above, else by the lock |
 //!
-//! **Who may touch what.** `target` and `links`: whoever holds the list's lock. `state`: written
-//! under the lock while queued, read by the owner at any time; setting it to NOTIFIED is the last
-//! thing a notifier does to a node, for from then on the owner may free it without the lock.
+//! **Who may touch what.** `target` and `links`: whoever holds the list's lock; what a node was claimed
+//! under, its owner may read without. `state`: written under the lock while the node is in a queue, read by
+//! the owner at any time; setting it to NOTIFIED is the last thing a notifier does to a node, for from then
+//! on the owner may free it without the lock.
 //! Wakers are cloned, dropped and called outside of the lock. This file knows no queue and no
 //! message.
 //!
 //! **Something for one waiter.** A rendezvous channel [takes](WaitList::take_oldest) the waiter that
-//! it brings a message for; that one is CLAIMED, which is NOTIFIED and counted, until it comes or goes, or
-//! learns that nothing is brought:
+//! it brings a message for; that one is CLAIMED, which is NOTIFIED under a name of its own (a [`Ticket`]), until
+//! it comes or goes, or learns that nothing is brought:
 //!
 //! ```text
 //!            take_oldest              finish, drop, give_up
@@ -60,7 +61,8 @@
 //!                                                     retire
 //! ```
 //! Whoever finds something before it is claimed retires, under the lock of who claims: it is brought nothing
-//! else, and passes the word on as if it had been told.
+//! else, and passes the word on as if it had been told. Who is claimed stands in a second queue under the
+//! list's lock, so that whoever brings something can ask whether it still [comes](WaitList::comes).
 //!
 //! **A select** waits in several lists with one waker, which its [`Group`]'s claim holds: a notifier
 //! that takes its node out and loses the claim has told nobody, and goes on to the next waiter. A set
@@ -93,7 +95,7 @@ use crate::wake::wake;
 use claim::{Claim, Won};
 pub(crate) use group::Group;
 pub(crate) use owned::OwnedWaiter;
-use queue::Queue;
+use queue::{End, Queue};
 pub(crate) use ready::ReadySet;
 pub(crate) use seat::Seat;
 pub(crate) use waiter::{Asker, Finished, Waiter};
@@ -116,16 +118,35 @@ pub(crate) struct WaitList {
     promised: AtomicU32,
     /// Whether somebody publishes with a [light](asymmetric::light) fence.
     light: AtomicBool,
-    queue: Mutex<Queue>,
-    /// How many have been claimed and not come yet.
-    claimed: AtomicU32,
+    lines: Mutex<Lines>,
 }
+
+/// What the lock of a list guards.
+struct Lines {
+    /// Who is QUEUED.
+    queue: Queue,
+    /// Who is CLAIMED.
+    claimed: Queue,
+}
+
+/// Names a claim; never used twice in one list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ticket(pub(crate) u64);
 
 /// Whether somebody brings something for this very waiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Claimed {
-    Yes,
+    Yes(Ticket),
     No,
+}
+
+impl Claimed {
+    pub(crate) fn ticket(self) -> Option<Ticket> {
+        match self {
+            Self::Yes(ticket) => Some(ticket),
+            Self::No => None,
+        }
+    }
 }
 
 /// Who is to be CLAIMED, where others are only NOTIFIED.
@@ -133,9 +154,11 @@ pub(crate) enum Claimed {
 pub(crate) enum Claims {
     Nobody,
     /// A blocked strand, which comes for what it is brought.
-    Blocked,
+    Blocked(Ticket),
     /// Also a future, which may go away instead.
-    Anybody,
+    Anybody(Ticket),
+    /// A blocked select, which comes for what it is brought; all others stay where they are.
+    Select(Ticket),
 }
 
 /// A waiter that was taken out; the caller wakes it.
@@ -146,6 +169,11 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
+    /// A waiter that has asked for what it is brought, and is awake or listens elsewhere.
+    pub(crate) fn asking(ticket: Ticket) -> Self {
+        Self { claimed: Claimed::Yes(ticket), waker: None }
+    }
+
     pub(crate) fn wake(self) {
         self.waker.into_iter().for_each(wake);
     }
@@ -176,6 +204,8 @@ enum Kind {
     Blocked,
     /// A blocked strand that waits in several lists, and may do something else.
     BlockedSelect,
+    /// One that asks only where there is something to do. What it is told of is for whoever takes it.
+    BlockedLook,
 }
 
 /// Whom a notification of a node is for.
@@ -186,6 +216,8 @@ enum Target {
     Case(*const Claim, u32),
     /// One member of a set, whose word outlives the node's time in the queue.
     Member(*const ready::Word, u32),
+    /// Of a node that is CLAIMED: under which name.
+    Claimed(Ticket),
 }
 
 /// Names a select, so that it does not meet itself where it both sends and receives.
@@ -207,8 +239,7 @@ impl WaitList {
                 may_forget: AtomicBool::new(false),
                 promised: AtomicU32::new(0),
                 light: AtomicBool::new(false),
-                queue: Mutex::new(Queue::EMPTY),
-                claimed: AtomicU32::new(0),
+                lines: Mutex::new(Lines { queue: Queue::EMPTY, claimed: Queue::EMPTY }),
             }
         }
     }
@@ -296,7 +327,7 @@ impl WaitList {
         if self.count.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        self.pop_other(&mut self.queue.lock(), Own::NONE, claims)
+        self.pop_other(&mut self.lines.lock(), Own::NONE, claims)
     }
 
     /// Wakes every waiter that is in the list now.
@@ -319,19 +350,15 @@ impl WaitList {
         // SeqCst fence: pairs with the one in `Group::open`.
         fence(Ordering::SeqCst);
         if self.count.load(Ordering::Relaxed) != 0 {
-            let taken = self.pop_other(&mut self.queue.lock(), own, Claims::Nobody);
+            let taken = self.pop_other(&mut self.lines.lock(), own, Claims::Nobody);
             taken.into_iter().for_each(Taken::wake);
         }
     }
 
     /// Whether somebody could be notified who is not the select `own`.
     pub(crate) fn has_other(&self, own: Own) -> bool {
-        self.has(|_, target| target.is_open() && !target.is_of(own))
-    }
-
-    /// Whether a blocked strand could be notified, which tries again soon.
-    pub(crate) fn has_blocked(&self) -> bool {
-        self.has(|kind, target| kind != Kind::Future && target.is_open())
+        let is_it = |_, target: &Target| target.is_open() && !target.is_of(own);
+        self.count.load(Ordering::Relaxed) != 0 && self.lines.lock().queue.any(is_it)
     }
 
     /// Whether futures may have been notified that are never polled again: any has waited here.
@@ -340,30 +367,11 @@ impl WaitList {
         self.may_forget.load(Ordering::Relaxed)
     }
 
-    /// Whether one of those who wait is as `wanted`.
-    fn has(&self, wanted: impl Fn(Kind, &Target) -> bool) -> bool {
-        if self.count.load(Ordering::Relaxed) == 0 {
-            return false;
-        }
-        let queue = self.queue.lock();
-        // SAFETY: we hold the lock.
-        let mut next = unsafe { queue.oldest() };
-        // SAFETY: as in `pop_other`: a queued node is alive, its fields are reached under the lock.
-        while let Some(node) = unsafe { next.as_ref() } {
-            // SAFETY: as above.
-            if node.target.with(|target| wanted(node.kind, unsafe { &*target })) {
-                return true;
-            }
-            // SAFETY: as above.
-            next = unsafe { queue.after(node) };
-        }
-        false
-    }
-
-    /// How many have been [taken](Self::take_oldest) and have neither tried again nor gone.
-    pub(crate) fn claimed(&self) -> usize {
-        // Relaxed: who waits for it to fall registers, and is notified after it has fallen.
-        self.claimed.load(Ordering::Relaxed) as usize
+    /// Whether the waiter that was [claimed](Self::take_oldest) under the name of `ticket` is there, and has
+    /// neither come nor gone.
+    pub(crate) fn comes(&self, ticket: Ticket) -> bool {
+        let is_it = |_, target: &Target| matches!(target, Target::Claimed(its) if *its == ticket);
+        self.lines.lock().claimed.any(is_it)
     }
 
     /// How many wait.
@@ -374,7 +382,7 @@ impl WaitList {
 
     #[cold]
     fn notify_oldest(&self) {
-        let taken = self.pop(&mut self.queue.lock());
+        let taken = self.pop(&mut self.lines.lock());
         taken.into_iter().for_each(Taken::wake);
     }
 
@@ -384,8 +392,8 @@ impl WaitList {
     fn notify_each(&self) {
         let mut all = Vec::new();
         {
-            let mut queue = self.queue.lock();
-            while let Some(taken) = self.pop(&mut queue) {
+            let mut lines = self.lines.lock();
+            while let Some(taken) = self.pop(&mut lines) {
                 all.push(taken);
             }
         }
@@ -393,14 +401,15 @@ impl WaitList {
     }
 
     /// Takes the oldest waiter out, notified; selects that are taken or busy leave the queue as well
-    /// and are told nothing. `queue` is this list's, locked.
-    fn pop(&self, queue: &mut Queue) -> Option<Taken> {
-        self.pop_other(queue, Own::NONE, Claims::Nobody)
+    /// and are told nothing. `lines` are this list's, locked.
+    fn pop(&self, lines: &mut Lines) -> Option<Taken> {
+        self.pop_other(lines, Own::NONE, Claims::Nobody)
     }
 
     /// As [`pop`](Self::pop), but leaves the places of the select `own` where they are, and claims
     /// who is to be claimed.
-    fn pop_other(&self, queue: &mut Queue, own: Own, claims: Claims) -> Option<Taken> {
+    fn pop_other(&self, lines: &mut Lines, own: Own, claims: Claims) -> Option<Taken> {
+        let Lines { queue, claimed: claimed_queue } = lines;
         // SAFETY: the caller holds the lock.
         let mut next = unsafe { queue.oldest() };
         // SAFETY: a queued node is alive: its drop takes this lock to leave the queue.
@@ -408,7 +417,8 @@ impl WaitList {
             // SAFETY: as above.
             next = unsafe { queue.after(node) };
             // SAFETY: `target` is reached under the lock only.
-            if node.target.with(|target| unsafe { (*target).is_of(own) }) {
+            let is_own = node.target.with(|target| unsafe { (*target).is_of(own) });
+            if is_own || (matches!(claims, Claims::Select(_)) && node.kind != Kind::BlockedSelect) {
                 continue;
             }
             // SAFETY: we hold the lock, and the node is in this queue.
@@ -416,14 +426,17 @@ impl WaitList {
             self.lower_count(node.kind);
             // SAFETY: `target` is reached under the lock only.
             let target = node.target.with_mut(|target| unsafe { (*target).take() });
-            let claimed = match (claims, &target) {
-                // What a set is told of is for whoever asks: the set does not receive itself.
-                (Claims::Nobody, _) | (_, Target::Member(..)) => Claimed::No,
-                (Claims::Blocked, _) if node.kind != Kind::Blocked => Claimed::No,
-                (Claims::Blocked | Claims::Anybody, _) => Claimed::Yes,
+            let claimed = match (claims, node.kind) {
+                // What is told to a set or another look is for whoever asks.
+                _ if matches!(target, Target::Member(..)) => Claimed::No,
+                (Claims::Nobody, _) | (_, Kind::BlockedLook) => Claimed::No,
+                (Claims::Blocked(_), Kind::Future | Kind::BlockedSelect) => Claimed::No,
+                (Claims::Blocked(ticket) | Claims::Anybody(ticket) | Claims::Select(ticket), _) => {
+                    Claimed::Yes(ticket)
+                }
             };
             let told = match target {
-                Target::Nobody => Some(None),
+                Target::Nobody | Target::Claimed(_) => Some(None),
                 Target::Waker(waker) => Some(Some(waker)),
                 // SAFETY: the claim's group takes this lock to get the node out before it ends.
                 Target::Case(claim, case) => match unsafe { (*claim).win(case) } {
@@ -436,11 +449,15 @@ impl WaitList {
             let state = match (&told, claimed) {
                 (None, _) => IDLE,
                 (Some(_), Claimed::No) => NOTIFIED,
-                (Some(_), Claimed::Yes) => CLAIMED,
+                (Some(_), Claimed::Yes(ticket)) => {
+                    // SAFETY: we hold the lock; the node is in no queue now, and leaves this one before its
+                    // end, as it would have left the other.
+                    unsafe { claimed_queue.push(node, End::Tail) };
+                    // SAFETY: `target` is reached under the lock only.
+                    node.target.with_mut(|target| unsafe { *target = Target::Claimed(ticket) });
+                    CLAIMED
+                }
             };
-            if state == CLAIMED {
-                self.claimed.fetch_add(1, Ordering::Relaxed);
-            }
             if state == NOTIFIED && node.kind == Kind::Blocked {
                 // Relaxed: who reads it has published before, with a fence; so does `kept`.
                 self.promised.fetch_add(1, Ordering::Relaxed);
@@ -501,7 +518,7 @@ impl Target {
     /// Whether this is the case that its select was told of, and has not looked at yet.
     fn has_won(&self) -> bool {
         match self {
-            Self::Nobody | Self::Waker(_) | Self::Member(..) => false,
+            Self::Nobody | Self::Waker(_) | Self::Member(..) | Self::Claimed(_) => false,
             // SAFETY: the claim outlives the node's time in the queue.
             Self::Case(claim, case) => unsafe { (**claim).is_won_by(*case) },
         }
@@ -510,7 +527,7 @@ impl Target {
     /// Whether a notification would reach somebody now.
     fn is_open(&self) -> bool {
         match self {
-            Self::Nobody | Self::Waker(_) | Self::Member(..) => true,
+            Self::Nobody | Self::Waker(_) | Self::Member(..) | Self::Claimed(_) => true,
             // SAFETY: the claim outlives the node's time in the queue.
             Self::Case(claim, _) => unsafe { (**claim).is_open() },
         }

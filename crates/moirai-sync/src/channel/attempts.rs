@@ -5,18 +5,16 @@
 
 use std::mem;
 use std::pin::pin;
-use std::time::Instant;
 
 use crate::backoff::Backoff;
 use crate::prim::atomic::Ordering;
 use crate::queue::front::Front;
 use crate::queue::{Key, LEVEL, Part, PopError, PushError, Quick};
-use crate::strand;
 use crate::waitlist::{Asker, Waiter};
 
 use super::error::{TryRecvError, TrySendError};
-use super::nudge::Nudge;
-use super::shared::{Flavour, MEET_MAX, Shared, Side, Tried, received};
+use super::rendezvous::Rendezvous;
+use super::shared::{Flavour, Shared, received};
 use super::telling::{notify, told};
 
 impl<T> Shared<T> {
@@ -154,7 +152,9 @@ impl<T> Shared<T> {
     #[inline]
     pub(super) fn try_recv(&self) -> Result<T, TryRecvError> {
         match (self.try_take(Asker::Passing), &self.flavour) {
-            (Err(TryRecvError::Empty), Flavour::Rendezvous(_)) => self.try_meet(),
+            (Err(TryRecvError::Empty), Flavour::Rendezvous(rendezvous)) => {
+                self.try_meet(rendezvous)
+            }
             (result, _) => result,
         }
     }
@@ -234,22 +234,20 @@ impl<T> Shared<T> {
         }
     }
 
-    /// A select that waits to send has no message yet: it makes one when somebody begins to receive,
-    /// so whoever only looks has to wait for it a moment. Not for one in a future, which may need
-    /// this very thread.
-    fn try_meet(&self) -> Result<T, TryRecvError> {
-        if !self.senders_waiting.has_blocked() {
-            return Err(TryRecvError::Empty);
+    /// A select that waits to send has no message yet: it makes one when somebody begins to receive. So whoever
+    /// only looks asks one that is blocked, and waits until it has made its message or has thrown its permit
+    /// away. Not one in a future, which may need this very thread.
+    #[cold]
+    fn try_meet(&self, rendezvous: &Rendezvous<T>) -> Result<T, TryRecvError> {
+        loop {
+            let waiter = pin!(Waiter::blocked(&self.receivers_waiting));
+            let asked = rendezvous.ask(waiter.as_ref(), &self.senders_waiting);
+            asked.ok_or(TryRecvError::Empty)?.wake();
+            let mut attempt = |asker: Asker<'_>| received(self.not_taken(asker));
+            if let Some(met) = self.wait_for_promise(waiter.as_ref(), None, &mut attempt) {
+                return met.map_err(TryRecvError::from);
+            }
         }
-        let mut nudge = Nudge::default();
-        let waiter = pin!(Waiter::new(&self.receivers_waiting));
-        let deadline = Instant::now() + MEET_MAX;
-        let met = strand::wait(Some(deadline), |cx| {
-            self.poll(Side::Receivers, Tried::No, waiter.as_ref(), &mut nudge, cx, |asker| {
-                received(self.not_taken(asker))
-            })
-        });
-        met.ok_or(TryRecvError::Empty)?.map_err(TryRecvError::from)
     }
 
     /// Sends what fits of `messages`, which may be less than all.

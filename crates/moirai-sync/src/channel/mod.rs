@@ -29,7 +29,7 @@
 //!   async one there. On a Moirai worker it is allowed: the worker's permit goes to another thread.
 //!
 //! A rendezvous channel holds no message: a receiver that was told of one and goes away leaves it to
-//! the next receive.
+//! the next receive, if need be after what was sent later and has been received meanwhile.
 //!
 //! Channels of another kind have handles of their own: [`broadcast`], whose receivers all get every
 //! message, and [`watch`], which keeps the latest value only.

@@ -58,8 +58,9 @@ impl<T> Receiver<T> {
 
     /// Takes the oldest message if there is one now.
     ///
-    /// In a rendezvous channel, a thread whose select waits to send has no message yet; it is woken
-    /// to make it, and given 50 ms for that.
+    /// In a rendezvous channel, a thread whose select waits to send has no message yet. It is woken to make
+    /// it, and this waits until it has: for as long as the expression in its arm takes, or for what it does
+    /// before it ends a [`SelectedOperation`](crate::SelectedOperation).
     ///
     /// # Errors
     ///
@@ -315,11 +316,6 @@ impl<T> Receiver<T> {
     #[inline]
     pub(crate) fn try_take(&self, asker: Asker<'_>) -> Result<T, TryRecvError> {
         self.shared.try_take(asker)
-    }
-
-    /// Whether a receiver that has been told would find what was delivered to it.
-    pub(crate) fn has_delivery(&self) -> bool {
-        self.shared.has_delivery()
     }
 
     /// The address of the channel.

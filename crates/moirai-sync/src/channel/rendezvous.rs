@@ -11,29 +11,29 @@
 //! the offer. A send that cannot wait (`try_send`, a permit, hence a select's) delivers to a future as
 //! well; where that goes away, the message is left to the next receive, as in a channel with places.
 //!
-//! Both queues are under one lock, which also covers taking a receiver out of the list: so there are
-//! never more delivered messages and permits than receivers that were claimed. A receiver asks under it
-//! whether it was claimed, and leaves the list under it with what it takes: an offer is never taken in place
-//! of what came before it. Who is claimed and goes
-//! away tells the next waiting receiver; so does a select that was claimed for a message still being
-//! made, and has done something else when it comes.
+//! **In order.** What is delivered is for the receiver that was claimed for it, by name, and that takes nothing
+//! else: where several have been claimed, one that took another's message would get it after what was sent
+//! later. What is for nobody any more comes before every offer, and nobody is claimed while it lies here.
+//! Both queues are under one lock, which also covers claiming a receiver. A receiver asks under it whether it
+//! was claimed, and leaves the list under it with what it takes: an offer is never taken in place of what came
+//! before it. Who is claimed and goes away tells the next waiting receiver; so does a select that was claimed
+//! for a message still being made, and has done something else when it comes.
 //!
 //! A receiver that was claimed may look before its message is made, woken by something else. It keeps its
-//! claim then, takes nothing else, and leaves its waker here ([`promise`](Rendezvous::promise)):
+//! claim then, and leaves its waker here ([`promise`](Rendezvous::promise)):
 //!
 //! ```text
-//!            reserve                looks: nothing yet                  deliver: all are woken
-//!   waits ────────────► claimed ───────────────────────► in `early` ──────────────────────────► takes it
-//!                         ▲                                  │ unreserve: one of them waits as before
-//!                         └────── another one took it ◄──────┘
+//!            reserve                looks: nothing yet                deliver: it is woken
+//!   waits ────────────► claimed ───────────────────────► in `early` ────────────────────────► takes it
+//!     ▲                                                      │
+//!     └───────────── unreserve: it is woken ◄────────────────┘
 //! ```
-//!
-//! Claims have no names: a message that is there is for any of those that were claimed. Whoever finds none
-//! left looks whether one still comes for it, which is so while there are as many permits as claims.
 //!
 //! A sender that waits leaves its message here, with its waker: whoever comes takes it without
 //! waking the sender first. A select cannot do that, for its message is made only once the case is
-//! chosen; it waits in the channel's list and tries again when a receiver begins to wait.
+//! chosen; it waits in the channel's list and tries again when a receiver begins to wait. Whoever does not wait
+//! [asks](Rendezvous::ask) one that is blocked: that is claimed in its list under the name under which the
+//! receiver is claimed here, and finds its permit made.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -41,7 +41,7 @@ use std::pin::Pin;
 use std::task::{Poll, Waker};
 
 use crate::prim::Mutex;
-use crate::waitlist::{Asker, Claimed, Claims, Taken, WaitList, Waiter};
+use crate::waitlist::{Asker, Claimed, Claims, Taken, Ticket, WaitList, Waiter};
 use crate::wake::wake;
 
 use super::error::{TryRecvError, TrySendError};
@@ -53,14 +53,22 @@ pub(super) struct Rendezvous<T>(Mutex<Meeting<T>>);
 
 #[derive(Debug)]
 struct Meeting<T> {
-    delivered: VecDeque<T>,
+    delivered: VecDeque<Delivery<T>>,
     offers: VecDeque<Offer<T>>,
-    /// Of receivers that were claimed for messages to come.
-    permits: usize,
+    /// For whom messages are still being made.
+    permits: Vec<Option<Ticket>>,
     /// Of those receivers, who has looked too soon.
     early: Vec<Early>,
+    /// Of offers and of claims.
     next_id: u64,
     closed: bool,
+}
+
+#[derive(Debug)]
+struct Delivery<T> {
+    message: T,
+    /// Who was claimed for it; if that is gone, or if nobody was, it is for whoever comes.
+    receiver: Option<Ticket>,
 }
 
 #[derive(Debug)]
@@ -70,10 +78,10 @@ struct Offer<T> {
     sender: Waker,
 }
 
-/// A receiver that waits for its message to be made, by the address of its waiter.
+/// A receiver that waits for its message to be made.
 #[derive(Debug)]
 struct Early {
-    waiter: usize,
+    receiver: Ticket,
     waker: Waker,
 }
 
@@ -87,7 +95,7 @@ pub(super) struct OfferId(u64);
 pub(super) enum Promise {
     /// A message comes, of which it will be told.
     Open,
-    /// There is a message for those that were claimed.
+    /// It is there.
     Kept,
     /// No message comes for it, which is claimed no more.
     Broken,
@@ -109,7 +117,7 @@ impl<T> Rendezvous<T> {
         Self(Mutex::new(Meeting {
             delivered: VecDeque::new(),
             offers: VecDeque::new(),
-            permits: 0,
+            permits: Vec::new(),
             early: Vec::new(),
             next_id: 0,
             closed: false,
@@ -122,12 +130,12 @@ impl<T> Rendezvous<T> {
         if meeting.closed {
             return Err(TrySendError::Disconnected(message));
         }
-        let Some(receiver) = receivers.take_oldest(Claims::Anybody) else {
+        let Some(taken) = meeting.take(Claims::Anybody, receivers) else {
             return Err(TrySendError::Full(message));
         };
-        meeting.delivered.push_back(message);
+        meeting.deliver(message, taken.claimed.ticket());
         drop(meeting);
-        receiver.wake();
+        taken.wake();
         Ok(())
     }
 
@@ -138,49 +146,61 @@ impl<T> Rendezvous<T> {
         if meeting.closed {
             return Err(TrySendError::Disconnected(()));
         }
-        let receiver = receivers.take_oldest(Claims::Anybody).ok_or(TrySendError::Full(()))?;
-        meeting.permits += 1;
-        Ok(receiver)
+        let taken = meeting.take(Claims::Anybody, receivers).ok_or(TrySendError::Full(()))?;
+        meeting.permits.push(taken.claimed.ticket());
+        Ok(taken)
     }
 
-    /// Leaves a message for a receiver that was taken out, or for the next one; the caller wakes.
-    pub(super) fn deliver(&self, message: T) {
+    /// Leaves a message for the receiver that was `claimed`, or for the next one; the caller wakes.
+    pub(super) fn deliver(&self, message: T, claimed: Claimed) {
         let mut meeting = self.0.lock();
-        meeting.delivered.push_back(message);
-        let early = meeting.end_permit();
+        meeting.deliver(message, claimed.ticket());
+        let early = meeting.end_permit(claimed.ticket());
         drop(meeting);
         early.into_iter().for_each(|early| wake(early.waker));
     }
 
-    /// No message comes for a receiver that was taken out.
-    pub(super) fn unreserve(&self) {
-        let early = self.0.lock().end_permit();
+    /// No message comes for the receiver that was `claimed`.
+    pub(super) fn unreserve(&self, claimed: Claimed) {
+        let early = self.0.lock().end_permit(claimed.ticket());
         early.into_iter().for_each(|early| wake(early.waker));
     }
 
-    /// What `waiter`, one of `receivers` that was claimed and has found nothing, may count on. It is woken
-    /// by `waker` when a permit ends, be it another one's.
+    /// Has one of the `senders`, a select that is blocked, make its message for `waiter`, which is in no list.
+    /// The caller wakes it.
+    pub(super) fn ask(&self, waiter: Pin<&Waiter<'_>>, senders: &WaitList) -> Option<Taken> {
+        let mut meeting = self.0.lock();
+        if meeting.closed {
+            return None;
+        }
+        let ticket = meeting.ticket();
+        let select = senders.take_oldest(Claims::Select(ticket))?;
+        waiter.claim(ticket);
+        meeting.permits.push(Some(ticket));
+        Some(select)
+    }
+
+    /// What `waiter` may count on, which was claimed for `ticket` and has found nothing. It is woken by `waker`
+    /// when its permit ends.
     pub(super) fn promise(
         &self,
         waker: &Waker,
         waiter: Pin<&Waiter<'_>>,
-        receivers: &WaitList,
+        ticket: Ticket,
     ) -> Promise {
         let waker = waker.clone();
-        let address = std::ptr::from_ref(waiter.get_ref()).addr();
         let mut meeting = self.0.lock();
-        if !meeting.delivered.is_empty() {
+        if meeting.delivery_for(ticket).is_some() {
             return Promise::Kept;
         }
-        if meeting.permits < receivers.claimed() {
-            // Under the lock, so that no two do for one.
+        if !meeting.permits.contains(&Some(ticket)) {
             waiter.unclaim();
             return Promise::Broken;
         }
-        let replaced = match meeting.early.iter_mut().find(|early| early.waiter == address) {
+        let replaced = match meeting.early.iter_mut().find(|early| early.receiver == ticket) {
             Some(early) => Some(mem::replace(&mut early.waker, waker)),
             None => {
-                meeting.early.push(Early { waiter: address, waker });
+                meeting.early.push(Early { receiver: ticket, waker });
                 None
             }
         };
@@ -197,16 +217,16 @@ impl<T> Rendezvous<T> {
         if meeting.closed {
             return Offered::Closed(message);
         }
-        let receiver = receivers.take_oldest(Claims::Blocked);
-        let offered = match receiver {
-            Some(Taken { claimed: Claimed::Yes, .. }) => {
-                meeting.delivered.push_back(message);
+        let taken = meeting.take(Claims::Blocked, receivers);
+        let offered = match taken.as_ref().and_then(|taken| taken.claimed.ticket()) {
+            Some(ticket) => {
+                meeting.deliver(message, Some(ticket));
                 Offered::Delivered
             }
-            Some(_) | None => Offered::Waiting(meeting.offer(message, sender)),
+            None => Offered::Waiting(meeting.offer(message, sender)),
         };
         drop(meeting);
-        receiver.into_iter().for_each(Taken::wake);
+        taken.into_iter().for_each(Taken::wake);
         offered
     }
 
@@ -237,9 +257,9 @@ impl<T> Rendezvous<T> {
         offer.map(|offer| offer.message)
     }
 
-    /// Takes what was delivered, else the oldest offer. What was delivered is for the `receivers` that
-    /// were claimed, who take nothing else; anybody else takes what they have left when they went away.
-    /// Whoever waits and has taken something is claimed for nothing more.
+    /// Takes what was delivered to one that was claimed; for anybody else, what is left of such as went away
+    /// from the `receivers`, or the oldest offer. Whoever waits and has taken something is claimed for nothing
+    /// more.
     pub(super) fn try_recv(
         &self,
         asker: Asker<'_>,
@@ -248,13 +268,15 @@ impl<T> Rendezvous<T> {
         let mut meeting = self.0.lock();
         // Under the lock, as it is claimed: a moment ago it may not have been.
         let claimed = asker.claimed();
-        if (claimed == Claimed::Yes || meeting.has_orphan(receivers))
-            && let Some(message) = meeting.delivered.pop_front()
-        {
+        let place = match claimed {
+            Claimed::Yes(ticket) => meeting.delivery_for(ticket),
+            Claimed::No => meeting.orphan(receivers),
+        };
+        if let Some(delivery) = place.and_then(|place| meeting.delivered.remove(place)) {
             asker.retire();
-            return Ok(message);
+            return Ok(delivery.message);
         }
-        if claimed == Claimed::Yes {
+        if claimed != Claimed::No {
             return Err(TryRecvError::Empty);
         }
         // A closed channel's offers are refused: their senders are about to take them back.
@@ -271,12 +293,7 @@ impl<T> Rendezvous<T> {
     /// Whether a receive would find something, be it the end.
     pub(super) fn has_message(&self, receivers: &WaitList) -> bool {
         let meeting = self.0.lock();
-        meeting.has_orphan(receivers) || !meeting.offers.is_empty() || meeting.is_over()
-    }
-
-    /// Whether there is something for a receiver that has been told.
-    pub(super) fn has_delivery(&self) -> bool {
-        !self.0.lock().delivered.is_empty()
+        meeting.orphan(receivers).is_some() || !meeting.offers.is_empty() || meeting.is_over()
     }
 
     /// How many senders wait with a message.
@@ -316,21 +333,47 @@ impl<T> Meeting<T> {
         id
     }
 
-    /// Counts one permit less; the caller wakes those who have looked too soon.
-    fn end_permit(&mut self) -> Vec<Early> {
-        self.permits -= 1;
-        mem::take(&mut self.early)
+    /// Takes one of the waiting `receivers` out. While something lies here that is for nobody, it is claimed
+    /// for nothing else, but told.
+    fn take(&mut self, claims: fn(Ticket) -> Claims, receivers: &WaitList) -> Option<Taken> {
+        let ticket = self.ticket();
+        let left = self.orphan(receivers).is_some();
+        receivers.take_oldest(if left { Claims::Nobody } else { claims(ticket) })
     }
 
-    /// Whether more was delivered than there are receivers that have been claimed for it and will
-    /// come.
-    fn has_orphan(&self, receivers: &WaitList) -> bool {
-        !self.delivered.is_empty() && self.delivered.len() + self.permits > receivers.claimed()
+    fn ticket(&mut self) -> Ticket {
+        let ticket = Ticket(self.next_id);
+        self.next_id += 1;
+        ticket
+    }
+
+    fn deliver(&mut self, message: T, receiver: Option<Ticket>) {
+        self.delivered.push_back(Delivery { message, receiver });
+    }
+
+    /// Ends a permit; the caller wakes who has looked too soon.
+    fn end_permit(&mut self, receiver: Option<Ticket>) -> Option<Early> {
+        let ended = self.permits.iter().position(|permit| *permit == receiver);
+        ended.map(|place| self.permits.swap_remove(place));
+        let early = self.early.iter().position(|early| Some(early.receiver) == receiver)?;
+        Some(self.early.swap_remove(early))
+    }
+
+    /// Where the message lies that was delivered to one that was claimed.
+    fn delivery_for(&self, receiver: Ticket) -> Option<usize> {
+        self.delivered.iter().position(|delivery| delivery.receiver == Some(receiver))
+    }
+
+    /// Where the oldest message lies that was delivered, and that none of the `receivers` comes for.
+    fn orphan(&self, receivers: &WaitList) -> Option<usize> {
+        let comes =
+            |delivery: &Delivery<T>| delivery.receiver.is_some_and(|it| receivers.comes(it));
+        self.delivered.iter().position(|delivery| !comes(delivery))
     }
 
     /// Whether nothing can follow: what was delivered may yet be left to another receiver.
     fn is_over(&self) -> bool {
-        self.closed && self.delivered.is_empty() && self.permits == 0
+        self.closed && self.delivered.is_empty() && self.permits.is_empty()
     }
 
     /// Why nothing is received from a closed channel.

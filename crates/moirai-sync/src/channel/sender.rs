@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::prim::atomic::Ordering;
 use crate::queue::Quick;
 use crate::queue::front::Front;
-use crate::waitlist::{Asker, Own, WaitList};
+use crate::waitlist::{Asker, Own, Ticket, WaitList};
 
 use super::attempts::stand_back;
 use super::ends::{LastHandle, Revived};
@@ -456,6 +456,11 @@ impl<T> Sender<T> {
     }
 
     /// Receivers that depend on whoever sleeps on this side.
+    /// The place that a receiver keeps for a select which it has asked for its message.
+    pub(crate) fn asked(&self, ticket: Ticket) -> Permit<'_, T> {
+        Permit::for_ticket(&self.shared, ticket)
+    }
+
     pub(crate) fn left_behind(&self, own: Own) -> Option<&WaitList> {
         self.shared.left_behind(Side::Senders, own)
     }

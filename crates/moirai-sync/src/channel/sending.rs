@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::alarm::Set;
 use crate::queue::{Part, PushError};
 use crate::strand;
-use crate::waitlist::{Asker, Taken};
+use crate::waitlist::{Asker, Taken, Ticket};
 
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::nudge::Nudge;
@@ -257,13 +257,18 @@ impl<'a, T> Permit<'a, T> {
         Ok(Self { shared, kept })
     }
 
+    /// For a receiver that has asked for a message, under the name of `ticket`.
+    pub(crate) fn for_ticket(shared: &'a Shared<T>, ticket: Ticket) -> Self {
+        Self { shared, kept: Kept::Receiver(Taken::asking(ticket)) }
+    }
+
     /// Sends `message`.
     ///
     /// If all receivers are gone meanwhile, it is dropped with the channel.
     pub fn send(mut self, message: T) {
         match (std::mem::replace(&mut self.kept, Kept::Nothing), &self.shared.flavour) {
             (Kept::Receiver(receiver), Flavour::Rendezvous(rendezvous)) => {
-                rendezvous.deliver(message);
+                rendezvous.deliver(message, receiver.claimed);
                 receiver.wake();
                 // It may be gone, and another one may be waiting.
                 self.shared.receivers_waiting().notify_one();
@@ -295,7 +300,7 @@ impl<T> Drop for Permit<'_, T> {
             // It finds nothing and waits again, before all others.
             Kept::Receiver(receiver) => {
                 if let Flavour::Rendezvous(rendezvous) = &self.shared.flavour {
-                    rendezvous.unreserve();
+                    rendezvous.unreserve(receiver.claimed);
                 }
                 receiver.wake();
             }

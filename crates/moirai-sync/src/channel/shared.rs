@@ -127,7 +127,7 @@ impl<T> Shared<T> {
             if result.is_ready() {
                 break result;
             }
-            if waiter.claimed() == Claimed::Yes {
+            if waiter.claimed() != Claimed::No {
                 match self.promised(waiter, cx, &mut attempt) {
                     Some(result) => break result,
                     // Claimed in vain, and in no list.
@@ -184,9 +184,12 @@ impl<T> Shared<T> {
             if result.is_ready() {
                 return Some(result);
             }
-            match rendezvous.promise(cx.waker(), waiter, &self.receivers_waiting) {
+            let Claimed::Yes(ticket) = waiter.claimed() else {
+                unreachable!("unclaimed by others")
+            };
+            match rendezvous.promise(cx.waker(), waiter, ticket) {
                 Promise::Open => return Some(Poll::Pending),
-                // Made since, or taken by another one that was claimed.
+                // Made since.
                 Promise::Kept => {}
                 Promise::Broken => return None,
             }
@@ -228,20 +231,26 @@ impl<T> Shared<T> {
         if met.is_some() || waiter.as_ref().give_up() == Claimed::No {
             return met;
         }
-        // In the last moment somebody has brought something, or is about to, and counts on us.
-        let deadline = Instant::now() + MEET_MAX;
-        let met = strand::wait(Some(deadline), |cx| {
-            match self.promised(waiter.as_ref(), cx, &mut attempt) {
-                Some(result) => result.map(Some),
-                None => Poll::Ready(None),
-            }
+        // In the last moment somebody has brought something, or is about to, and counts on us. Where that
+        // does not come either, the drop of the waiter tells the next one.
+        self.wait_for_promise(waiter.as_ref(), Some(Instant::now() + MEET_MAX), &mut attempt)
+    }
+
+    /// Waits on the current strand for what `waiter` gets that was claimed; `None` if that does not come, or
+    /// not until `deadline`.
+    pub(super) fn wait_for_promise<R>(
+        &self,
+        waiter: Pin<&Waiter<'_>>,
+        deadline: Option<Instant>,
+        attempt: &mut impl FnMut(Asker<'_>) -> Poll<R>,
+    ) -> Option<R> {
+        let met = strand::wait(deadline, |cx| match self.promised(waiter, cx, attempt) {
+            Some(result) => result.map(Some),
+            None => Poll::Ready(None),
         });
-        // Else the drop of the waiter tells the next one.
-        let met = met.flatten();
-        if met.is_some() {
-            let _: Finished = self.finish(side, waiter.as_ref());
-        }
-        met
+        let met = met.flatten()?;
+        let _: Finished = self.finish(Side::Receivers, waiter);
+        Some(met)
     }
 
     /// [`poll`](Self::poll) in a task, as one operation of its budget.
@@ -317,14 +326,6 @@ impl<T> Shared<T> {
         }
     }
 
-    /// Whether something was delivered, to whomever.
-    pub(super) fn has_delivery(&self) -> bool {
-        match &self.flavour {
-            Flavour::Rendezvous(rendezvous) => rendezvous.has_delivery(),
-            _ => false,
-        }
-    }
-
     /// Whether there is a place for a message, or a receiver other than the select `own`.
     pub(super) fn has_room(&self, own: Own) -> bool {
         match &self.flavour {
@@ -393,9 +394,9 @@ pub(super) fn received<V>(result: Result<V, TryRecvError>) -> Poll<Result<V, Rec
     }
 }
 
-/// For how long a receive that does not wait, or not any more, waits for the message of a select that it
-/// has woken, or that has claimed it: as long as a busy machine may take to run a thread.
-pub(super) const MEET_MAX: Duration = Duration::from_millis(50);
+/// For how long a receive whose time is up waits for the message of somebody who has claimed it in the last
+/// moment: as long as a busy machine may take to run a thread.
+const MEET_MAX: Duration = Duration::from_millis(50);
 
 #[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
 mod tests {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use loom::thread;
 
+use super::explore;
 use crate::channel::{TryRecvError, bounded, rendezvous, spsc};
+use crate::select;
 
 #[test]
 fn a_full_channel_of_one_passes_two_messages() {
@@ -168,5 +170,40 @@ fn a_receiver_that_looks_too_soon_keeps_its_claim() {
             assert_eq!(receiving.as_mut().poll(&mut cx), Poll::Ready(Ok(7)));
         }
         drop(sender);
+    });
+}
+
+/// A receiver is brought one message while it begins to wait, and offered the next.
+#[test]
+fn what_a_receiver_is_brought_comes_before_what_it_is_offered() {
+    explore(30, || {
+        let (sender, receiver) = rendezvous();
+        let sending = thread::spawn(move || {
+            let brought = sender.try_send(1).is_ok();
+            sender.send(2).unwrap();
+            brought
+        });
+        let received = receiver.recv().unwrap();
+        if received == 1 {
+            assert_eq!(receiver.recv(), Ok(2));
+        }
+        assert_eq!(sending.join().unwrap(), received == 1);
+    });
+}
+
+/// A receive that does not wait, and a select that is about to: it has the message, or leaves it.
+#[test]
+fn a_try_gets_the_message_of_a_select_that_is_blocked() {
+    explore(30, || {
+        let (sender, receiver) = rendezvous();
+        let selecting = thread::spawn(move || {
+            select! { send(sender, 7) -> sent => sent.unwrap() }
+        });
+        let early = receiver.try_recv();
+        if early != Ok(7) {
+            assert_eq!(early, Err(TryRecvError::Empty));
+            assert_eq!(receiver.recv(), Ok(7));
+        }
+        selecting.join().unwrap();
     });
 }

@@ -20,12 +20,17 @@
 //! | telling whoever waits of a nearer timer (`Timers::insert`) | `every_timer_fires_or_is_cancelled_whoever_fires_it` |
 //! | the note of what is left in a wheel after a batch (`Timers::fire`) | the same |
 //! | taking back what came after the end (`Spsc::publish_late`) | `an_only_sender_and_an_only_receiver_agree_on_the_end` |
+//! | asking under the lock whether one was claimed (`Rendezvous::try_recv`) | `at_a_rendezvous_messages_come_in_order_from_each_sender` |
+//! | the names of claims (there), who only looks (`WaitList::pop_other`), what is for nobody (`Meeting::take`) | the same |
+//! | what is brought to a select in the last moment (`engine::give_up`) | the same |
+//! | giving a promise up (`Group::let_go`) | the same, without an end |
 //! | telling a sender that a receiver has gone (`Leaving::drop`) | `whoever_stays_gets_everything_whoever_goes` |
 //! | looking for a notification before the park (`Parker::park`) | every test |
 
 mod broadcast;
 mod channel;
 mod lock;
+mod order;
 mod parker;
 mod select;
 mod timer;

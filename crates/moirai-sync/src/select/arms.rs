@@ -17,7 +17,7 @@ use crate::channel::{
     Attending, Permit, Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError,
     broadcast, spsc, watch,
 };
-use crate::waitlist::{Asker, Own, WaitList};
+use crate::waitlist::{Asker, Own, Ticket, WaitList};
 
 /// One operation of a select.
 pub trait Arm {
@@ -51,7 +51,7 @@ pub trait Arm {
     }
 
     /// Takes what was brought to the select, which was woken for this arm.
-    fn take_handed_over(&self) -> Option<Self::Output> {
+    fn take_handed_over(&self, _: Handed) -> Option<Self::Output> {
         None
     }
 }
@@ -59,6 +59,10 @@ pub trait Arm {
 /// The select itself, which must not meet itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Oneself(pub(super) Own);
+
+/// What was brought to the select, by name.
+#[derive(Clone, Copy, Debug)]
+pub struct Handed(pub(super) Ticket);
 
 /// Where an arm waits, if anywhere.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +98,7 @@ pub trait Arms {
     fn left_behind(&self, own: Oneself) -> Place<'_>;
 
     /// [`Arm::take_handed_over`] of one.
-    fn take_handed_over(&self, case: usize) -> Option<Self::Output>;
+    fn take_handed_over(&self, case: usize, handed: Handed) -> Option<Self::Output>;
 }
 
 /// An arm and those after it.
@@ -169,10 +173,10 @@ impl<A: Arm, R: Arms> Arms for Cons<A, R> {
         Place(self.0.left_behind(own).0.or_else(|| self.1.left_behind(own).0))
     }
 
-    fn take_handed_over(&self, case: usize) -> Option<Self::Output> {
+    fn take_handed_over(&self, case: usize, handed: Handed) -> Option<Self::Output> {
         match case {
-            0 => self.0.take_handed_over().map(Pick::Here),
-            _ => self.1.take_handed_over(case - 1).map(Pick::There),
+            0 => self.0.take_handed_over(handed).map(Pick::Here),
+            _ => self.1.take_handed_over(case - 1, handed).map(Pick::There),
         }
     }
 }
@@ -210,7 +214,7 @@ impl Arms for End {
         Place(None)
     }
 
-    fn take_handed_over(&self, _: usize) -> Option<Never> {
+    fn take_handed_over(&self, _: usize, _: Handed) -> Option<Never> {
         None
     }
 }
@@ -264,9 +268,9 @@ impl<T> Arm for RecvArm<'_, T> {
         Place(self.0.and_then(|receiver| receiver.left_behind(own.0)))
     }
 
-    fn take_handed_over(&self) -> Option<Self::Output> {
+    fn take_handed_over(&self, handed: Handed) -> Option<Self::Output> {
         let receiver = self.0.filter(|receiver| receiver.is_rendezvous())?;
-        received(receiver.try_take(Asker::Claimed))
+        received(receiver.try_take(Asker::Claimed(handed.0)))
     }
 }
 
@@ -374,6 +378,10 @@ impl<'a, T> Arm for SendArm<'a, T> {
 
     fn left_behind(&self, own: Oneself) -> Place<'_> {
         Place(self.0.and_then(|sender| sender.left_behind(own.0)))
+    }
+
+    fn take_handed_over(&self, handed: Handed) -> Option<Self::Output> {
+        Some(Reserved(Some(self.0?.asked(handed.0))))
     }
 }
 

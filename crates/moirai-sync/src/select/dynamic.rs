@@ -6,9 +6,9 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use crate::channel::{Receiver, RecvError, SendError, Sender};
-use crate::waitlist::{Group, Own, Waiter};
+use crate::waitlist::{Group, Own, WaitList, Waiter};
 
-use super::arms::{Arms, Oneself, Place, Reserved};
+use super::arms::{Arms, Handed, Oneself, Place, Reserved};
 use super::engine;
 use super::error::{ReadyTimeoutError, SelectTimeoutError, TryReadyError, TrySelectError};
 use super::handle::{Begun, End, Handle};
@@ -176,7 +176,9 @@ impl<'a> Select<'a> {
         let (arms, mut order) = self.begin();
         match engine::attempt(&arms, &mut order) {
             Some(operation) => operation,
-            None => engine::block_in(&arms, &mut order, places(arms.handles)),
+            None => {
+                engine::block_in(&arms, &mut order, places(arms.handles, Waiter::blocked_select))
+            }
         }
     }
 
@@ -222,7 +224,14 @@ impl<'a> Select<'a> {
     ) -> Result<SelectedOperation<'a>, SelectTimeoutError> {
         let (arms, mut order) = self.begin();
         engine::attempt(&arms, &mut order)
-            .or_else(|| engine::block_in_until(&arms, &mut order, places(arms.handles), deadline))
+            .or_else(|| {
+                engine::block_in_until(
+                    &arms,
+                    &mut order,
+                    places(arms.handles, Waiter::blocked_select),
+                    deadline,
+                )
+            })
             .ok_or(SelectTimeoutError)
     }
 
@@ -263,7 +272,9 @@ impl<'a> Select<'a> {
         let (arms, mut order) = self.look();
         match engine::attempt(&arms, &mut order) {
             Some(index) => index,
-            None => engine::block_in(&arms, &mut order, places(arms.0.handles)),
+            None => {
+                engine::block_in(&arms, &mut order, places(arms.0.handles, Waiter::blocked_look))
+            }
         }
     }
 
@@ -288,7 +299,14 @@ impl<'a> Select<'a> {
     fn ready_until(&mut self, deadline: Option<Instant>) -> Result<usize, ReadyTimeoutError> {
         let (arms, mut order) = self.look();
         engine::attempt(&arms, &mut order)
-            .or_else(|| engine::block_in_until(&arms, &mut order, places(arms.0.handles), deadline))
+            .or_else(|| {
+                engine::block_in_until(
+                    &arms,
+                    &mut order,
+                    places(arms.0.handles, Waiter::blocked_look),
+                    deadline,
+                )
+            })
             .ok_or(ReadyTimeoutError)
     }
 
@@ -422,8 +440,8 @@ impl<'a> Arms for Begin<'_, 'a> {
         Place(self.handles.iter().flatten().find_map(|handle| handle.left_behind(own.0)))
     }
 
-    fn take_handed_over(&self, case: usize) -> Option<SelectedOperation<'a>> {
-        let begun = self.handle(case)?.take_handed_over()?;
+    fn take_handed_over(&self, case: usize, handed: Handed) -> Option<SelectedOperation<'a>> {
+        let begun = self.handle(case)?.take_handed_over(handed)?;
         Some(SelectedOperation { index: case, begun })
     }
 }
@@ -468,8 +486,9 @@ impl Arms for Look<'_, '_> {
         self.0.left_behind(own)
     }
 
-    fn take_handed_over(&self, case: usize) -> Option<usize> {
-        self.0.handle(case)?.is_handed_over().then_some(case)
+    /// Nothing: nobody brings anything to who only looks.
+    fn take_handed_over(&self, _: usize, _: Handed) -> Option<usize> {
+        None
     }
 }
 
@@ -489,11 +508,9 @@ impl Order for Listed<'_> {
     }
 }
 
-fn places<'a>(handles: &[Option<&'a (dyn Handle + 'a)>]) -> Group<'a, Box<[Option<Waiter<'a>>]>> {
-    Group::new(
-        handles
-            .iter()
-            .map(|handle| handle.map(|it| Waiter::blocked_select(it.waiting())))
-            .collect(),
-    )
+fn places<'a>(
+    handles: &[Option<&'a (dyn Handle + 'a)>],
+    waiter: fn(&'a WaitList) -> Waiter<'a>,
+) -> Group<'a, Box<[Option<Waiter<'a>>]>> {
+    Group::new(handles.iter().map(|handle| handle.map(|it| waiter(it.waiting()))).collect())
 }

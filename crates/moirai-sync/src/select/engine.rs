@@ -10,9 +10,9 @@ use crate::backoff::Backoff;
 use crate::channel::nudge::Nudge;
 use crate::coop;
 use crate::strand;
-use crate::waitlist::{Finished, Group, WaitList, Waiter};
+use crate::waitlist::{Finished, Group, Ticket, WaitList, Waiter};
 
-use super::arms::{Arms, Oneself};
+use super::arms::{Arms, Handed, Oneself};
 use super::order::Order;
 
 /// Does one of the arms; waits while none can be done.
@@ -90,7 +90,7 @@ pub async fn wait_for<const N: usize, A: Arms>(
         Poll::Ready(output) => Poll::Ready(Some(output)),
         Poll::Pending => match alarm.set(deadline, cx) {
             Set::Ahead => Poll::Pending,
-            Set::Passed => Poll::Ready(None),
+            Set::Passed => Poll::Ready(give_up(arms, group.as_mut().into_ref())),
         },
     })
     .await
@@ -126,6 +126,33 @@ pub(super) fn block_in_until<'a, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
     let group = pin!(group);
     let mut nudge = Nudge::default();
     strand::wait(deadline, |cx| poll(arms, order, group.as_ref(), &mut nudge, cx))
+        .or_else(|| give_up(arms, group.as_ref()))
+}
+
+/// The time is up, and in the last moment somebody may have brought something, and counts on this select.
+fn give_up<'a, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
+    arms: &A,
+    group: Pin<&Group<'a, W>>,
+) -> Option<A::Output> {
+    let (case, ticket) = group.close()?;
+    // Else the drop of the group tells the next one.
+    let output = handed_over(arms, case, ticket)?;
+    finish(arms, group, case);
+    Some(output)
+}
+
+/// One of the arms was done.
+fn finish<'a, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
+    arms: &A,
+    group: Pin<&Group<'a, W>>,
+    case: usize,
+) {
+    if group.finish(case) == Finished::Waited && arms.is_ready(case, Oneself(group.own())) {
+        // There is more, and perhaps somebody else who waits for it.
+        if let Some(list) = arms.place(case).0 {
+            list.notify_one();
+        }
+    }
 }
 
 fn require_an_arm<A: Arms>(arms: &A) {
@@ -142,10 +169,10 @@ fn places<'a, const N: usize, A: Arms>(
 /// What was brought to this select for `case`. Who brings it may be a select as well, whose message is made
 /// once it has chosen: so that is waited for, as long as it is about to come. Else this select would give
 /// up its claim, and the message would be for anybody, even for who has sent it.
-fn handed_over<A: Arms>(arms: &A, case: usize) -> Option<A::Output> {
+fn handed_over<A: Arms>(arms: &A, case: usize, ticket: Ticket) -> Option<A::Output> {
     let mut backoff = Backoff::new();
     (0..HANDED_LOOKS_MAX).find_map(|_| {
-        let output = arms.take_handed_over(case);
+        let output = arms.take_handed_over(case, Handed(ticket));
         if output.is_none() {
             backoff.snooze();
         }
@@ -170,20 +197,16 @@ fn poll<'a, A: Arms, W: AsRef<[Option<Waiter<'a>>]>>(
     let mut backoff = Backoff::new();
     loop {
         // What was brought to this select is not left lying for the sake of the order.
-        let handed = group.close().and_then(|case| match handed_over(arms, case) {
-            Some(output) => Some((case, output)),
-            None => {
-                group.let_go(case);
-                None
-            }
-        });
-        if let Some((case, output)) = handed.or_else(|| order.first(attempt)) {
-            if group.finish(case) == Finished::Waited && arms.is_ready(case, own) {
-                // There is more, and perhaps somebody else who waits for it.
-                if let Some(list) = arms.place(case).0 {
-                    list.notify_one();
+        let handed =
+            group.close().and_then(|(case, ticket)| match handed_over(arms, case, ticket) {
+                Some(output) => Some((case, output)),
+                None => {
+                    group.let_go(case);
+                    None
                 }
-            }
+            });
+        if let Some((case, output)) = handed.or_else(|| order.first(attempt)) {
+            finish(arms, group, case);
             return Poll::Ready(output);
         }
         group.open(cx.waker());

@@ -3,7 +3,7 @@
 use crate::channel::{Receiver, RecvError, Sender};
 use crate::waitlist::{Own, WaitList};
 
-use super::arms::{Arm, Reserved};
+use super::arms::{Arm, Handed, Reserved};
 use super::erased::Erased;
 
 /// A channel end, whatever its messages are.
@@ -18,9 +18,7 @@ pub(super) trait Handle: Send + Sync {
     /// [`Arm::left_behind`].
     fn left_behind(&self, own: Own) -> Option<&WaitList>;
     /// [`Arm::take_handed_over`].
-    fn take_handed_over(&self) -> Option<Begun<'_>>;
-    /// Whether that would give something.
-    fn is_handed_over(&self) -> bool;
+    fn take_handed_over(&self, handed: Handed) -> Option<Begun<'_>>;
 }
 
 /// An operation that was begun: what it got, and at which end.
@@ -67,13 +65,9 @@ impl<T: Send> Handle for Receiver<T> {
         self.left_behind(own)
     }
 
-    fn take_handed_over(&self) -> Option<Begun<'_>> {
-        let got: Result<T, RecvError> = self.__recv_arm(true).take_handed_over()?;
+    fn take_handed_over(&self, handed: Handed) -> Option<Begun<'_>> {
+        let got: Result<T, RecvError> = self.__recv_arm(true).take_handed_over(handed)?;
         Some(Begun { end: End::Receiver(self.channel()), got: Erased::new(got) })
-    }
-
-    fn is_handed_over(&self) -> bool {
-        self.has_delivery()
     }
 }
 
@@ -109,11 +103,8 @@ impl<T: Send> Handle for Sender<T> {
         self.left_behind(own)
     }
 
-    fn take_handed_over(&self) -> Option<Begun<'_>> {
-        None
-    }
-
-    fn is_handed_over(&self) -> bool {
-        false
+    fn take_handed_over(&self, handed: Handed) -> Option<Begun<'_>> {
+        let got: Reserved<'_, T> = self.__send_arm(true).take_handed_over(handed)?;
+        Some(Begun { end: End::Sender(self.channel()), got: Erased::new(got) })
     }
 }

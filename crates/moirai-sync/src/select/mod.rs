@@ -48,7 +48,7 @@ pub use set::SelectSet;
 #[doc(hidden)]
 pub mod __private {
     pub use super::arms::{
-        Arm, Arms, BroadcastArm, Cons, End, Never, Oneself, Pick, Place, RecvArm, Reserved,
+        Arm, Arms, BroadcastArm, Cons, End, Handed, Never, Oneself, Pick, Place, RecvArm, Reserved,
         SendArm, SoleRecvArm, WatchArm,
     };
     pub use super::engine::{block, block_for, try_now, wait, wait_for};

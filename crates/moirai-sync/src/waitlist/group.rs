@@ -26,7 +26,7 @@ use std::task::Waker;
 use crate::prim;
 
 use super::claim::Claim;
-use super::{CLAIMED, Claimed, Finished, IDLE, NOTIFIED, Own, Target, WaitList, Waiter};
+use super::{CLAIMED, Finished, IDLE, NOTIFIED, Own, Target, Ticket, WaitList, Waiter};
 
 /// One waiter for each case, `None` where there is nothing to wait in; and what they share.
 ///
@@ -54,12 +54,12 @@ impl<'a, W: AsRef<[Option<Waiter<'a>>]>> Group<'a, W> {
     }
 
     /// Begins a poll: from now on notifiers pass this select over. Says for which case somebody has
-    /// brought something, if that is what it was woken for.
-    pub(crate) fn close(self: Pin<&Self>) -> Option<usize> {
+    /// brought something, and under which name, if that is what it was woken for.
+    pub(crate) fn close(self: Pin<&Self>) -> Option<(usize, Ticket)> {
         let won = self.claim.close()? as usize;
         let waiter = self.waiters().nth(won)??;
         waiter.settle();
-        (waiter.claimed() == Claimed::Yes).then_some(won)
+        Some((won, waiter.claimed().ticket()?))
     }
 
     /// Joins all lists, as what `waker` wakes. Afterwards every case must be **tried again** before

@@ -4,7 +4,7 @@
 
 use std::ptr;
 
-use super::{Links, Node};
+use super::{Kind, Links, Node, Target};
 
 /// From the oldest node to the youngest, which the oldest one follows.
 pub(super) struct Queue {
@@ -47,6 +47,22 @@ impl Queue {
         }
         // SAFETY: links are reached under the lock only.
         unsafe { node.links().next }
+    }
+
+    /// Whether one of the nodes is as `wanted`. A queue is reached under its lock only.
+    pub(super) fn any(&self, wanted: impl Fn(Kind, &Target) -> bool) -> bool {
+        // SAFETY: whoever has the queue holds the lock.
+        let mut next = unsafe { self.oldest() };
+        // SAFETY: a node in a queue is alive: its drop takes the lock to leave it.
+        while let Some(node) = unsafe { next.as_ref() } {
+            // SAFETY: `target` is reached under the lock only.
+            if node.target.with(|target| wanted(node.kind, unsafe { &*target })) {
+                return true;
+            }
+            // SAFETY: as above; the node is in this queue.
+            next = unsafe { self.after(node) };
+        }
+        false
     }
 
     /// # Safety

@@ -9,7 +9,9 @@ use std::ptr;
 use std::task::Waker;
 
 use super::queue::End;
-use super::{CLAIMED, Claimed, IDLE, Kind, Links, NOTIFIED, Node, QUEUED, Target, WaitList};
+use super::{
+    CLAIMED, Claimed, IDLE, Kind, Links, NOTIFIED, Node, QUEUED, Target, Ticket, WaitList,
+};
 use crate::prim::UnsafeCell;
 use crate::prim::atomic::{AtomicU32, Ordering};
 
@@ -41,8 +43,8 @@ pub(crate) enum Asker<'a> {
     /// Somebody who is in no list.
     Passing,
     Waiting(Pin<&'a Waiter<'a>>),
-    /// A waiter that was claimed.
-    Claimed,
+    /// A waiter that was claimed under this name.
+    Claimed(Ticket),
 }
 
 impl Asker<'_> {
@@ -50,7 +52,7 @@ impl Asker<'_> {
         match self {
             Self::Passing => Claimed::No,
             Self::Waiting(waiter) => waiter.claimed(),
-            Self::Claimed => Claimed::Yes,
+            Self::Claimed(ticket) => Claimed::Yes(ticket),
         }
     }
 
@@ -79,6 +81,11 @@ impl<'a> Waiter<'a> {
         Self::of(list, Kind::BlockedSelect)
     }
 
+    /// A waiter of a blocked strand that waits in other lists as well, and takes nothing.
+    pub(crate) fn blocked_look(list: &'a WaitList) -> Self {
+        Self::of(list, Kind::BlockedLook)
+    }
+
     fn of(list: &'a WaitList, kind: Kind) -> Self {
         let node = Node {
             state: AtomicU32::new(IDLE),
@@ -102,7 +109,7 @@ impl<'a> Waiter<'a> {
     /// Joins the list, or stays in it, and returns whom a notification was for until now. A place of a
     /// select that was told since its claim was opened keeps what it was told.
     pub(super) fn join(self: Pin<&Self>, target: Target) -> Target {
-        let mut queue = self.list.queue.lock();
+        let mut lines = self.list.lines.lock();
         // Relaxed: under the lock nobody else writes a queued node's state.
         let state = self.node.state.load(Ordering::Relaxed);
         let end = match state {
@@ -116,7 +123,7 @@ impl<'a> Waiter<'a> {
         if let Some(end) = end {
             // SAFETY: we hold the lock; the node is pinned, in no queue (its state says so), and
             // `drop` takes it out before the memory goes.
-            unsafe { queue.push(&raw const self.node, end) };
+            unsafe { lines.queue.push(&raw const self.node, end) };
             self.list.raise_count(self.node.kind);
             self.node.state.store(QUEUED, Ordering::Relaxed);
             self.arrive(state);
@@ -136,36 +143,48 @@ impl<'a> Waiter<'a> {
 
     /// A waiter whose state was `state` uses or leaves what it was told of.
     fn arrive(&self, state: u32) {
-        match state {
-            NOTIFIED => self.list.kept(self.node.kind),
-            CLAIMED => {
-                self.list.claimed.fetch_sub(1, Ordering::Relaxed);
-            }
-            _ => {}
+        if state == NOTIFIED {
+            self.list.kept(self.node.kind);
         }
     }
 
     /// Whether somebody brings something for this waiter.
     pub(crate) fn claimed(&self) -> Claimed {
         // Acquire: pairs with the Release in `pop`.
-        match self.node.state.load(Ordering::Acquire) {
-            CLAIMED => Claimed::Yes,
-            _ => Claimed::No,
+        if self.node.state.load(Ordering::Acquire) != CLAIMED {
+            return Claimed::No;
         }
+        // SAFETY: nobody else writes the `target` of a node that is claimed.
+        self.node.target.with(|target| match unsafe { &*target } {
+            Target::Claimed(ticket) => Claimed::Yes(*ticket),
+            _ => unreachable!("claimed without a name"),
+        })
     }
 
-    /// Nothing is brought for this waiter after all: it was told, no more.
+    /// Somebody was asked to bring something for this waiter, which has waited for nothing yet: it is claimed.
+    pub(crate) fn claim(self: Pin<&Self>, ticket: Ticket) {
+        let mut lines = self.list.lines.lock();
+        debug_assert_eq!(self.node.state.load(Ordering::Relaxed), IDLE);
+        // SAFETY: we hold the lock; the node is pinned, in no queue, and `drop` takes it out before the memory
+        // goes.
+        unsafe { lines.claimed.push(&raw const self.node, End::Tail) };
+        // SAFETY: `target` is reached under the lock only; a node in no queue has none that is dropped.
+        self.node.target.with_mut(|target| unsafe { *target = Target::Claimed(ticket) });
+        self.node.state.store(CLAIMED, Ordering::Relaxed);
+    }
+
+    /// Nothing is brought for this waiter, which is claimed, after all: it was told, no more.
     pub(crate) fn unclaim(self: Pin<&Self>) {
-        self.arrive(CLAIMED);
+        self.leave_claimed();
         self.tell_oneself();
     }
 
     /// Leaves the queue as one that was told: it has found something, and tells the next one of what is left.
     fn retire(self: Pin<&Self>) {
-        let mut queue = self.list.queue.lock();
+        let mut lines = self.list.lines.lock();
         if self.node.state.load(Ordering::Relaxed) == QUEUED {
             // SAFETY: we hold the lock, and a node in state QUEUED is in its list's queue.
-            unsafe { queue.unlink(&raw const self.node) };
+            unsafe { lines.queue.unlink(&raw const self.node) };
             self.list.lower_count(self.node.kind);
             self.tell_oneself();
         }
@@ -187,7 +206,7 @@ impl<'a> Waiter<'a> {
             state => state,
         };
         if state == CLAIMED {
-            return Claimed::Yes;
+            return self.claimed();
         }
         if self.left(state) == NOTIFIED {
             self.list.notify_one();
@@ -208,7 +227,7 @@ impl<'a> Waiter<'a> {
         // Acquire: pairs with the Release in `pop`.
         if self.node.state.load(Ordering::Acquire) == QUEUED {
             // A notifier sets the state under the lock.
-            drop(self.list.queue.lock());
+            drop(self.list.lines.lock());
         }
     }
 
@@ -230,23 +249,33 @@ impl<'a> Waiter<'a> {
     /// Leaves the queue, unless somebody takes this waiter out first; returns the state before.
     #[cold]
     fn leave_queue(&self) -> u32 {
-        let mut queue = self.list.queue.lock();
+        let mut lines = self.list.lines.lock();
         let state = self.node.state.load(Ordering::Relaxed);
         if state != QUEUED {
             return state;
         }
         // SAFETY: we hold the lock, and a node in state QUEUED is in its list's queue.
-        unsafe { queue.unlink(&raw const self.node) };
+        unsafe { lines.queue.unlink(&raw const self.node) };
         self.list.lower_count(self.node.kind);
         // SAFETY: `target` is reached under the lock only.
         let target = self.node.target.with_mut(|target| unsafe { (*target).take() });
-        drop(queue);
+        drop(lines);
         drop(target);
         state
     }
 
-    /// This waiter is in no list any more, and was told so if `state` says that.
+    /// Leaves those that are claimed, of which it is one.
+    #[cold]
+    fn leave_claimed(&self) {
+        // SAFETY: we hold the lock, and a node in state CLAIMED, which its owner alone changes, is there.
+        unsafe { self.list.lines.lock().claimed.unlink(&raw const self.node) };
+    }
+
+    /// This waiter is not in the queue any more, and was told so if `state` says that.
     fn left(&self, state: u32) -> u32 {
+        if state == CLAIMED {
+            self.leave_claimed();
+        }
         self.node.state.store(IDLE, Ordering::Relaxed);
         self.arrive(state);
         state

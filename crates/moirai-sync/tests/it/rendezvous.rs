@@ -106,6 +106,38 @@ fn a_receiver_that_was_promised_a_message_and_looks_too_soon_gets_it_before_all_
     assert_eq!(poll(second), Poll::Ready(Ok(2)));
 }
 
+/// One of two that were brought a message each comes first: it takes its own, or the other one would get the
+/// earlier message after the later.
+#[test]
+fn a_receiver_takes_what_it_was_brought_and_not_what_another_was() {
+    let (sender, receiver) = channel::rendezvous();
+    let (mut first, mut second) = (pin!(receiver.recv_async()), pin!(receiver.recv_async()));
+    assert!(poll(first.as_mut()).is_pending() && poll(second.as_mut()).is_pending());
+    let permit = sender.try_reserve().unwrap();
+    assert_eq!(sender.try_send(2), Ok(()));
+    assert!(poll(first.as_mut()).is_pending());
+    assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+    permit.send(1);
+    assert_eq!(poll(first), Poll::Ready(Ok(1)));
+    assert_eq!(poll(second), Poll::Ready(Ok(2)));
+}
+
+/// Nobody is claimed for a later message while an earlier one is for whoever comes.
+#[test]
+fn what_was_left_is_received_before_what_is_sent_then() {
+    let (sender, receiver) = channel::rendezvous();
+    let mut receive = pin!(receiver.recv_async());
+    // A set receives nothing itself: what it is told of is for whoever comes.
+    let mut set = moirai_sync::SelectSet::new();
+    set.recv(&receiver);
+    assert!(set.try_ready().is_err());
+    assert!(poll(receive.as_mut()).is_pending());
+    assert_eq!(sender.try_send(1), Ok(()));
+    assert_eq!(sender.try_send(2), Ok(()));
+    assert_eq!(poll(receive), Poll::Ready(Ok(1)));
+    assert_eq!(receiver.try_recv(), Ok(2));
+}
+
 /// The same of a batch, which takes one message for its claim.
 #[test]
 fn a_batch_that_was_promised_a_message_and_looks_too_soon_gets_it_before_all_others() {
