@@ -13,13 +13,12 @@ use moirai_sync::strand::{Clock, TimerKey};
 use shuttle::sync::{Condvar, Mutex};
 use shuttle::thread::{self, JoinHandle};
 
-use super::{Count, all_permits_are_there, dawdle, explore, meet, pool_of, pool_with};
+use super::{Count, all_permits_are_there, dawdle, explore, meet, pool_of, pool_with, watch};
 use crate::hooks::Hook;
 use crate::join::broadcast;
 use crate::sched::current::{self, Context};
 use crate::sched::driver::Driver;
 use crate::sched::pool::{Pool, Sharing, Watching};
-use crate::sched::watcher::Watcher;
 use crate::task::{self, TaskHandle};
 
 #[derive(Debug, Default)]
@@ -179,15 +178,7 @@ fn events_and_published_work_lose_neither_task_nor_permit() {
 
 /// A watcher that goes off at once, as one does after a while in which nobody has run.
 fn stay_off(pool: &Arc<Pool>) -> io::Result<JoinHandle<()>> {
-    let pool = Arc::clone(pool);
-    Ok(thread::spawn(move || {
-        let Some(watching) = &pool.config().watching else { return };
-        let mut watcher = Watcher::new(&pool, watching);
-        while !pool.is_closed() {
-            watcher.go_off();
-            thread::yield_now();
-        }
-    }))
+    watch(pool, |_, watcher| watcher.go_off())
 }
 
 /// A share of a broadcast, for which a worker needs no permit, blocks for an event: the worker has waited

@@ -43,6 +43,7 @@ mod lone;
 mod park;
 mod stall;
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -58,6 +59,7 @@ use crate::sched::driver::{Driver, TimeDriver};
 use crate::sched::offers::Interrupts;
 use crate::sched::pool::{self, Pool, Sharing, Watching, Workers};
 use crate::sched::strategy::StealStrategy;
+use crate::sched::watcher::Watcher;
 use crate::sched::worker;
 use crate::task;
 use crate::topology::{Placement, Unbind};
@@ -100,6 +102,22 @@ fn pool_of(
     sharing: Sharing,
 ) -> Arc<Pool> {
     pool_with_workers(driver, worker_threads, Workers::Started, watching, sharing)
+}
+
+/// A watcher that does `turn` again and again until the pool ends.
+fn watch(
+    pool: &Arc<Pool>,
+    turn: impl Fn(&Pool, &mut Watcher<'_>) + Send + 'static,
+) -> io::Result<thread::JoinHandle<()>> {
+    let pool = Arc::clone(pool);
+    Ok(thread::spawn(move || {
+        let Some(watching) = &pool.config().watching else { return };
+        let mut watcher = Watcher::new(&pool, watching);
+        while !pool.is_closed() {
+            turn(&pool, &mut watcher);
+            thread::yield_now();
+        }
+    }))
 }
 
 /// A pool whose worker is whoever blocks on a future.

@@ -8,42 +8,29 @@ use std::time::Duration;
 use moirai_sync::{channel, strand};
 use shuttle::thread::{self, JoinHandle};
 
-use super::{Count, all_permits_are_there, dawdle, draw, explore, watched_pool};
+use super::{Count, all_permits_are_there, dawdle, draw, explore, watch, watched_pool};
 use crate::hooks::Hook;
 use crate::sched::pool::{Pool, Sharing, Watching};
-use crate::sched::watcher::Watcher;
 use crate::task::{self, TaskBuilder, TaskContext};
 
 /// A watcher that does not sleep.
 fn watch_all_the_time(pool: &Arc<Pool>) -> io::Result<JoinHandle<()>> {
-    let pool = Arc::clone(pool);
-    Ok(thread::spawn(move || {
-        let Some(watching) = &pool.config().watching else { return };
-        let mut watcher = Watcher::new(&pool, watching);
-        while !pool.is_closed() {
-            // None is made.
-            assert!(pool.idle.free() <= pool.config().worker_threads);
-            // Not at each of its turns: a schedule has only so many steps.
-            if draw(4) == 0 {
-                let _ = watcher.tick(watching.stall_after);
-            }
-            thread::yield_now();
+    watch(pool, |pool, watcher| {
+        // None is made.
+        assert!(pool.idle.free() <= pool.config().worker_threads);
+        // Not at each of its turns: a schedule has only so many steps.
+        if draw(4) == 0 {
+            let _ = watcher.tick(STALL_AFTER);
         }
-    }))
+    })
 }
 
 /// A watcher that goes off all the time, and counts how often it has come back.
 fn go_off_all_the_time(pool: &Arc<Pool>) -> io::Result<JoinHandle<()>> {
-    let pool = Arc::clone(pool);
-    Ok(thread::spawn(move || {
-        let Some(watching) = &pool.config().watching else { return };
-        let mut watcher = Watcher::new(&pool, watching);
-        while !pool.is_closed() {
-            watcher.go_off();
-            pool.watch.count_stall();
-            thread::yield_now();
-        }
-    }))
+    watch(pool, |pool, watcher| {
+        watcher.go_off();
+        pool.watch.count_stall();
+    })
 }
 
 fn pool(worker_threads: usize) -> Arc<Pool> {
@@ -55,7 +42,7 @@ fn pool_with(worker_threads: usize, sharing: Sharing) -> Arc<Pool> {
 }
 
 fn watching(start: fn(&Arc<Pool>) -> io::Result<JoinHandle<()>>) -> Watching {
-    Watching { start, stall_after: Duration::from_millis(1), on_stall: Hook::default() }
+    Watching { start, stall_after: STALL_AFTER, on_stall: Hook::default() }
 }
 
 /// All permits come back. (Whoever comes back late takes one again, only to find nothing to do.)
@@ -228,3 +215,6 @@ fn a_watched_pool_ends_at_any_time() {
 }
 
 const SCHEDULES: usize = 2_500;
+
+/// What a turn of the watcher counts as, and for how long a stuck task runs: so what it sees twice is stuck.
+const STALL_AFTER: Duration = Duration::from_millis(1);
