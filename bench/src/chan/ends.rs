@@ -202,34 +202,41 @@ mod crossfire_ends {
                 }
             }
         };
+        (send at once: $tx:ty) => {
+            impl AsyncTx for $tx {
+                #[inline]
+                async fn send(&mut self, message: u64) {
+                    Tx::send(self, message).expect("the receivers are gone");
+                }
+            }
+        };
+        (recv: $flavor:ty) => {
+            impl BlockingRx for MRx<$flavor> {
+                #[inline]
+                fn recv(&mut self) -> Option<u64> {
+                    Rx::recv(self).ok()
+                }
+            }
+
+            impl AsyncRx for MAsyncRx<$flavor> {
+                #[inline]
+                async fn recv(&mut self) -> Option<u64> {
+                    ARx::recv(self).await.ok()
+                }
+            }
+        };
     }
 
     cloneable!(send: MTx<mpsc::Array<u64>>);
     cloneable!(send: MTx<mpsc::List<u64>>);
     cloneable!(send: MTx<mpmc::Array<u64>>);
+    cloneable!(send: MTx<mpmc::List<u64>>);
     cloneable!(send async: MAsyncTx<mpsc::Array<u64>>);
     cloneable!(send async: MAsyncTx<mpmc::Array<u64>>);
-
-    impl BlockingRx for MRx<mpmc::Array<u64>> {
-        #[inline]
-        fn recv(&mut self) -> Option<u64> {
-            Rx::recv(self).ok()
-        }
-    }
-
-    impl AsyncRx for MAsyncRx<mpmc::Array<u64>> {
-        #[inline]
-        async fn recv(&mut self) -> Option<u64> {
-            ARx::recv(self).await.ok()
-        }
-    }
-
-    impl AsyncTx for MTx<mpsc::List<u64>> {
-        #[inline]
-        async fn send(&mut self, message: u64) {
-            Tx::send(self, message).expect("the receiver is gone");
-        }
-    }
+    cloneable!(recv: mpmc::Array<u64>);
+    cloneable!(recv: mpmc::List<u64>);
+    cloneable!(send at once: MTx<mpsc::List<u64>>);
+    cloneable!(send at once: MTx<mpmc::List<u64>>);
 }
 
 /// Neither rtrb nor ringbuf waits: here they spin, and yield now and then.

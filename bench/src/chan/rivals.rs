@@ -45,6 +45,10 @@ pub(super) fn cases(executors: &Executors) -> Vec<Case> {
         case("mpsc_unbounded_tasks", "per message, 4:1", mpsc_unbounded_tasks(executors)),
         case("mpmc128_threads", "per message, 4:4", mpmc_threads()),
         case("mpmc128_tasks", "per message, 4:4", mpmc_tasks(executors)),
+        case("mpmc_unbounded_threads", "per message, 4:4", mpmc_unbounded_threads(MANY)),
+        case("mpmc_unbounded_tasks", "per message, 4:4", mpmc_unbounded_tasks(executors, MANY)),
+        case("spmc_unbounded_threads", "per message, 1:4", mpmc_unbounded_threads(1)),
+        case("spmc_unbounded_tasks", "per message, 1:4", mpmc_unbounded_tasks(executors, 1)),
         case("ping_pong_threads", "per round trip", ping_pong_on_threads()),
         case("ping_pong_tasks", "per round trip", ping_pong_in_tasks(executors)),
         case("create_drop", "per channel of 16", create_drop_bounded()),
@@ -232,6 +236,41 @@ fn mpmc_tasks(executors: &Executors) -> Vec<Entrant> {
     }));
     rows.extend(foreign!(in_tasks, executors, "crossfire-mpmc", || {
         spread(crossfire::mpmc::bounded_async(N), MANY, MANY)
+    }));
+    rows
+}
+
+fn mpmc_unbounded_threads(senders: usize) -> Vec<Entrant> {
+    vec![
+        on_threads("moirai@threads", move || spread(channel::unbounded(), senders, MANY)),
+        on_threads("crossbeam@threads", move || {
+            spread(crossbeam_channel::unbounded(), senders, MANY)
+        }),
+        on_threads("flume@threads", move || spread(flume::unbounded(), senders, MANY)),
+        on_threads("kanal@threads", move || spread(kanal::unbounded(), senders, MANY)),
+        on_threads("async-channel@threads", move || {
+            spread(async_channel::unbounded(), senders, MANY)
+        }),
+        on_threads("crossfire-mpmc@threads", move || {
+            spread(crossfire::mpmc::unbounded_blocking(), senders, MANY)
+        }),
+    ]
+}
+
+fn mpmc_unbounded_tasks(executors: &Executors, senders: usize) -> Vec<Entrant> {
+    let mut rows = Vec::new();
+    rows.extend(ours!(in_tasks, executors, move || spread(channel::unbounded(), senders, MANY)));
+    rows.extend(foreign!(in_tasks, executors, "flume", move || {
+        spread(flume::unbounded(), senders, MANY)
+    }));
+    rows.extend(foreign!(in_tasks, executors, "kanal", move || {
+        spread(kanal::unbounded_async(), senders, MANY)
+    }));
+    rows.extend(foreign!(in_tasks, executors, "async-channel", move || {
+        spread(async_channel::unbounded(), senders, MANY)
+    }));
+    rows.extend(foreign!(in_tasks, executors, "crossfire-mpmc", move || {
+        spread(crossfire::mpmc::unbounded_async(), senders, MANY)
     }));
     rows
 }
