@@ -1,15 +1,15 @@
 //! Small allocations that a thread keeps for its next ones.
 //!
-//! What lives as short as a [result channel](crate::result_channel) costs more to allocate and to free than
-//! to use. So a thread that has done with a small one keeps it for the next one that it makes, which is
-//! then a few instructions; and the memory is still in its cache.
+//! What lives as short as a [result channel](crate::result_channel), or a channel for a few messages, costs
+//! more to allocate and to free than to use. So a thread that has done with a small one keeps it for the
+//! next one that it makes, which is then a few instructions; and the memory is still in its cache.
 //!
 //! ```text
 //!   allocate ──► the list of its class is empty: from malloc      otherwise: the one that was kept last
 //!   free     ──► the list is full, or the thread ends: to malloc  otherwise: kept, in front of the others
 //! ```
 //!
-//! A thread keeps [`KEPT_MAX`] of each class, six kilobytes in all, and gives them back when it ends. What is
+//! A thread keeps so many of each class, eight kilobytes in all, and gives them back when it ends. What is
 //! made by one thread and freed by another wanders there, and on to malloc once that thread has enough. No
 //! thread sees the list of another. Model checkers and Miri see every allocation come and go.
 
@@ -18,17 +18,20 @@
     reason = "memory that changes its use, in one thread; tested here under Miri"
 )]
 
-use std::alloc::{self, Layout};
+use std::alloc::{Layout, handle_alloc_error};
 use std::cell::Cell;
 use std::ptr::NonNull;
 
 use crate::prim;
 
-/// So many of each class a thread keeps at most.
-const KEPT_MAX: usize = if cfg!(any(moirai_loom, moirai_shuttle, miri)) { 0 } else { 64 };
+/// Whether a thread keeps anything.
+const KEEPS: bool = !cfg!(any(moirai_loom, moirai_shuttle, miri));
 
-/// What is no larger is kept, as one of the first class that it fits in.
-const CLASSES: [Layout; 2] = [class(32), class(64)];
+/// What fits in one of them, and fills more than half of it, is kept as such; so is what is still smaller.
+const CLASSES: [Layout; 3] = [class(32), class(64), class(512)];
+
+/// So many of each class a thread keeps at most.
+const KEPT_MAX: [usize; CLASSES.len()] = [64, 64, 4];
 
 const fn class(bytes: usize) -> Layout {
     match Layout::from_size_align(bytes, 2 * size_of::<usize>()) {
@@ -41,8 +44,14 @@ const fn class(bytes: usize) -> Layout {
 const fn class_of<T>() -> Option<usize> {
     let mut class = 0;
     while class < CLASSES.len() {
-        if size_of::<T>() <= CLASSES[class].size() && align_of::<T>() <= CLASSES[class].align() {
-            return Some(class);
+        let (size, layout) = (size_of::<T>(), CLASSES[class]);
+        if size <= layout.size() {
+            let fits = align_of::<T>() <= layout.align();
+            return if fits && (class == 0 || size > layout.size() / 2) {
+                Some(class)
+            } else {
+                None
+            };
         }
         class += 1;
     }
@@ -60,25 +69,30 @@ const fn layout_of<T>() -> Layout {
 /// `value` in memory of its own, until [`free`].
 #[inline]
 pub(crate) fn allocate<T>(value: T) -> NonNull<T> {
-    let kept = const { class_of::<T>() }.and_then(|class| with(class, List::take)?);
-    let place =
-        kept.map_or_else(|| from_malloc(const { layout_of::<T>() }), NonNull::cast).cast::<T>();
+    let place = place();
     // SAFETY: nobody else has this memory, which has the size and alignment of a `T`.
     unsafe { place.write(value) };
     place
 }
 
-/// Frees what [`allocate`] has allocated.
+/// Memory for a `T`, until [`free`]; nothing is in it.
+#[inline]
+pub(crate) fn place<T>() -> NonNull<T> {
+    let kept = const { class_of::<T>() }.and_then(|class| with(class, List::take)?);
+    kept.unwrap_or_else(|| from_malloc(const { layout_of::<T>() })).cast::<T>()
+}
+
+/// Frees what [`allocate`] or [`place`] has allocated.
 ///
 /// # Safety
 ///
-/// The value came from there, as a `T`; it is dropped or moved out, and used no more.
+/// It came from there, as a `T`; the value is dropped or moved out, and used no more.
 #[inline]
 pub(crate) unsafe fn free<T>(value: NonNull<T>) {
     let place = value.cast::<Kept>();
     let kept = const { class_of::<T>() }
         // SAFETY: as the caller says it is of this class, and nobody's.
-        .and_then(|class| with(class, |list| unsafe { list.put(place, KEPT_MAX) }));
+        .and_then(|class| with(class, |list| unsafe { list.put(place, KEPT_MAX[class]) }));
     if !matches!(kept, Some(Put::Kept)) {
         // SAFETY: allocated with this layout, and not kept.
         unsafe { to_malloc(place, const { layout_of::<T>() }) };
@@ -90,8 +104,8 @@ pub(crate) unsafe fn free<T>(value: NonNull<T>) {
 fn from_malloc(layout: Layout) -> NonNull<Kept> {
     assert!(layout.size() > 0, "what is allocated has a state at least");
     // SAFETY: the size is not 0.
-    let place = unsafe { alloc::alloc(layout) };
-    NonNull::new(place.cast()).unwrap_or_else(|| alloc::handle_alloc_error(layout))
+    let place = unsafe { prim::alloc(layout) };
+    NonNull::new(place.cast()).unwrap_or_else(|| handle_alloc_error(layout))
 }
 
 /// # Safety
@@ -101,13 +115,13 @@ fn from_malloc(layout: Layout) -> NonNull<Kept> {
 #[inline(never)]
 unsafe fn to_malloc(place: NonNull<Kept>, layout: Layout) {
     // SAFETY: as the caller says.
-    unsafe { alloc::dealloc(place.as_ptr().cast(), layout) };
+    unsafe { prim::dealloc(place.as_ptr().cast(), layout) };
 }
 
 /// Calls `f` with the thread's list for `class`, unless the thread has ended.
 #[inline]
 fn with<R>(class: usize, f: impl FnOnce(&List) -> R) -> Option<R> {
-    if KEPT_MAX == 0 {
+    if !KEEPS {
         return None;
     }
     LISTS.try_with(|lists| f(&lists.0[class])).ok()
@@ -225,14 +239,17 @@ mod tests {
 
         assert_eq!([class_of::<u8>(), class_of::<[u64; 4]>()], [Some(0), Some(0)]);
         assert_eq!([class_of::<[u8; 33]>(), class_of::<[u64; 8]>()], [Some(1), Some(1)]);
-        assert_eq!([class_of::<[u8; 65]>(), class_of::<Aligned>()], [None, None]);
+        assert_eq!([class_of::<[u8; 257]>(), class_of::<[u64; 64]>()], [Some(2), Some(2)]);
+        assert_eq!([class_of::<[u8; 65]>(), class_of::<[u8; 256]>()], [None, None]);
+        assert_eq!([class_of::<[u8; 513]>(), class_of::<Aligned>()], [None, None]);
         assert!(CLASSES.iter().all(|class| Layout::new::<Kept>().size() <= class.size()));
     }
 
     #[test]
     fn any_size_is_allocated_and_freed() {
         fn round<T: Copy + PartialEq + std::fmt::Debug>(value: T) {
-            let places: Vec<_> = (0..2 * KEPT_MAX + 2).map(|_| allocate(value)).collect();
+            let n = 2 * KEPT_MAX.iter().max().unwrap() + 2;
+            let places: Vec<_> = (0..n).map(|_| allocate(value)).collect();
             for place in places {
                 // SAFETY: ours until it is freed, once.
                 assert_eq!(unsafe { place.read() }, value);
@@ -243,6 +260,7 @@ mod tests {
         round(1_u8);
         round([2_u64; 4]);
         round([3_u64; 5]);
+        round([4_u64; 60]);
         round([4_u64; 100]);
         std::thread::spawn(|| round(5_u8)).join().unwrap();
     }

@@ -30,6 +30,7 @@ macro_rules! maybe_const {
 
 #[cfg(not(any(moirai_loom, moirai_shuttle)))]
 mod backend {
+    pub use std::alloc::{alloc, dealloc};
     pub use std::hint::spin_loop;
     pub use std::sync::Arc;
     pub(super) use std::sync::Mutex;
@@ -72,6 +73,8 @@ mod backend {
 
 #[cfg(moirai_loom)]
 mod backend {
+    // They see what is never freed.
+    pub use loom::alloc::{alloc, dealloc};
     pub use loom::cell::UnsafeCell;
     pub use loom::hint::spin_loop;
     pub use loom::sync::Arc;
@@ -91,6 +94,7 @@ mod backend {
     pub use shuttle::sync::{Condvar, MutexGuard};
     pub use shuttle::thread;
     pub use shuttle::thread_local;
+    pub use std::alloc::{alloc, dealloc};
 
     /// As under std: shuttle does not watch cells.
     #[derive(Debug, Default)]
@@ -121,7 +125,9 @@ mod backend {
     }
 }
 
-pub use backend::{Arc, Condvar, MutexGuard, UnsafeCell, atomic, spin_loop, thread, thread_local};
+pub use backend::{
+    Arc, Condvar, MutexGuard, UnsafeCell, alloc, atomic, dealloc, spin_loop, thread, thread_local,
+};
 
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -165,22 +171,6 @@ pub fn prefetch_read<T>(place: *const T) {
     }
     #[cfg(not(all(target_arch = "x86_64", not(any(moirai_loom, moirai_shuttle, miri)))))]
     let _ = place;
-}
-
-/// An `Arc` of what `make` returns. Where the backend lets it, the value is made in its place; a large
-/// one would be copied there, which costs more than to make it.
-#[inline]
-pub fn arc_of<T>(make: impl FnOnce() -> T) -> Arc<T> {
-    #[cfg(not(any(moirai_loom, moirai_shuttle)))]
-    {
-        let place = Arc::into_raw(Arc::<T>::new_uninit()).cast_mut();
-        // SAFETY: freshly allocated, and nobody else knows of it. If `make` panics, it leaks.
-        unsafe { (*place).write(make()) };
-        // SAFETY: from `into_raw`, of the same layout; initialised now.
-        unsafe { Arc::from_raw(place.cast::<T>()) }
-    }
-    #[cfg(any(moirai_loom, moirai_shuttle))]
-    Arc::new(make())
 }
 
 /// A mutex that ignores poison: no code of ours panics while it holds one, and a panic of the

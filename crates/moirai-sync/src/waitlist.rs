@@ -94,7 +94,7 @@ use crate::wake::wake;
 
 use claim::{Claim, Won};
 pub(crate) use group::Group;
-pub(crate) use owned::OwnedWaiter;
+pub(crate) use owned::{OwnedWaiter, Owner};
 use queue::{End, Queue};
 pub(crate) use ready::ReadySet;
 pub(crate) use seat::Seat;
@@ -339,6 +339,7 @@ impl WaitList {
 
     /// As [`notify_all`](Self::notify_all), for a caller that has published by a read-modify-write
     /// with a full fence after it.
+    #[inline]
     pub(crate) fn notify_all_fenced(&self) {
         if self.count.load(Ordering::Relaxed) != 0 {
             self.notify_each();

@@ -8,8 +8,9 @@ use crate::queue::levels::LEVELS_MAX;
 use crate::queue::shards::HOMES_MAX;
 
 use super::extras::{Extras, Metering};
-use super::shared::Shared;
-use super::{Receiver, Sender, handles};
+use super::hold::Hold;
+use super::shared::Flavour;
+use super::{Receiver, Sender};
 
 /// What a send does where a bounded channel is full.
 ///
@@ -203,8 +204,12 @@ impl<T> ChannelBuilder<T> {
             Metering::Off => queue,
             Metering::Counts | Metering::CountsAndWaits => queue.watched(),
         });
-        let shared = queue.map_or_else(Shared::rendezvous, Shared::queue);
-        Ok(handles(|| shared.with(Extras::new(strategy, name, metrics))))
+        let extras = Some(Box::new(Extras::new(strategy, name, metrics)));
+        let (senders, receivers) = match queue {
+            Some(queue) => Hold::pair(|| queue, Flavour::Queue, extras),
+            None => Hold::pair(Queue::nothing, Flavour::rendezvous(), extras),
+        };
+        Ok((Sender::first(senders), Receiver::first(receivers)))
     }
 }
 

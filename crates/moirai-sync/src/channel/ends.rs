@@ -2,7 +2,7 @@
 
 use std::mem::ManuallyDrop;
 
-use crate::prim::atomic::{AtomicU32, Ordering};
+use crate::prim::atomic::Ordering;
 use crate::prim::fence_after_rmw;
 use crate::queue::{Close, Key};
 
@@ -24,7 +24,7 @@ impl<T> Shared<T> {
         fence_after_rmw();
         if closed == Close::Closed {
             self.senders_waiting.notify_all_fenced();
-            self.receiver_seat.call();
+            self.receiver_seat.call_if_taken();
             self.receivers_waiting().notify_all_fenced();
         }
         closed
@@ -69,67 +69,6 @@ impl<T> Shared<T> {
             Flavour::Never(closed) => closed.load(Ordering::Relaxed),
         }
     }
-
-    /// Counts one more handle of a side.
-    ///
-    /// # Panics
-    ///
-    /// Aborts the process at [`HANDLES_MAX`], before the count could overflow.
-    pub(super) fn add_handle(side: &AtomicU32) {
-        // Relaxed: the new handle is made from an existing one.
-        if side.fetch_add(1, Ordering::Relaxed) >= HANDLES_MAX {
-            std::process::abort();
-        }
-    }
-
-    /// Counts one more handle of a side, unless all of them are gone.
-    pub(super) fn revive_handle(side: &AtomicU32) -> Revived {
-        // Relaxed: as in `add_handle`, where there is one.
-        let raised = side.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| match count {
-            0 => None,
-            HANDLES_MAX.. => std::process::abort(),
-            count => Some(count + 1),
-        });
-        if raised.is_ok() { Revived::Yes } else { Revived::No }
-    }
-
-    /// Counts one handle less; says whether it was the last.
-    pub(super) fn remove_handle(side: &AtomicU32) -> LastHandle {
-        // AcqRel: what was done through any handle comes before the close by the last one.
-        match side.fetch_sub(1, Ordering::AcqRel) {
-            1 => LastHandle::Yes,
-            _ => LastHandle::No,
-        }
-    }
-
-    /// [`remove_handle`](Self::remove_handle) of a side without weak handles, where nobody can make a
-    /// handle but from another: so the only one needs no read-modify-write to know that it is.
-    #[inline]
-    pub(super) fn remove_strong_handle(side: &AtomicU32) -> LastHandle {
-        // Acquire: pairs with the Release of those that went before, as in `remove_handle`.
-        if side.load(Ordering::Acquire) != 1 {
-            return Self::remove_handle(side);
-        }
-        // Relaxed: nobody is left who counts; others only ask.
-        side.store(0, Ordering::Relaxed);
-        LastHandle::Yes
-    }
-}
-
-/// Whether a side of the channel is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(super) enum LastHandle {
-    Yes,
-    No,
-}
-
-/// Whether a side of the channel was still there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[must_use]
-pub(super) enum Revived {
-    Yes,
-    No,
 }
 
 /// Drops what is in a queue. If a message panics in its drop, those behind it are leaked: a second
@@ -149,6 +88,3 @@ fn discard<T>(mut pop: impl FnMut() -> Option<T>) {
         drop(message);
     }
 }
-
-/// More handles than this can only be a leak of handles.
-const HANDLES_MAX: u32 = u32::MAX / 2;

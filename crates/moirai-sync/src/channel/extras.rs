@@ -91,11 +91,6 @@ impl Watch {
 }
 
 impl<T> Shared<T> {
-    pub(super) fn with(mut self, extras: Extras) -> Self {
-        self.extras = Some(Box::new(extras));
-        self
-    }
-
     pub(super) fn name(&self) -> Option<&str> {
         self.extras.as_ref()?.name.as_deref()
     }

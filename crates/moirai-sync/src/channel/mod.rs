@@ -42,6 +42,7 @@
 //! | `shared` | where the queue and the two wait lists meet: how everybody waits |
 //! | `attempts`, `telling`, `ends` | what is tried in between, who is told of it, and how that ends |
 //! | `sender`, `receiver`, `handle` | the handles, and what all have |
+//! | `hold` | who holds a channel, and frees it |
 //! | `sole`, `loan`, `lull` | those that are alone on their side, what they lend, how they look for messages |
 //! | `priority`, `work_stealing`, `numa` | levels; a receiving end for each worker; a queue for each node |
 //! | `builder`, `extras`, `metrics` | what is asked of a channel, what that adds, and what it tells |
@@ -56,6 +57,7 @@ mod error;
 mod extras;
 mod fanout;
 mod handle;
+mod hold;
 mod loan;
 mod lull;
 mod metrics;
@@ -99,9 +101,9 @@ pub use stream::{RecvStream, SendSink};
 pub use timer::{after, at, never, tick};
 pub use work_stealing::{SendToWorkerError, WorkerIter, WorkerReceiver, work_stealing};
 
-use shared::Shared;
+use hold::Hold;
+use shared::Flavour;
 
-use crate::prim::{Arc, arc_of};
 use crate::queue::Queue;
 
 /// Makes a channel that holds at most `capacity` messages. With a capacity of 0 it is a
@@ -120,7 +122,7 @@ use crate::queue::Queue;
 pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     match capacity {
         0 => rendezvous(),
-        _ => handles(|| Shared::queue(Queue::bounded(capacity))),
+        _ => handles(|| Queue::bounded(capacity)),
     }
 }
 
@@ -138,7 +140,7 @@ pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// assert_eq!(receiver.iter().sum::<i32>(), 45);
 /// ```
 pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
-    handles(|| Shared::queue(Queue::unbounded()))
+    handles(Queue::unbounded)
 }
 
 /// Makes a channel that holds nothing: a send waits until a receive takes its message, and a
@@ -156,7 +158,8 @@ pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
 /// thread.join().unwrap().unwrap();
 /// ```
 pub fn rendezvous<T>() -> (Sender<T>, Receiver<T>) {
-    handles(Shared::rendezvous)
+    let (senders, receivers) = Hold::pair(Queue::nothing, Flavour::rendezvous(), None);
+    (Sender::first(senders), Receiver::first(receivers))
 }
 
 /// Many senders and many receivers: the channels of [`channel`](self) themselves.
@@ -170,7 +173,7 @@ pub mod mpsc {
     pub use super::sole::{IntoIter, Receiver};
     pub use super::{Permit, Sender, WeakSender};
 
-    use super::{Arc, Queue, Shared, arc_of};
+    use super::{Flavour, Hold, Queue};
 
     /// Makes a channel that holds at most `capacity` messages; 0 counts as 1.
     ///
@@ -185,8 +188,8 @@ pub mod mpsc {
     /// ```
     pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         let (queue, key) = Queue::mpsc_bounded(capacity);
-        let shared = arc_of(|| Shared::queue(queue));
-        (Sender::first(Arc::clone(&shared)), Receiver::new(shared, key))
+        let (senders, receivers) = Hold::pair(|| queue, Flavour::Queue, None);
+        (Sender::first(senders), Receiver::new(receivers, key))
     }
 
     /// Makes a channel without a bound.
@@ -201,8 +204,8 @@ pub mod mpsc {
     /// ```
     pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
         let (queue, key) = Queue::mpsc_unbounded();
-        let shared = arc_of(|| Shared::queue(queue));
-        (Sender::first(Arc::clone(&shared)), Receiver::new(shared, key))
+        let (senders, receivers) = Hold::pair(|| queue, Flavour::Queue, None);
+        (Sender::first(senders), Receiver::new(receivers, key))
     }
 }
 
@@ -211,7 +214,7 @@ pub mod spsc {
     pub use super::loan::{Loan, RecvRef};
     pub use super::sole::{IntoIter, Receiver, Sender};
 
-    use super::{Arc, Queue, Shared, arc_of};
+    use super::{Flavour, Hold, Queue};
 
     /// Makes a channel that holds at most `capacity` messages; 0 counts as 1.
     ///
@@ -225,8 +228,8 @@ pub mod spsc {
     /// ```
     pub fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
         let (queue, producer, consumer) = Queue::spsc_bounded(capacity);
-        let shared = arc_of(|| Shared::queue(queue));
-        (Sender::new(Arc::clone(&shared), producer), Receiver::new(shared, consumer))
+        let (senders, receivers) = Hold::pair(|| queue, Flavour::Queue, None);
+        (Sender::new(senders, producer), Receiver::new(receivers, consumer))
     }
 
     /// Makes a channel without a bound.
@@ -240,13 +243,14 @@ pub mod spsc {
     /// ```
     pub fn unbounded<T>() -> (Sender<T>, Receiver<T>) {
         let (queue, producer, consumer) = Queue::spsc_unbounded();
-        let shared = arc_of(|| Shared::queue(queue));
-        (Sender::new(Arc::clone(&shared), producer), Receiver::new(shared, consumer))
+        let (senders, receivers) = Hold::pair(|| queue, Flavour::Queue, None);
+        (Sender::new(senders, producer), Receiver::new(receivers, consumer))
     }
 }
 
+/// The handles of a channel that is a queue.
 #[inline]
-fn handles<T>(make: impl FnOnce() -> Shared<T>) -> (Sender<T>, Receiver<T>) {
-    let shared = arc_of(make);
-    (Sender::first(Arc::clone(&shared)), Receiver::first(shared))
+fn handles<T>(queue: impl FnOnce() -> Queue<T>) -> (Sender<T>, Receiver<T>) {
+    let (senders, receivers) = Hold::pair(queue, Flavour::Queue, None);
+    (Sender::first(senders), Receiver::first(receivers))
 }

@@ -15,7 +15,6 @@ use crate::queue::Queue;
 use crate::queue::shards::HOMES_MAX;
 
 use super::error::TrySendError;
-use super::shared::Shared;
 use super::{Receiver, Sender, bounded, handles};
 
 /// Makes a channel for so many nodes that holds at most `capacity` messages, at least 1: an equal share
@@ -36,7 +35,7 @@ use super::{Receiver, Sender, bounded, handles};
 pub fn numa<T>(nodes: usize, capacity: usize, node: fn() -> usize) -> (Sender<T>, Receiver<T>) {
     match nodes.min(HOMES_MAX) {
         0 | 1 => bounded(capacity.max(1)),
-        nodes => handles(|| Shared::queue(Queue::of_nodes(nodes, capacity.max(1), node))),
+        nodes => handles(|| Queue::of_nodes(nodes, capacity.max(1), node)),
     }
 }
 

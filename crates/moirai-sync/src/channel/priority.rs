@@ -33,7 +33,7 @@ use super::error::{
     RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
 };
 use super::sending::Sending;
-use super::shared::{Shared, Side, received};
+use super::shared::{Side, received};
 use super::{Receiver, Sender, handles};
 
 /// Makes a channel with `levels` levels, from 1 to 64, that holds at most `capacity` messages. 0 counts
@@ -51,7 +51,7 @@ use super::{Receiver, Sender, handles};
 /// assert_eq!(receiver.try_iter().collect::<Vec<_>>(), ["now", "soon", "some day"]);
 /// ```
 pub fn bounded<T>(levels: usize, capacity: usize) -> (Sender<T>, Receiver<T>) {
-    handles(|| Shared::queue(Queue::levels(levels, None, Some(capacity))))
+    handles(|| Queue::levels(levels, None, Some(capacity)))
 }
 
 /// Makes a channel with `levels` levels, from 1 to 64, and without a bound. 0 counts as 1, and more
@@ -67,7 +67,7 @@ pub fn bounded<T>(levels: usize, capacity: usize) -> (Sender<T>, Receiver<T>) {
 /// assert!(receiver.try_iter().eq((0..64).rev()));
 /// ```
 pub fn unbounded<T>(levels: usize) -> (Sender<T>, Receiver<T>) {
-    handles(|| Shared::queue(Queue::levels(levels, None, None)))
+    handles(|| Queue::levels(levels, None, None))
 }
 
 /// A level of a priority channel: a [`Priority`], or a number from 0 to 63; higher ones go first.

@@ -1,39 +1,45 @@
 //! The receiving handle.
 
-use crate::prim::Arc;
 use std::iter::FusedIterator;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use crate::prim::atomic::Ordering;
+use crate::queue::Queue;
 use crate::waitlist::{Asker, Own, WaitList};
 
-use super::ends::LastHandle;
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
 use super::handle::tells_of_its_channel;
+use super::hold::{Handle, Hold, Receivers};
 use super::operation::operation;
-use super::shared::{Shared, Side, received};
+use super::shared::{Flavour, Shared, Side, received};
 use super::suspended::Suspended;
 
 /// The receiving side of a channel; clones share the messages, each goes to one of them.
 #[must_use = "dropping the last receiver closes the channel"]
 pub struct Receiver<T> {
-    shared: Arc<Shared<T>>,
+    shared: Handle<T, Receivers>,
 }
 
 impl<T> Receiver<T> {
-    /// The handle that `Shared::new` has counted.
-    pub(super) fn first(shared: Arc<Shared<T>>) -> Self {
-        Self { shared }
+    /// The first of its channel.
+    #[inline]
+    pub(super) fn first(hold: Hold<T>) -> Self {
+        Self { shared: Handle::first(hold) }
     }
 
-    pub(super) fn shared(&self) -> &Arc<Shared<T>> {
+    pub(super) fn shared(&self) -> &Shared<T> {
         &self.shared
     }
 
+    pub(super) fn hold(&self) -> &Hold<T> {
+        self.shared.hold()
+    }
+
     /// The receiver of a channel without senders.
-    pub(super) fn of(shared: Shared<T>) -> Self {
-        Self::first(Arc::new(shared))
+    pub(super) fn of(flavour: Flavour<T>) -> Self {
+        let (_, hold) = Hold::pair(Queue::nothing, flavour, None);
+        Self::first(hold)
     }
 
     /// Takes the oldest message, waiting while there is none.
@@ -267,7 +273,7 @@ impl<T> Receiver<T> {
 
     /// Whether both handles belong to one channel.
     pub fn same_channel(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.shared, &other.shared)
+        self.shared.hold().is(other.shared.hold())
             || (self.shared.is_never() && other.shared.is_never())
     }
 
@@ -328,16 +334,7 @@ tells_of_its_channel!(Receiver);
 
 impl<T> Clone for Receiver<T> {
     fn clone(&self) -> Self {
-        Shared::<T>::add_handle(&self.shared.receivers);
-        Self { shared: Arc::clone(&self.shared) }
-    }
-}
-
-impl<T> Drop for Receiver<T> {
-    fn drop(&mut self) {
-        if Shared::<T>::remove_strong_handle(&self.shared.receivers) == LastHandle::Yes {
-            self.shared.receivers_gone();
-        }
+        Self { shared: self.shared.clone() }
     }
 }
 

@@ -1,6 +1,5 @@
 //! The sending handle.
 
-use crate::prim::Arc;
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::task::Poll;
@@ -12,10 +11,10 @@ use crate::queue::front::Front;
 use crate::waitlist::{Asker, Own, Ticket, WaitList};
 
 use super::attempts::stand_back;
-use super::ends::{LastHandle, Revived};
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::extras::by;
 use super::handle::tells_of_its_channel;
+use super::hold::{Handle, Hold, Senders};
 use super::operation::operation;
 use super::sending::{Permit, Sending};
 use super::shared::{Shared, Side};
@@ -23,13 +22,14 @@ use super::shared::{Shared, Side};
 /// The sending side of a channel; clones send into the same channel.
 #[must_use = "dropping the last sender closes the channel"]
 pub struct Sender<T> {
-    shared: Arc<Shared<T>>,
+    shared: Handle<T, Senders>,
 }
 
 impl<T> Sender<T> {
-    /// The handle that `Shared::new` has counted.
-    pub(super) fn first(shared: Arc<Shared<T>>) -> Self {
-        Self { shared }
+    /// The first of its channel.
+    #[inline]
+    pub(super) fn first(hold: Hold<T>) -> Self {
+        Self { shared: Handle::first(hold) }
     }
 
     pub(super) fn shared(&self) -> &Shared<T> {
@@ -416,7 +416,7 @@ impl<T> Sender<T> {
 
     /// Whether both handles belong to one channel.
     pub fn same_channel(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.shared, &other.shared)
+        self.shared.hold().is(other.shared.hold())
     }
 
     /// A handle that does not keep the channel open.
@@ -432,7 +432,7 @@ impl<T> Sender<T> {
     /// assert_eq!(receiver.iter().count(), 1); // ends: no sender is left
     /// ```
     pub fn downgrade(&self) -> WeakSender<T> {
-        WeakSender { shared: Arc::clone(&self.shared) }
+        WeakSender { channel: self.shared.downgrade() }
     }
 
     /// How many senders there are.
@@ -473,22 +473,19 @@ impl<T> Sender<T> {
 
 /// A sender that does not keep the channel open; from [`Sender::downgrade`].
 pub struct WeakSender<T> {
-    shared: Arc<Shared<T>>,
+    channel: Hold<T>,
 }
 
 impl<T> WeakSender<T> {
     /// A sender of the same channel, unless all senders are gone.
     pub fn upgrade(&self) -> Option<Sender<T>> {
-        match Shared::<T>::revive_handle(&self.shared.senders) {
-            Revived::Yes => Some(Sender { shared: Arc::clone(&self.shared) }),
-            Revived::No => None,
-        }
+        Some(Sender { shared: Handle::revive(&self.channel)? })
     }
 }
 
 impl<T> Clone for WeakSender<T> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        Self { channel: self.channel.clone() }
     }
 }
 
@@ -532,15 +529,6 @@ impl<T> RefUnwindSafe for WeakSender<T> {}
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
-        Shared::<T>::add_handle(&self.shared.senders);
-        Self { shared: Arc::clone(&self.shared) }
-    }
-}
-
-impl<T> Drop for Sender<T> {
-    fn drop(&mut self) {
-        if Shared::<T>::remove_handle(&self.shared.senders) == LastHandle::Yes {
-            self.shared.senders_gone();
-        }
+        Self { shared: self.shared.clone() }
     }
 }

@@ -36,8 +36,13 @@ pub(crate) struct Shared<T> {
     /// Where an only receiver waits, unless it does so in a select.
     pub(super) receiver_seat: Seat,
     pub(super) senders_waiting: WaitList,
+    /// How many handles of a side there are.
     pub(super) senders: AtomicU32,
     pub(super) receivers: AtomicU32,
+    /// Whether a weak sender was ever made.
+    pub(super) has_weak: AtomicBool,
+    /// Who frees it; see [`Hold`](super::hold::Hold).
+    pub(super) holds: AtomicU32,
 }
 
 /// What stands in for the queue.
@@ -50,6 +55,20 @@ pub(super) enum Flavour<T> {
     Timer(Box<Timer<T>>),
     /// Neither has this one; it only knows whether it is closed.
     Never(AtomicBool),
+}
+
+impl<T> Flavour<T> {
+    pub(super) fn rendezvous() -> Self {
+        Self::Rendezvous(Box::new(Rendezvous::new()))
+    }
+
+    pub(super) fn timer(timer: Timer<T>) -> Self {
+        Self::Timer(Box::new(timer))
+    }
+
+    pub(super) fn never() -> Self {
+        Self::Never(AtomicBool::new(false))
+    }
 }
 
 /// Who waits.
@@ -76,37 +95,6 @@ impl Side {
 }
 
 impl<T> Shared<T> {
-    #[inline]
-    pub(super) fn queue(queue: Queue<T>) -> Self {
-        Self::new(queue, Flavour::Queue)
-    }
-
-    pub(super) fn rendezvous() -> Self {
-        Self::new(Queue::nothing(), Flavour::Rendezvous(Box::new(Rendezvous::new())))
-    }
-
-    pub(super) fn timer(timer: Timer<T>) -> Self {
-        Self::new(Queue::nothing(), Flavour::Timer(Box::new(timer)))
-    }
-
-    pub(super) fn never() -> Self {
-        Self::new(Queue::nothing(), Flavour::Never(AtomicBool::new(false)))
-    }
-
-    #[inline]
-    fn new(queue: Queue<T>, flavour: Flavour<T>) -> Self {
-        Self {
-            queue,
-            flavour,
-            extras: None,
-            receivers_waiting: WaitList::new(),
-            receiver_seat: Seat::new(),
-            senders_waiting: WaitList::new(),
-            senders: AtomicU32::new(1),
-            receivers: AtomicU32::new(1),
-        }
-    }
-
     /// Makes attempts until one is ready; between two of them, somebody on the other side has done
     /// something. Who has just tried is in the list before it tries again.
     #[inline]
@@ -403,18 +391,23 @@ mod tests {
     use std::task::Waker;
 
     use super::super::error::TrySendError;
+    use super::super::hold::Hold;
     use super::super::rendezvous::Offered;
     use super::*;
 
-    /// With the two counts that stand before it.
+    /// So that a thread keeps it for its next one.
     #[test]
     fn a_channel_without_a_message_takes_at_most_512_bytes() {
-        assert!(size_of::<Shared<u64>>() + 16 <= 512, "{}", size_of::<Shared<u64>>());
+        assert!(size_of::<Shared<u64>>() <= 512, "{}", size_of::<Shared<u64>>());
+    }
+
+    fn rendezvous() -> Hold<u32> {
+        Hold::pair(Queue::nothing, Flavour::rendezvous(), None).0
     }
 
     #[test]
     fn whoever_waits_at_a_rendezvous_is_seen_before_it_tries_again() {
-        let shared = Shared::<u32>::rendezvous();
+        let shared = rendezvous();
         let mut tries = 0;
         let seen = shared.wait(Side::Receivers, None, |_| {
             tries += 1;
@@ -431,7 +424,7 @@ mod tests {
 
     #[test]
     fn whoever_is_claimed_just_before_it_looks_takes_what_it_was_brought() {
-        let shared = Shared::<u32>::rendezvous();
+        let shared = rendezvous();
         let taken = shared.wait(Side::Receivers, None, |asker| {
             if shared.receivers_waiting.len() == 1 {
                 assert!(shared.try_send(1).is_ok());
@@ -445,7 +438,7 @@ mod tests {
 
     #[test]
     fn whoever_has_taken_something_is_brought_nothing_more() {
-        let shared = Shared::<u32>::rendezvous();
+        let shared = rendezvous();
         let taken = shared.wait(Side::Receivers, None, |asker| {
             if shared.receivers_waiting.len() == 0 {
                 offer(&shared, 1);

@@ -15,9 +15,7 @@ impl<T> Shared<T> {
     /// fence after it.
     #[inline]
     pub(super) fn tell_receiver(&self) {
-        if self.receiver_seat.is_taken() {
-            self.receiver_seat.call();
-        }
+        self.receiver_seat.call_if_taken();
         self.receivers_waiting.notify_one_fenced();
     }
 

@@ -17,7 +17,7 @@ use crate::waitlist::WaitList;
 
 use super::Receiver;
 use super::error::TryRecvError;
-use super::shared::Shared;
+use super::shared::Flavour;
 
 /// Makes a receiver of one message, which comes after `timeout` and says when that was.
 ///
@@ -56,7 +56,7 @@ pub fn after(timeout: Duration) -> Receiver<Instant> {
 /// assert!(Instant::now() >= when);
 /// ```
 pub fn at(when: Instant) -> Receiver<Instant> {
-    Receiver::of(Shared::timer(Timer::new(when, None, |when| when)))
+    Receiver::of(Flavour::timer(Timer::new(when, None, |when| when)))
 }
 
 /// Makes a receiver of a message every `period`, which says when it was due.
@@ -79,7 +79,7 @@ pub fn tick(period: Duration) -> Receiver<Instant> {
     match Instant::now().checked_add(period) {
         Some(first) => {
             let timer = Timer::new(first, Some(period), |when| when);
-            Receiver::of(Shared::timer(timer))
+            Receiver::of(Flavour::timer(timer))
         }
         None => never(),
     }
@@ -103,7 +103,7 @@ pub fn tick(period: Duration) -> Receiver<Instant> {
 /// }
 /// ```
 pub fn never<T>() -> Receiver<T> {
-    Receiver::of(Shared::never())
+    Receiver::of(Flavour::never())
 }
 
 /// The state of a timer channel.

@@ -22,7 +22,7 @@ use crate::queue::{Part, Queue};
 use crate::waitlist::Asker;
 
 use super::error::{RecvError, RecvTimeoutError, TryRecvError};
-use super::shared::{Shared, Side, received};
+use super::shared::{Side, received};
 use super::{Receiver, Sender, handles};
 
 /// Makes a channel with a queue for each of so many workers, at least 1 and at most 1024; less counts
@@ -42,7 +42,7 @@ use super::{Receiver, Sender, handles};
 pub fn work_stealing<T>(workers: usize) -> (Sender<T>, Vec<WorkerReceiver<T>>) {
     let queue = Queue::for_workers(workers);
     let workers = queue.homes();
-    let (sender, receiver) = handles(|| Shared::queue(queue));
+    let (sender, receiver) = handles(|| queue);
     let receivers = (1..workers).map(|id| WorkerReceiver { receiver: receiver.clone(), id });
     let receivers: Vec<_> = receivers.collect();
     let first = WorkerReceiver { receiver, id: 0 };

@@ -9,6 +9,7 @@ mod chain;
 mod channel;
 mod gate;
 mod group;
+mod hold;
 mod levels;
 mod list;
 mod mutex;

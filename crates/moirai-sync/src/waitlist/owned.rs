@@ -1,22 +1,33 @@
 //! A waiter that holds what its list lies in: for waits that are no future's and no stack's.
 
 use std::fmt;
+use std::ops::Deref;
 use std::pin::Pin;
 
 use crate::prim::Arc;
 
 use super::{WaitList, Waiter};
 
+/// A pointer that holds what it points to.
+///
+/// # Safety
+///
+/// That stays where it is as long as it is held, wherever the pointer goes, and nobody gets it exclusively.
+pub(crate) unsafe trait Owner: Deref {}
+
+// SAFETY: whoever has an `Arc` keeps others from having the value exclusively, and never asks for that.
+unsafe impl<S> Owner for Arc<S> {}
+
 /// A waiter in a list of what `owner` holds.
-pub(crate) struct OwnedWaiter<S> {
+pub(crate) struct OwnedWaiter<O: Owner> {
     // In this order: it has left the list when the list may go.
     waiter: Waiter<'static>,
-    _owner: Arc<S>,
+    _owner: O,
 }
 
-impl<S> OwnedWaiter<S> {
+impl<O: Owner> OwnedWaiter<O> {
     /// A waiter that is not in the list yet.
-    pub(crate) fn new(owner: Arc<S>, list: fn(&S) -> &WaitList) -> Pin<Box<Self>> {
+    pub(crate) fn new(owner: O, list: fn(&O::Target) -> &WaitList) -> Pin<Box<Self>> {
         // SAFETY: the list lies in what `owner` holds, and stays there as long as that is held: nobody
         // gets it exclusively meanwhile. The waiter, which is all that uses the reference, is dropped
         // before `owner`, and lent for as long as this is borrowed.
@@ -35,7 +46,7 @@ impl<S> OwnedWaiter<S> {
     }
 }
 
-impl<S> fmt::Debug for OwnedWaiter<S> {
+impl<O: Owner> fmt::Debug for OwnedWaiter<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OwnedWaiter").finish_non_exhaustive()
     }

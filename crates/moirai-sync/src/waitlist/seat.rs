@@ -96,6 +96,14 @@ impl Seat {
         self.leave().into_iter().for_each(wake);
     }
 
+    /// As [`call`](Self::call), for a caller that has not [looked](Self::is_taken).
+    #[inline]
+    pub(crate) fn call_if_taken(&self) {
+        if self.is_taken() {
+            self.call();
+        }
+    }
+
     /// The waiter does not wait any more.
     #[inline]
     pub(crate) fn rise(&self) {

@@ -17,9 +17,8 @@ use crate::strand;
 use crate::waitlist::{Finished, Waiter};
 
 use super::{BroadcastReceiver, Shared};
-use crate::channel::ends::{LastHandle, Revived};
 use crate::channel::error::{SendError, SendTimeoutError, TrySendError};
-use crate::channel::shared::Shared as Plain;
+use crate::channel::hold::{self, Last, Revived};
 
 /// The sending side of a broadcast channel; clones send into the same channel.
 #[must_use = "dropping the last sender closes the channel"]
@@ -284,14 +283,14 @@ impl<T> Broadcaster<T> {
 
 impl<T> Clone for Broadcaster<T> {
     fn clone(&self) -> Self {
-        Plain::<T>::add_handle(&self.shared.senders);
+        hold::add(&self.shared.senders);
         Self { shared: Arc::clone(&self.shared) }
     }
 }
 
 impl<T> Drop for Broadcaster<T> {
     fn drop(&mut self) {
-        if Plain::<T>::remove_handle(&self.shared.senders) == LastHandle::Yes {
+        if hold::remove(&self.shared.senders) == Last::Yes {
             self.shared.close();
         }
     }
@@ -305,7 +304,7 @@ pub struct WeakBroadcaster<T> {
 impl<T> WeakBroadcaster<T> {
     /// A sender of the same channel, unless all senders are gone.
     pub fn upgrade(&self) -> Option<Broadcaster<T>> {
-        match Plain::<T>::revive_handle(&self.shared.senders) {
+        match hold::revive(&self.shared.senders) {
             Revived::Yes => Some(Broadcaster { shared: Arc::clone(&self.shared) }),
             Revived::No => None,
         }

@@ -6,10 +6,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use crate::coop;
-use crate::waitlist::{Asker, OwnedWaiter};
+use crate::prim::Arc;
+use crate::waitlist::{Asker, OwnedWaiter, Owner};
 
 use crate::channel::Receiver;
 use crate::channel::broadcast::{self, BroadcastReceiver};
+use crate::channel::hold::Hold;
 use crate::channel::nudge::Nudge;
 use crate::channel::shared::{Shared, Side, Tried, received};
 use crate::channel::sole;
@@ -48,22 +50,22 @@ pub(super) fn find<S: Source, U>(
 pub(super) const IN_A_ROW_MAX: usize = 1000;
 
 /// One place to wait in, made with the first wait.
-struct Waiting<C> {
+struct Waiting<C: Owner> {
     waiter: Pin<Box<OwnedWaiter<C>>>,
     nudge: Nudge,
 }
 
-fn rest<C>(waiting: &mut Option<Waiting<C>>) {
+fn rest<C: Owner>(waiting: &mut Option<Waiting<C>>) {
     if let Some(waiting) = waiting {
         waiting.waiter.as_ref().rest();
         waiting.nudge = Nudge::default();
     }
 }
 
-impl<T> Waiting<Shared<T>> {
+impl<T> Waiting<Hold<T>> {
     fn poll(
         waiting: &mut Option<Self>,
-        channel: &crate::prim::Arc<Shared<T>>,
+        channel: &Hold<T>,
         cx: &mut Context<'_>,
         mut attempt: impl FnMut(Asker<'_>) -> Poll<Option<T>>,
     ) -> Poll<Option<T>> {
@@ -77,7 +79,7 @@ impl<T> Waiting<Shared<T>> {
             tried = Tried::Yes;
         }
         let Self { waiter, nudge } = waiting.get_or_insert_with(|| Self {
-            waiter: OwnedWaiter::new(crate::prim::Arc::clone(channel), Shared::receivers_waiting),
+            waiter: OwnedWaiter::new(channel.clone(), Shared::receivers_waiting),
             nudge: Nudge::default(),
         });
         let waiter = waiter.as_ref().waiter();
@@ -87,7 +89,7 @@ impl<T> Waiting<Shared<T>> {
 
 /// The messages of a [`Receiver`].
 pub struct ReceiverSource<T> {
-    waiting: Option<Waiting<Shared<T>>>,
+    waiting: Option<Waiting<Hold<T>>>,
     receiver: Receiver<T>,
 }
 
@@ -101,7 +103,7 @@ impl<T> Source for ReceiverSource<T> {
     type Item = T;
 
     fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        let channel = self.receiver.shared();
+        let channel = self.receiver.hold();
         let attempt = |asker: Asker<'_>| received(channel.try_take(asker)).map(Result::ok);
         Waiting::poll(&mut self.waiting, channel, cx, attempt)
     }
@@ -139,7 +141,7 @@ impl<T> Source for SoleSource<T> {
 
 /// The messages of a [`BroadcastReceiver`], without those that it missed.
 pub struct SubscriberSource<T> {
-    waiting: Option<Waiting<broadcast::Shared<T>>>,
+    waiting: Option<Waiting<Arc<broadcast::Shared<T>>>>,
     receiver: BroadcastReceiver<T>,
 }
 

@@ -3,15 +3,15 @@
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use crate::channel::ends::LastHandle;
 use crate::channel::error::{RecvError, RecvTimeoutError, TryRecvError};
 use crate::channel::handle::tells_of_its_channel;
+use crate::channel::hold::{Hold, leave_sole};
 use crate::channel::loan::RecvRef;
 use crate::channel::lull::Lull;
 use crate::channel::nudge::Nudge;
 use crate::channel::operation::operation;
 use crate::channel::shared::{Shared, Side, Tried, received};
-use crate::prim::{Arc, Mutex};
+use crate::prim::Mutex;
 use crate::queue::{Key, PopError};
 use crate::waitlist::{Own, WaitList};
 
@@ -28,13 +28,13 @@ use super::sitting::Sitting;
 /// ```
 #[must_use = "dropping the receiver closes the channel"]
 pub struct Receiver<T> {
-    shared: Arc<Shared<T>>,
+    shared: Hold<T>,
     key: Key,
     lull: Lull,
 }
 
 impl<T> Receiver<T> {
-    pub(in crate::channel) fn new(shared: Arc<Shared<T>>, key: Key) -> Self {
+    pub(in crate::channel) fn new(shared: Hold<T>, key: Key) -> Self {
         Self { shared, key, lull: Lull::default() }
     }
 
@@ -407,9 +407,8 @@ tells_of_its_channel!(Receiver);
 
 impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
-        if Shared::<T>::remove_strong_handle(&self.shared.receivers) == LastHandle::Yes {
-            self.shared.receiver_gone(&mut self.key);
-        }
+        leave_sole(&self.shared.receivers);
+        self.shared.receiver_gone(&mut self.key);
     }
 }
 

@@ -3,16 +3,15 @@
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::channel::ends::LastHandle;
 use crate::channel::error::{SendError, SendTimeoutError, TrySendError};
 use crate::channel::handle::tells_of_its_channel;
+use crate::channel::hold::{Hold, leave_sole};
 use crate::channel::loan::Loan;
 use crate::channel::operation::operation;
 use crate::channel::sender::{sent_all, sent_some};
 use crate::channel::sending::sent;
 use crate::channel::shared::{Shared, Side};
 use crate::channel::suspended::Suspended;
-use crate::prim::Arc;
 use crate::queue::front::Front;
 use crate::queue::{Key, PushError};
 use crate::waitlist::Asker;
@@ -28,12 +27,12 @@ use crate::waitlist::Asker;
 /// ```
 #[must_use = "dropping the sender closes the channel"]
 pub struct Sender<T> {
-    shared: Arc<Shared<T>>,
+    shared: Hold<T>,
     key: Key,
 }
 
 impl<T> Sender<T> {
-    pub(in crate::channel) fn new(shared: Arc<Shared<T>>, key: Key) -> Self {
+    pub(in crate::channel) fn new(shared: Hold<T>, key: Key) -> Self {
         Self { shared, key }
     }
 
@@ -435,9 +434,8 @@ tells_of_its_channel!(Sender);
 
 impl<T> Drop for Sender<T> {
     fn drop(&mut self) {
-        if Shared::<T>::remove_strong_handle(&self.shared.senders) == LastHandle::Yes {
-            self.shared.senders_gone();
-        }
+        leave_sole(&self.shared.senders);
+        self.shared.senders_gone();
     }
 }
 
