@@ -70,26 +70,22 @@ impl<T> Homes<T> {
 
     /// Appends `value` to the list at `home`; gives it back if the lists are closed.
     pub(super) fn push(&self, home: usize, value: T, common: &List<T>) -> Result<(), T> {
-        // Relaxed, both: see above.
-        if !self.addressed.load(Ordering::Relaxed) {
+        if !self.is_addressed() {
+            // Relaxed: as the load.
             self.addressed.store(true, Ordering::Relaxed);
         }
         self.homes[home].list.push(value).inspect_err(|_| self.close_lists(common))
     }
 
-    /// Takes the oldest value at `home`, else of the common list, else of another one.
+    /// Whether anything was ever pushed for a worker. If not, all there is lies in the common list.
     #[inline]
-    pub(super) fn pop_at(&self, home: usize, common: &List<T>) -> Option<T> {
+    pub(super) fn is_addressed(&self) -> bool {
         // Relaxed: see above.
-        if !self.addressed.load(Ordering::Relaxed) {
-            return take(common);
-        }
-        self.pop_addressed(home, common)
+        self.addressed.load(Ordering::Relaxed)
     }
 
-    /// [`pop_at`](Self::pop_at) where anything was pushed for a worker.
-    #[inline(never)]
-    fn pop_addressed(&self, home: usize, common: &List<T>) -> Option<T> {
+    /// Takes the oldest value at `home`, else of the common list, else of another one.
+    pub(super) fn pop_at(&self, home: usize, common: &List<T>) -> Option<T> {
         let Home { list, receiver } = &self.homes[home];
         if !list.is_empty()
             && !receiver.is_sated()
@@ -102,8 +98,7 @@ impl<T> Homes<T> {
 
     /// Takes the oldest value of the common list, else of any other.
     pub(super) fn pop(&self, common: &List<T>) -> Option<T> {
-        // Relaxed: see above.
-        if !self.addressed.load(Ordering::Relaxed) {
+        if !self.is_addressed() {
             return take(common);
         }
         let home = random_below(self.homes.len() as u64) as usize;

@@ -397,6 +397,15 @@ impl<T> Queue<T> {
     #[inline]
     pub(crate) fn pop_at(&self, home: usize) -> Option<T> {
         match &self.0 {
+            Kind::List(_, list, Some(homes)) if !homes.is_addressed() => list.pop().ok(),
+            _ => self.pop_addressed_at(home),
+        }
+    }
+
+    /// [`pop_at`](Self::pop_at) where anything was pushed for a worker.
+    #[inline(never)]
+    fn pop_addressed_at(&self, home: usize) -> Option<T> {
+        match &self.0 {
             Kind::List(_, list, Some(homes)) => homes.pop_at(home, list),
             _ => self.pop(),
         }
