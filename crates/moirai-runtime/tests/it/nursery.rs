@@ -657,12 +657,29 @@ fn a_runtime_that_ends_fails_the_nurseries_whose_children_it_runs() {
     });
 }
 
+/// What nobody can drop: it ends if its nursery's token is cancelled, and only then.
+fn until_cancelled<T>(token: &CancelToken, held: T) -> Result<(), u32> {
+    while !token.is_cancelled() {
+        std::thread::yield_now();
+    }
+    drop(held);
+    Ok(())
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Leaves {
+    Futures,
+    /// Which a runtime that ends does not wait for.
+    AlsoClosures,
+}
+
 /// A tree of nurseries in nurseries, in bodies and in children, whose leaves never end; one of them
 /// may fail.
 fn tree(
     handle: Handle,
     counts: Counts,
     mut random: Random,
+    leaves: Leaves,
     depth: u32,
 ) -> std::pin::Pin<Box<dyn Future<Output = Result<(), u32>> + Send>> {
     Box::pin(async move {
@@ -674,6 +691,11 @@ fn tree(
                 for _ in 0..1 + random.below(3) {
                     let (handle, counts) = (handle.clone(), counts.clone());
                     let (held, mut random) = (counts.held(), random.fork());
+                    if leaves == Leaves::AlsoClosures && random.below(32) == 0 {
+                        let token = n.token().clone();
+                        n.spawn_blocking(move || until_cancelled(&token, held));
+                        continue;
+                    }
                     let kind = random.below(if depth == 0 { 5 } else { 10 });
                     n.spawn(async move {
                         let _held = held;
@@ -683,13 +705,13 @@ fn tree(
                             2 if random.below(4) == 0 => return Err(1_u32),
                             2 | 3 => pending().await,
                             4 => counts.never().await?,
-                            _ => tree(handle, counts, random, depth - 1).await?,
+                            _ => tree(handle, counts, random, leaves, depth - 1).await?,
                         }
                         Ok(())
                     });
                 }
                 if depth > 0 && random.below(4) == 0 {
-                    tree(handle, counts, random, depth - 1).await?;
+                    tree(handle, counts, random, leaves, depth - 1).await?;
                 }
                 Ok::<_, u32>(())
             })
@@ -699,7 +721,8 @@ fn tree(
 }
 
 /// By a token, by a drop, by the task's cancel, by a failure. Where the nursery is waited for, all
-/// below it is gone by then. Fails if a nursery that is dropped does not hand on its children.
+/// below it is gone by then. Fails if a nursery that is dropped does not hand on its children, or does not
+/// cancel its token.
 #[test]
 fn ten_thousand_cancelled_trees_leave_no_task_and_no_future() {
     watch(|| {
@@ -708,7 +731,8 @@ fn ten_thousand_cancelled_trees_leave_no_task_and_no_future() {
         let counts = Counts::default();
         for _ in 0..TREES {
             let own = Counts::default();
-            let grown = tree(runtime.handle().clone(), own.clone(), random.fork(), 2);
+            let grown =
+                tree(runtime.handle().clone(), own.clone(), random.fork(), Leaves::AlsoClosures, 2);
             match random.below(4) {
                 0 => {
                     // Held in a child of an outer nursery, which is cancelled and waits for all.
@@ -761,7 +785,13 @@ fn trees_end_with_their_runtime() {
             let runtime = Runtime::builder().worker_threads(2).build().unwrap();
             let counts = Counts::default();
             for _ in 0..5 {
-                let grown = tree(runtime.handle().clone(), counts.clone(), random.fork(), 3);
+                let grown = tree(
+                    runtime.handle().clone(),
+                    counts.clone(),
+                    random.fork(),
+                    Leaves::Futures,
+                    3,
+                );
                 runtime.spawn(grown).detach();
             }
             (0..random.below(1000)).for_each(|_| std::hint::spin_loop());
