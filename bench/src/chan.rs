@@ -36,7 +36,7 @@ pub(crate) const NAME: &str = "chan";
 
 /// Ours against the best of the others, wherever they run.
 pub(crate) const STANDING: Standing =
-    Standing { ours: "moirai", limits: &["rtrb", "ringbuf", "may", "by-value"] };
+    Standing { ours: "moirai", limits: &["rtrb", "ringbuf", "may", "by-value", "moirai-awaited"] };
 
 /// The executors that the channels are tried on.
 pub(crate) struct Executors {

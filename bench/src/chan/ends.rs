@@ -239,6 +239,17 @@ mod crossfire_ends {
     cloneable!(send at once: MTx<mpmc::List<u64>>);
 }
 
+/// A sending end without a bound, which never waits: in a task, too, its sends need no await.
+#[derive(Clone)]
+pub(super) struct AtOnce<Tx>(pub(super) Tx);
+
+impl AsyncTx for AtOnce<moirai_sync::channel::Sender<u64>> {
+    #[inline]
+    async fn send(&mut self, message: u64) {
+        self.0.send(message).expect("the receivers are gone");
+    }
+}
+
 /// Neither rtrb nor ringbuf waits: here they spin, and yield now and then.
 pub(super) struct Spinning<E>(pub(super) E);
 

@@ -3,7 +3,7 @@
 use moirai_sync::channel::{self, mpsc, spsc};
 use ringbuf::traits::Split as _;
 
-use super::ends::Spinning;
+use super::ends::{AtOnce, Spinning};
 use super::{
     Executors, case, create_drop, in_tasks, on_threads, one_each, ping_pong_tasks,
     ping_pong_threads, spread, spread_senders,
@@ -186,9 +186,18 @@ fn mpsc_unbounded_threads() -> Vec<Entrant> {
     ]
 }
 
+/// With sends that need no await, as those of tokio and crossfire that have no bound; with an await, one
+/// stops now and then for others, which is measured beside.
+fn at_once<S, R>((sender, receiver): (S, R)) -> (AtOnce<S>, R) {
+    (AtOnce(sender), receiver)
+}
+
 fn mpsc_unbounded_tasks(executors: &Executors) -> Vec<Entrant> {
     let mut rows = Vec::new();
-    rows.extend(ours!(in_tasks, executors, || spread_senders(mpsc::unbounded(), MANY)));
+    rows.extend(ours!(in_tasks, executors, || spread_senders(at_once(mpsc::unbounded()), MANY)));
+    rows.push(in_tasks("moirai-awaited@moirai", &executors.moirai, || {
+        spread_senders(mpsc::unbounded(), MANY)
+    }));
     rows.extend(foreign!(in_tasks, executors, "flume", || {
         spread_senders(flume::unbounded(), MANY)
     }));
@@ -259,7 +268,12 @@ fn mpmc_unbounded_threads(senders: usize) -> Vec<Entrant> {
 
 fn mpmc_unbounded_tasks(executors: &Executors, senders: usize) -> Vec<Entrant> {
     let mut rows = Vec::new();
-    rows.extend(ours!(in_tasks, executors, move || spread(channel::unbounded(), senders, MANY)));
+    rows.extend(ours!(in_tasks, executors, move || {
+        spread(at_once(channel::unbounded()), senders, MANY)
+    }));
+    rows.push(in_tasks("moirai-awaited@moirai", &executors.moirai, move || {
+        spread(channel::unbounded(), senders, MANY)
+    }));
     rows.extend(foreign!(in_tasks, executors, "flume", move || {
         spread(flume::unbounded(), senders, MANY)
     }));

@@ -22,7 +22,7 @@
 //!   loses nothing; dropping a waiting send drops its message unsent.
 //! - **Waiting costs no processor time.** A thread that waits may spin for some microseconds, where
 //!   that has paid lately, and then sleeps.
-//! - **Memory.** An unbounded channel takes its memory with its first message, in blocks of some 30
+//! - **Memory.** An unbounded channel takes its memory with its first message, in blocks of some 60
 //!   messages. Of those that were received it fills some again and frees the others; a receive that finds
 //!   nothing leaves one block at most.
 //! - **A blocking method inside another executor's task** blocks that executor's thread; use the

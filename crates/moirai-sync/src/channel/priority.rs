@@ -17,7 +17,7 @@
 //!   not be, give each kind a channel of its own, and choose among them with
 //!   [`select_weighted!`](crate::select_weighted).
 //! - **Several receivers** at the same moment may take messages of two levels in either order.
-//! - **Memory.** Each level that was ever used keeps one block of 31 messages at most.
+//! - **Memory.** Each level that was ever used keeps one block of 63 messages at most.
 //! - **A channel without levels** has one: what is sent by `send_priority` goes as by `send`, and
 //!   `recv_priority` says [`Priority::Normal`].
 
