@@ -32,7 +32,7 @@ const NOTIFIED: u32 = 2;
 
 /// Pauses before the thread sleeps, where spinning has paid lately: about 4 µs, which a sleeping
 /// thread costs its waker anyway.
-const SPIN_MAX: u32 = if cfg!(any(moirai_loom, moirai_shuttle)) { 0 } else { 100 };
+const SPIN_MAX: u32 = if cfg!(any(moirai_loom, moirai_shuttle, miri)) { 0 } else { 100 };
 
 /// So many parks at most do not spin after one that has spun in vain. Fewer at first: a thread whose
 /// waker was kept from its core once goes on spinning, one whose wake-ups come late soon does not.

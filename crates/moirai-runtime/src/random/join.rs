@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use shuttle::thread;
 
-use super::{Count, all_permits_are_there, draw, explore, pool};
+use super::{Count, all_permits_are_there, dawdle, draw, explore, pool};
 use crate::join::{broadcast, join, scope};
 use crate::sched::current::{self, Context};
 use crate::sched::pool::Pool;
@@ -99,6 +99,25 @@ fn scopes_and_broadcasts_end_whoever_waits_for_what() {
             assert_eq!(computing.join().unwrap(), workers);
         }
         assert_eq!(ran.get(), 2 * (2 + workers));
+        all_permits_are_there(&pool);
+        pool.close();
+    });
+}
+
+/// A letter comes whenever it likes: also when its worker has looked for one, and is about to wait in the
+/// driver.
+#[test]
+fn a_letter_finds_its_worker_on_its_way_to_the_driver() {
+    explore(2_000, || {
+        let pool = pool(1);
+        let ran = Count::default();
+        current::enter(&Context::new(&pool, None), || {
+            for _ in 0..4 {
+                dawdle(150);
+                assert_eq!(broadcast(|_| ran.up()).len(), 1);
+            }
+        });
+        assert_eq!(ran.get(), 4);
         all_permits_are_there(&pool);
         pool.close();
     });

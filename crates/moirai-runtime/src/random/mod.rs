@@ -27,9 +27,11 @@
 //! | the look whether the permit was taken (`Worker::sleep`) | `permits_that_are_taken_come_back` |
 //! | passing on what was taken (`Watcher::relieve`) | the same |
 //! | the look at the permits before going off (`Watcher::go_off`) | `a_watcher_that_goes_off_while_a_task_runs_comes_back` |
+//! | the look at the threads before going off (`Watcher::go_off`) | `a_watcher_that_goes_off_as_work_comes_for_no_thread_says_so` |
 //! | rousing the watcher for a driver that is left (`Pool::hand_over`) | `a_worker_that_leaves_the_driver_for_a_letter_leaves_it_to_the_watcher` |
 //! | the look at the call before the driver (`Worker::wait_in_driver`) | `a_lone_worker_misses_neither_a_call_nor_a_task` |
 //! | the looks at the mailbox in bed (`Worker::lie`, `Worker::wait_in_driver`) | `scopes_and_broadcasts_end_whoever_waits_for_what` |
+//! | the second of them alone (`Worker::wait_in_driver`) | `a_letter_finds_its_worker_on_its_way_to_the_driver` |
 //! | that a guest with a permit again is counted no more (`Pool::lend_to`) | `guests_and_workers_compute_and_every_task_finds_a_permit` |
 //! | a thread for a second job (`BlockingPool::spawn`) | `blocking_jobs_that_wait_for_each_other_have_a_thread_each` |
 //! | the cancel of a child that comes late (`Core::insert` of a group) | `a_nursery_ends_whenever_children_come` |
@@ -101,7 +103,7 @@ fn pool_of(
     watching: Option<Watching>,
     sharing: Sharing,
 ) -> Arc<Pool> {
-    pool_with_workers(driver, worker_threads, Workers::Started, watching, sharing)
+    pool_with_workers(driver, worker_threads, Workers::Started, SPARES, watching, sharing)
 }
 
 /// A watcher that does `turn` again and again until the pool ends.
@@ -122,13 +124,14 @@ fn watch(
 
 /// A pool whose worker is whoever blocks on a future.
 fn lone_pool() -> Arc<Pool> {
-    pool_with_workers(TimeDriver::new(1), 1, Workers::Blocked, None, Sharing::All)
+    pool_with_workers(TimeDriver::new(1), 1, Workers::Blocked, 0, None, Sharing::All)
 }
 
 fn pool_with_workers(
     driver: Arc<dyn Driver>,
     worker_threads: usize,
     workers: Workers,
+    spare_threads: usize,
     watching: Option<Watching>,
     sharing: Sharing,
 ) -> Arc<Pool> {
@@ -147,7 +150,7 @@ fn pool_with_workers(
         worker_threads,
         placement: Placement::flat(worker_threads),
         workers,
-        spare_threads: if workers == Workers::Started { 256 } else { 0 },
+        spare_threads,
         name: String::new(),
         stack_bytes: None,
         task_chunks_kept: 1,
@@ -218,6 +221,9 @@ impl Count {
         self.0.load(Ordering::Relaxed)
     }
 }
+
+/// As many threads as the tasks of a test may block, and more.
+const SPARES: usize = 256;
 
 /// The environment's variable for longer runs.
 const FACTOR: &str = "MOIRAI_SHUTTLE_FACTOR";

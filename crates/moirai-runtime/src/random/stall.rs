@@ -2,16 +2,20 @@
 //! that it sees twice is stuck.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use moirai_sync::{channel, strand};
 use shuttle::thread::{self, JoinHandle};
 
-use super::{Count, all_permits_are_there, dawdle, draw, explore, watch, watched_pool};
+use super::{
+    Count, all_permits_are_there, dawdle, draw, explore, pool_with_workers, watch, watched_pool,
+};
 use crate::hooks::Hook;
-use crate::sched::pool::{Pool, Sharing, Watching};
+use crate::sched::driver::TimeDriver;
+use crate::sched::pool::{Pool, Sharing, Watching, Workers};
 use crate::task::{self, TaskBuilder, TaskContext};
+use crate::trace::Stall;
 
 /// A watcher that does not sleep.
 fn watch_all_the_time(pool: &Arc<Pool>) -> io::Result<JoinHandle<()>> {
@@ -197,6 +201,48 @@ fn a_watcher_that_goes_off_while_a_task_runs_comes_back() {
             });
             computing.join().unwrap();
         }
+        settles(&pool);
+    });
+}
+
+/// A watcher that goes off all the time, and looks round whenever it comes back.
+fn go_off_and_look(pool: &Arc<Pool>) -> io::Result<JoinHandle<()>> {
+    watch(pool, |_, watcher| {
+        watcher.go_off();
+        let _ = watcher.tick(STALL_AFTER);
+    })
+}
+
+/// The only thread has blocked, and a task comes: while the watcher goes off, or when it was off already.
+/// That there is no thread is reported, which here ends the wait.
+#[test]
+fn a_watcher_that_goes_off_as_work_comes_for_no_thread_says_so() {
+    explore(SCHEDULES, || {
+        let (sender, receiver) = channel::bounded::<()>(1);
+        let sender = Mutex::new(Some(sender));
+        let on_stall = Hook::new(move |stall: &Stall| {
+            if let Stall::Threads { .. } = stall {
+                drop(sender.lock().unwrap().take());
+            }
+        });
+        let watching = Watching { start: go_off_and_look, stall_after: STALL_AFTER, on_stall };
+        let (driver, started) = (TimeDriver::new(1), Workers::Started);
+        let pool = pool_with_workers(driver, 1, started, 0, Some(watching), Sharing::All);
+        let begun = Count::default();
+        let blocked = task::spawn_future(&pool, {
+            let begun = begun.clone();
+            async move {
+                begun.up();
+                assert!(receiver.recv().is_err());
+            }
+        });
+        while begun.get() == 0 {
+            thread::yield_now();
+        }
+        dawdle(60);
+        let waiting = task::spawn_future(&pool, async {});
+        blocked.join().unwrap();
+        waiting.join().unwrap();
         settles(&pool);
     });
 }

@@ -435,8 +435,9 @@ impl Round {
     }
 }
 
-/// Between two ticks, at first; a stall is seen no sooner.
-const TICK_MIN: Duration = Duration::from_micros(500);
+/// Between two ticks, at first; a stall is seen no sooner. Miri counts 5 µs for each step, and a tick takes
+/// hundreds of them.
+const TICK_MIN: Duration = Duration::from_micros(if cfg!(miri) { 50_000 } else { 500 });
 
 /// This part of the time that a future is given: a closure that forks answers much sooner.
 const CLOSURE_SHARE: u32 = 10;
@@ -446,7 +447,7 @@ const CLOSURE_SHARE: u32 = 10;
 const COMPUTING_SHARE: u32 = 32;
 
 /// As long as nothing is stuck.
-const TICK_MAX: Duration = Duration::from_millis(4);
+const TICK_MAX: Duration = Duration::from_millis(if cfg!(miri) { 400 } else { 4 });
 
 /// So many ticks after one by which somebody has run, and it goes off: 3 to 8 ms. A program that
 /// wakes more often than that keeps it from going off, so that it is not woken each time.

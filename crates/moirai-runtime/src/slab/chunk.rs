@@ -107,8 +107,12 @@ const _: () = assert!(CHUNK_BYTES / GRANULE_BYTES == 1 << 12);
 /// Where the first cell lies: behind the header, whose atomics are larger in a model.
 const FIRST_CELL: usize = size_of::<Chunk>().next_multiple_of(FIRST);
 
-/// Few in a model.
-const CAPACITY_MAX: usize = if cfg!(any(moirai_loom, moirai_shuttle)) { 4 } else { CHUNK_BYTES };
+/// Few in a model, and where each cell that shutdown looks at costs a millisecond.
+const CAPACITY_MAX: usize = match () {
+    () if cfg!(any(moirai_loom, moirai_shuttle)) => 4,
+    () if cfg!(miri) => 32,
+    () => CHUNK_BYTES,
+};
 
 impl ChunkRef {
     /// A chunk for cells of `class`, which are all free.

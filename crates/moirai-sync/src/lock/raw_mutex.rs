@@ -67,7 +67,7 @@ const PATIENCE: Duration = Duration::from_millis(1);
 /// one; each pause is twice the one before. Three microseconds in all: less than it takes to sleep and
 /// be woken.
 const PAUSE_FIRST: u32 = 2;
-const PAUSE_LAST: u32 = if cfg!(any(moirai_loom, moirai_shuttle)) { 0 } else { 6 };
+const PAUSE_LAST: u32 = if cfg!(any(moirai_loom, moirai_shuttle, miri)) { 0 } else { 6 };
 
 impl RawMutex {
     maybe_const! {
