@@ -3,6 +3,13 @@
 //! Its positions, and how it is closed, are those of [`pair`](super::pair); a value lies in the slot of
 //! its position. Each side fetches the lines of slots some way ahead, where the other one was last: else
 //! a read-modify-write, which waits for all stores before it, would wait for each of those lines.
+//!
+//! **Large values.** Where the receiver has only read a value, its lines are in both caches, and the sender's
+//! next write to each takes it from the receiver's: for 64 KiB, most of what a message costs. So a receiver
+//! that has caught up, and would wait now, first writes to the lines of the place that it gives back. It has
+//! the time, and the sender gets them as quickly as the receiver got them. The time of a message of 64 KiB,
+//! filled on one core and added up on another, falls from 7.6 to 2.0 microseconds (AMD EPYC, a ring of 8).
+//! It is the lines that cost, not how many places they are of: one or two in turn are no quicker than 8.
 
 #![allow(unsafe_code, reason = "slots change hands by two positions; model: src/model/spsc.rs")]
 
@@ -18,6 +25,12 @@ use super::{Close, PopError, PushError};
 
 /// So far ahead the sides fetch lines: about as many as are on their way at once.
 const AHEAD_BYTES: usize = 256;
+
+/// The size of a value whose lines the receiver writes to. For one of 1 KiB that makes no difference.
+const LARGE_BYTES: usize = 4096;
+
+/// Of a line in the caches, or less.
+const LINE_BYTES: usize = 64;
 
 #[repr(C)] // in this order: what is only read shares no line with what is written
 pub(crate) struct Spsc<T> {
@@ -180,8 +193,28 @@ impl<T> Spsc<T> {
         // SAFETY: a filled slot is the receiver's, and read once: the next line gives it back.
         let value = self.slot(head).with(|slot| unsafe { (*slot).assume_init_read() });
         // SAFETY: just read.
-        unsafe { self.pair.release(head, 1, by) };
+        unsafe { self.release(head, 1, by) };
         value
+    }
+
+    /// Gives the `n` slots at `head` back to the sender; large ones, where the receiver knows of no other
+    /// value, with their lines.
+    ///
+    /// # Safety
+    ///
+    /// Only for the receiver, which has moved the values out or dropped them.
+    #[inline]
+    unsafe fn release(&self, head: usize, n: usize, by: Fence) {
+        // SAFETY: the caller is the receiver. It counts those `n` still.
+        if size_of::<T>() >= LARGE_BYTES && unsafe { self.pair.at_hand() } <= n {
+            for i in 0..n {
+                let slot = self.slot(head.wrapping_add(i));
+                // SAFETY: the slot is the receiver's, and there is no value in it.
+                slot.with_mut(|slot| unsafe { write_to_lines(slot) });
+            }
+        }
+        // SAFETY: as the caller says.
+        unsafe { self.pair.release(head, n, by) };
     }
 
     /// Takes up to `max` values, at the end of `values`; says how many.
@@ -204,7 +237,7 @@ impl<T> Spsc<T> {
             values.push(slot.with(|slot| unsafe { (*slot).assume_init_read() }));
         }
         // SAFETY: just read.
-        unsafe { self.pair.release(head, n, Fence::Full) };
+        unsafe { self.release(head, n, Fence::Full) };
         Ok(n)
     }
 
@@ -253,7 +286,7 @@ impl<T> Spsc<T> {
     pub(crate) unsafe fn release_slot(&self) {
         let head = self.pair.head();
         // SAFETY: the caller is the receiver and done with the value.
-        unsafe { self.pair.release(head, 1, Fence::Full) };
+        unsafe { self.release(head, 1, Fence::Full) };
     }
 
     /// Forbids every later push; what is in the ring can still be taken. `fence` is the counterpart of
@@ -273,6 +306,18 @@ impl<T> Spsc<T> {
 
     pub(crate) fn len(&self) -> usize {
         self.pair.len()
+    }
+}
+
+/// Writes to each line of a slot, so that they are in the caches of this core alone.
+///
+/// # Safety
+///
+/// The slot is the caller's and holds no value.
+unsafe fn write_to_lines<T>(slot: *mut MaybeUninit<T>) {
+    for offset in (0..size_of::<T>()).step_by(LINE_BYTES) {
+        // SAFETY: within the slot, where any bytes may lie.
+        unsafe { slot.cast::<u8>().add(offset).write(0) };
     }
 }
 
@@ -344,6 +389,33 @@ mod tests {
             for i in 0..20 {
                 push(&ring, i).unwrap();
                 assert_eq!((ring.len(), pop(&ring)), (1, Ok(i)));
+            }
+        }
+    }
+
+    #[test]
+    fn large_values_come_out_whole_each_way() {
+        type Large = [usize; 2 * LARGE_BYTES / size_of::<usize>()];
+        type Take = fn(&Spsc<Large>) -> Large;
+        let lent: Take = |ring| {
+            // SAFETY: one thread. The value is a copy.
+            let value = unsafe { (*ring.filled_slot().unwrap()).assume_init() };
+            // SAFETY: as above.
+            unsafe { ring.release_slot() };
+            value
+        };
+        let batch: Take = |ring| {
+            let mut values = Vec::new();
+            // SAFETY: one thread.
+            assert_eq!(unsafe { ring.pop_batch(&mut values, 1) }, Ok(1));
+            values[0]
+        };
+        for take in [lent, batch, |ring| pop(ring).unwrap()] {
+            let ring = Spsc::new(3);
+            let (mut sent, mut taken) = (0..6, 0..6);
+            for (pushes, takes) in [(3, 3), (2, 1), (1, 2)] {
+                sent.by_ref().take(pushes).for_each(|value| push(&ring, [value; _]).unwrap());
+                taken.by_ref().take(takes).for_each(|value| assert!(take(&ring) == [value; _]));
             }
         }
     }
