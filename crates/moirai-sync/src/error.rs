@@ -40,6 +40,8 @@ pub enum TaskError {
 /// Why a task was refused.
 #[derive(Debug)]
 #[non_exhaustive]
+// Whole words: a result is moved by whole words.
+#[repr(usize)]
 pub enum SpawnFailed {
     /// The runtime was shut down before.
     ShutDown,

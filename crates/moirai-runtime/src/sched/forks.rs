@@ -137,13 +137,10 @@ impl<'a> Forks<'a> {
         Tree { id: self.post().map_or(1, Post::new_tree), ..tree }
     }
 
-    /// Whether tasks may be polled in the middle of what this thread does from now on; returns
-    /// whether they might so far.
-    pub(crate) fn interrupts(&self, interrupts: Interrupts) -> Interrupts {
-        let tree = self.tree();
-        self.branch.tree.set(Tree { interrupts, ..tree });
-        self.describe();
-        tree.interrupts
+    /// Whether tasks may be polled in the middle of what this thread does from now on.
+    #[inline]
+    pub(crate) fn interrupts(&self, interrupts: Interrupts) {
+        self.branch.tree.set(Tree { interrupts, ..self.tree() });
     }
 
     /// Calls `f` as a part of `tree`, on top of whatever the thread was at. If that refuses to be

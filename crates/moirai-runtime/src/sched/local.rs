@@ -8,6 +8,8 @@
 //!   push_back ─► ring ─► pop        others steal from it
 //!
 //!   push_again ─► again ─► pop      before the ring, for that was empty when it came
+//!
+//!   hand_over ─► handed ─► take_handed
 //! ```
 //!
 //! A task that the running one has just woken goes into `next` and runs next, while its data is warm.
@@ -18,6 +20,9 @@
 //!
 //! Nobody is woken for what is in a slot, and others take it only if the owner seems stuck: so the
 //! owner moves both to the ring before it blocks.
+//!
+//! What waits for a task that has ended is handed over: it is there from the task's very end to the next
+//! thing that the owner does, so nobody else need reach it.
 
 use std::cell::Cell;
 use std::fmt;
@@ -33,6 +38,7 @@ pub(crate) struct LocalQueue {
     kept: Arc<CachePadded<Kept>>,
     /// Runs from the slot since the last one from the ring.
     streak: Cell<u32>,
+    handed: Cell<Option<Work>>,
     ring: Local<Work>,
 }
 
@@ -82,7 +88,7 @@ impl LocalQueue {
     /// An empty queue.
     pub(crate) fn new() -> Self {
         let kept = Arc::new(CachePadded::new(Kept::new()));
-        Self { kept, streak: Cell::new(0), ring: deque::ring().0 }
+        Self { kept, streak: Cell::new(0), handed: Cell::new(None), ring: deque::ring().0 }
     }
 
     /// What others see of it.
@@ -91,12 +97,27 @@ impl LocalQueue {
     }
 
     /// Runs `work` next; what was to run next goes to the back.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push_next(&self, work: Work) -> Pushed {
         match self.kept.next.put(work) {
             None => Pushed::Kept,
             Some(displaced) => self.push_back(displaced),
         }
+    }
+
+    /// Runs `work` as soon as the running one has ended, which is about to. To be called by work that is
+    /// run by [`Worker::run`](super::worker), and only if nothing else is to run before.
+    #[inline]
+    pub(crate) fn hand_over(&self, work: Work) -> Pushed {
+        let before = self.handed.replace(Some(work));
+        debug_assert!(before.is_none(), "work ends once");
+        Pushed::Kept
+    }
+
+    /// What the work that has just ended has handed over.
+    #[inline]
+    pub(crate) fn take_handed(&self) -> Option<Work> {
+        self.handed.take()
     }
 
     /// Runs `work` after all that is queued.
@@ -153,6 +174,12 @@ impl LocalQueue {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.ring.is_empty() && self.kept.is_empty()
+    }
+
+    /// Whether what is pushed next would run next.
+    #[inline]
+    pub(crate) fn has_nothing_next(&self) -> bool {
+        self.ring.is_empty() && self.kept.next.is_empty()
     }
 
     /// Whether there is work in a slot.

@@ -6,20 +6,21 @@
 
 #![allow(unsafe_code, reason = "owns the union while RUNNING; model: src/model/task.rs")]
 
+use std::any::Any;
 use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll};
 
-use moirai_sync::{TaskError, TaskResult, coop};
+use moirai_sync::{Panicked, TaskError, coop};
 
 use crate::sched::current::{self, Place};
 use crate::trace::{Noted, Outcome};
-use crate::unwind::drop_contained;
+use crate::unwind::{catch, drop_contained};
 
-use super::raw::{BLOCKING, Cell, Core, FUTURE, Stage, TaskRef, contain};
+use super::raw::{BLOCKING, Cell, Core, FUTURE, Stage, TaskRef};
 use super::state::{Completed, Output, ToIdle, ToRunning, ToShutdown, Waiting};
-use super::waker;
+use super::waker::{self, BACK, JOINED};
 
 /// How a joining worker got the task.
 #[derive(Clone, Copy, Debug)]
@@ -30,9 +31,10 @@ pub(super) enum Claimed {
 
 /// Whose turn it is on the worker.
 #[derive(Clone, Copy, Debug)]
-enum Turn {
+pub(super) enum Turn {
+    /// Of this task: what it hands over runs right after it.
     Own,
-    /// Of the task that joins this one, and goes on after it.
+    /// Of what runs, or ends, this one in place, and goes on after it.
     Anothers,
 }
 
@@ -47,7 +49,7 @@ pub(super) unsafe fn run<F: Future, const KIND: u8>(task: TaskRef) {
         // SAFETY: the caller says so, and the state is RUNNING by this thread.
         ToRunning::Run => unsafe { poll::<F, KIND>(task, Turn::Own) },
         // SAFETY: as above.
-        ToRunning::Cancel => unsafe { end::<F>(task, TaskError::Cancelled) },
+        ToRunning::Cancel => unsafe { end::<F>(task, TaskError::Cancelled, Turn::Own) },
         ToRunning::Stale => {}
     }
 }
@@ -62,7 +64,7 @@ pub(super) unsafe fn run_claimed<F: Future, const KIND: u8>(task: TaskRef, claim
         // SAFETY: the caller says so.
         Claimed::Run => unsafe { poll::<F, KIND>(task, Turn::Anothers) },
         // SAFETY: as above.
-        Claimed::Cancel => unsafe { end::<F>(task, TaskError::Cancelled) },
+        Claimed::Cancel => unsafe { end::<F>(task, TaskError::Cancelled, Turn::Anothers) },
     }
 }
 
@@ -74,7 +76,7 @@ pub(super) unsafe fn run_claimed<F: Future, const KIND: u8>(task: TaskRef, claim
 pub(super) unsafe fn shutdown<F: Future>(task: TaskRef) {
     match task.core().state.to_shutdown() {
         // SAFETY: the caller says so, and the state is RUNNING by this thread.
-        ToShutdown::Drop => unsafe { end::<F>(task, TaskError::Cancelled) },
+        ToShutdown::Drop => unsafe { end::<F>(task, TaskError::Cancelled, Turn::Anothers) },
         ToShutdown::Leave => {}
     }
 }
@@ -84,13 +86,13 @@ pub(super) unsafe fn shutdown<F: Future>(task: TaskRef) {
 /// # Safety
 ///
 /// `task` is a cell of `F`, and its state is RUNNING by this thread.
-pub(super) unsafe fn end<F: Future>(task: TaskRef, error: TaskError) {
+pub(super) unsafe fn end<F: Future>(task: TaskRef, error: TaskError, turn: Turn) {
     // SAFETY: the caller says so.
     let stage = unsafe { stage::<F>(task.as_ptr()) };
     // SAFETY: while RUNNING the union is ours and holds the future.
     drop_contained(unsafe { FutureInPlace::new(stage) });
     // SAFETY: as above; the future has been dropped.
-    unsafe { complete::<F>(task, Err(error)) };
+    unsafe { fail::<F>(task, error, turn) };
 }
 
 /// # Safety
@@ -99,36 +101,72 @@ pub(super) unsafe fn end<F: Future>(task: TaskRef, error: TaskError) {
 unsafe fn poll<F: Future, const KIND: u8>(task: TaskRef, turn: Turn) {
     // SAFETY: the caller says so.
     let stage = unsafe { stage::<F>(task.as_ptr()) };
-    let mut output = None;
+    let mut left = Left::Future;
     let polled = {
         let begun = task.side().map(|side| (side, side.begin_poll(&task)));
         let waker = waker::borrowed(&task);
         let mut cx = Context::from_waker(&waker);
         // SAFETY: while RUNNING the union is ours and holds the future, which never moves.
         let poll = || unsafe { Pin::new_unchecked(&mut *(*stage).future) }.poll(&mut cx);
-        let polled = contain(|| {
-            let polled = inside::<_, KIND>(&task, poll);
-            if let Poll::Ready(ready) = polled.poll {
-                output = Some(ready);
+        let polled = catch(|| {
+            let Polled { poll, refused } = inside::<_, KIND>(&task, poll);
+            // The output goes at once where it stays.
+            let poll = poll.map(|output| {
+                let output = Contained::new(output);
+                left = Left::Nothing;
                 // SAFETY: while RUNNING the union is ours and holds the future.
                 drop(unsafe { FutureInPlace::new(stage) });
-            }
-            polled.refused
+                // SAFETY: while RUNNING the union is ours, and now empty.
+                unsafe { (*stage).output = ManuallyDrop::new(Ok(output.into_inner())) };
+            });
+            Polled { poll, refused }
         });
         if let Some((side, begun)) = begun {
             side.end_poll(begun, &task);
         }
         polled
     };
-    let result = match (polled, output) {
+    match polled {
+        // SAFETY: the caller says so, and the union holds the output.
+        Ok(Polled { poll: Poll::Ready(()), .. }) => unsafe {
+            complete::<F>(task, Outcome::Completed, turn);
+        },
         // SAFETY: the caller says so.
-        (Ok(refused), None) => return unsafe { pause::<F>(task, turn, refused) },
-        (Ok(_), Some(output)) => Ok(output),
-        // SAFETY: while RUNNING the union is ours, and without an output it holds the future.
-        (Err(panic), output) => Err(unsafe { after_a_panic::<F>(panic, output, stage) }),
-    };
-    // SAFETY: the union is ours and empty.
-    unsafe { complete::<F>(task, result) };
+        Ok(Polled { refused, .. }) => unsafe { pause::<F>(task, turn, refused) },
+        // SAFETY: the caller says so.
+        Err(panic) => unsafe { after_a_panic::<F>(task, panic, left, turn) },
+    }
+}
+
+/// What a panic leaves in the union.
+#[derive(Clone, Copy, Debug)]
+enum Left {
+    Future,
+    Nothing,
+}
+
+/// The output of a future that is being dropped: if that unwinds, the output's drop does not.
+struct Contained<T>(ManuallyDrop<T>);
+
+impl<T> Contained<T> {
+    #[inline]
+    fn new(value: T) -> Self {
+        Self(ManuallyDrop::new(value))
+    }
+
+    #[inline]
+    fn into_inner(self) -> T {
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: taken once; the drop does not run.
+        unsafe { ManuallyDrop::take(&mut this.0) }
+    }
+}
+
+impl<T> Drop for Contained<T> {
+    fn drop(&mut self) {
+        // SAFETY: the value was not taken: who takes it forgets this.
+        drop_contained(unsafe { ManuallyDrop::take(&mut self.0) });
+    }
 }
 
 /// Sets up what a task finds around it.
@@ -181,29 +219,30 @@ unsafe fn pause<F: Future>(task: TaskRef, turn: Turn, refused: bool) {
             unsafe { task.enqueue(place) }
         }
         // SAFETY: the state is still RUNNING by this thread.
-        ToIdle::Cancel => unsafe { end::<F>(task, TaskError::Cancelled) },
+        ToIdle::Cancel => unsafe { end::<F>(task, TaskError::Cancelled, turn) },
     }
 }
 
-/// A task has panicked in its poll, or, if it has an output, in the drop of its future. What is left of
-/// it goes; the first panic is the task's.
+/// A task has panicked in its poll, or in the drop of its future: what is left of that goes.
 ///
 /// # Safety
 ///
-/// Without an output, `stage` holds the future, which is the caller's.
+/// As for [`poll`]; the union holds what is left.
 #[cold]
 #[inline(never)]
 unsafe fn after_a_panic<F: Future>(
-    panic: TaskError,
-    output: Option<F::Output>,
-    stage: *mut Stage<F>,
-) -> TaskError {
-    match output {
-        Some(output) => drop_contained(output),
+    task: TaskRef,
+    panic: Box<dyn Any + Send>,
+    left: Left,
+    turn: Turn,
+) {
+    let error = TaskError::Panicked(Panicked::new(panic));
+    match left {
         // SAFETY: the caller says so.
-        None => drop_contained(unsafe { FutureInPlace::new(stage) }),
+        Left::Future => unsafe { end::<F>(task, error, turn) },
+        // SAFETY: the caller says so.
+        Left::Nothing => unsafe { fail::<F>(task, error, turn) },
     }
-    panic
 }
 
 /// Tells the runtime, if it wants to know: then all its tasks have side blocks.
@@ -226,15 +265,25 @@ fn outcome_of(error: &TaskError) -> Outcome {
     }
 }
 
-/// Stores the result and ends the task.
+/// Ends a task without an output.
 ///
 /// # Safety
 ///
 /// `task` is a cell of `F`, its state is RUNNING by this thread, and its union is empty.
-unsafe fn complete<F: Future>(task: TaskRef, result: TaskResult<F::Output>) {
-    let outcome = result.as_ref().err().map_or(Outcome::Completed, outcome_of);
+unsafe fn fail<F: Future>(task: TaskRef, error: TaskError, turn: Turn) {
+    let outcome = outcome_of(&error);
     // SAFETY: the caller says so.
-    unsafe { (*stage::<F>(task.as_ptr())).output = ManuallyDrop::new(result) };
+    unsafe { (*stage::<F>(task.as_ptr())).output = ManuallyDrop::new(Err(error)) };
+    // SAFETY: the caller says so, and the union holds the result.
+    unsafe { complete::<F>(task, outcome, turn) };
+}
+
+/// Ends a task whose result is stored.
+///
+/// # Safety
+///
+/// `task` is a cell of `F`, its state is RUNNING by this thread, and its union holds the result.
+unsafe fn complete<F: Future>(task: TaskRef, outcome: Outcome, turn: Turn) {
     tell_of_the_end(&task, outcome);
     let core = task.core();
     let Completed::Act { output, waiter } = core.state.to_complete(outcome) else {
@@ -245,7 +294,10 @@ unsafe fn complete<F: Future>(task: TaskRef, result: TaskResult<F::Output>) {
     if waiter == Waiting::Yes {
         // SAFETY: WAITER was set when the task completed, so the slot is the runner's.
         let waker = core.waiter.with_mut(|waiter| unsafe { (*waiter).take() });
-        waker.into_iter().for_each(waker::wake_joiner);
+        match turn {
+            Turn::Own => waker.into_iter().for_each(waker::wake_joiner::<JOINED>),
+            Turn::Anothers => waker.into_iter().for_each(waker::wake_joiner::<BACK>),
+        }
     }
     if output == Output::Caller {
         // SAFETY: there was no handle when the task completed: the output is the runner's.

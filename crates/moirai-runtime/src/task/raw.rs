@@ -8,12 +8,11 @@
 use std::borrow::Cow;
 use std::mem::{ManuallyDrop, offset_of};
 use std::panic::Location;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::task::Waker;
 
 use moirai_sync::__prim::UnsafeCell;
-use moirai_sync::{Priority, TaskError, TaskResult};
+use moirai_sync::{Priority, TaskResult};
 
 use crate::sched::current::{self, Place};
 use crate::sched::lanes::Lane;
@@ -463,13 +462,6 @@ impl Core {
         // (`allocate`).
         unsafe { self.header.vtable_ptr().cast().as_ref() }
     }
-}
-
-/// Runs `f`; a panic becomes an error.
-#[inline]
-pub(super) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, TaskError> {
-    catch_unwind(AssertUnwindSafe(f))
-        .map_err(|payload| TaskError::Panicked(moirai_sync::Panicked::new(payload)))
 }
 
 #[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]

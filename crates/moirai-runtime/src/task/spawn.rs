@@ -16,7 +16,7 @@ use crate::sched::work::Work;
 use crate::slab::TaskPool;
 
 use super::handle::TaskHandle;
-use super::harness;
+use super::harness::{self, Turn};
 use super::raw::{self, BLOCKING, Cell, FUTURE, Options, PARALLEL, TaskRef};
 use super::state::Claim;
 
@@ -188,7 +188,7 @@ fn refuse<F: Future>(task: &TaskRef, entry: Work, reason: SpawnFailed) {
             // SAFETY: the claim has counted a reference.
             let runner = unsafe { TaskRef::from_ptr(task.as_ptr()) };
             // SAFETY: a cell of `F`, RUNNING by the claim.
-            unsafe { harness::end::<F>(runner, TaskError::SpawnFailed(reason)) }
+            unsafe { harness::end::<F>(runner, TaskError::SpawnFailed(reason), Turn::Anothers) }
         }
         Claim::Cancel | Claim::Refused => {}
     }

@@ -72,26 +72,34 @@ unsafe fn drop_waker(data: *const ()) {
     drop(ManuallyDrop::into_inner(unsafe { lend(data) }));
 }
 
-/// Wakes whoever waits for a task that has ended; the panic of a waker ends here.
-pub(super) fn wake_joiner(waker: Waker) {
+/// Wakes whoever waits for a task that has ended, at `place`; the panic of a waker ends here.
+#[inline]
+pub(super) fn wake_joiner<const PLACE: u8>(waker: Waker) {
     if !ptr::eq(waker.vtable(), &VTABLE) {
         return call_contained(|| waker.wake());
     }
     let waker = ManuallyDrop::new(waker);
     // SAFETY: a waker of this table, whose reference is given up: it is not used again.
     let task = ManuallyDrop::into_inner(unsafe { lend(waker.data()) });
-    wake_task::<JOINED>(task);
+    wake_task::<PLACE>(task);
 }
 
 /// Places as parameters of functions.
 const NEXT: u8 = 0;
-const JOINED: u8 = 1;
+/// For the joiner of what a worker has run from its queue.
+pub(super) const JOINED: u8 = 1;
+/// For the joiner of what was run in place, inside something that goes on.
+pub(super) const BACK: u8 = 2;
 
 /// On a worker of the task's pool the reference becomes the entry's.
 #[inline]
 fn wake_task<const PLACE: u8>(task: TaskRef) {
     // Known when this is compiled: queueing is short, once it is clear where.
-    let place = if PLACE == JOINED { Place::Joined } else { Place::Next };
+    let place = match PLACE {
+        JOINED => Place::Joined,
+        BACK => Place::Back,
+        _ => Place::Next,
+    };
     current::with_else(
         task,
         |task, context| match &context.local {

@@ -1,11 +1,14 @@
 //! Waiting for results, from everywhere.
 
-use std::sync::Arc;
+use std::future::{self, Future};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use moirai_runtime::{
-    TaskError, block_on, result_channel, sleep, spawn, spawn_blocking, spawn_parallel,
+    TaskError, block_on, result_channel, sleep, spawn, spawn_blocking, spawn_parallel, yield_now,
 };
 use moirai_sync::channel;
 
@@ -125,6 +128,87 @@ fn joins_nest_deeper_than_the_stack_takes_them() {
             assert_eq!(runtime.spawn(async { nested(DEPTH) }).join().unwrap(), DEPTH);
         });
     }
+}
+
+#[test]
+fn a_chain_of_results_does_not_keep_the_others_waiting() {
+    const LENGTH: usize = 1000;
+    const TURN_MAX: usize = 200;
+    watch(|| {
+        let runtime = runtime(1);
+        let handle = runtime.handle().clone();
+        let root = runtime.spawn(async move {
+            let (begun, ended) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+            let (sender, receiver) = result_channel::<()>();
+            let (noted, note) = result_channel::<usize>();
+            let mut last = spawn(async move { receiver.await.unwrap() });
+            let mut noted = Some((noted, handle));
+            for link in 0..LENGTH {
+                let (begun, ended) = (Arc::clone(&begun), Arc::clone(&ended));
+                let other = (link == 5).then(|| noted.take().unwrap());
+                last = spawn(async move {
+                    begun.fetch_add(1, Ordering::Relaxed);
+                    last.await.unwrap();
+                    ended.fetch_add(1, Ordering::Relaxed);
+                    if let Some((noted, handle)) = other {
+                        // From a thread that is no worker, so it comes from outside.
+                        let note = async move { noted.send(ended.load(Ordering::Relaxed)) };
+                        let spawner = std::thread::spawn(move || handle.spawn(note).detach());
+                        spawner.join().unwrap();
+                    }
+                });
+            }
+            while begun.load(Ordering::Relaxed) < LENGTH {
+                yield_now().await;
+            }
+            sender.send(()).unwrap();
+            last.await.unwrap();
+            note.await.unwrap()
+        });
+        let turn = root.join().unwrap();
+        assert!(turn < TURN_MAX, "{turn} links went before what came from outside");
+    });
+}
+
+#[test]
+fn what_waits_for_a_task_that_was_run_in_place_need_not_wait_for_the_rest() {
+    watch(|| {
+        let runtime = runtime(1);
+        let (sender, receiver) = channel::bounded::<()>(1);
+        let waker = Arc::new(Mutex::new(None::<Waker>));
+        let waiter = Arc::clone(&waker);
+        let mut polls = 0;
+        let waits = runtime.spawn(future::poll_fn(move |cx| {
+            polls += 1;
+            if polls == 1 {
+                *waiter.lock().unwrap() = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            sender.try_send(()).unwrap();
+            Poll::Ready(())
+        }));
+        let joins = runtime.spawn(async move {
+            let waker = loop {
+                let waker = waker.lock().unwrap().take();
+                match waker {
+                    Some(waker) => break waker,
+                    None => yield_now().await,
+                }
+            };
+            let (release, released) = result_channel();
+            let mut joined = spawn(async { released.await.unwrap() });
+            yield_now().await;
+            // Into no queue of this worker, in which it would be before what is woken next.
+            std::thread::spawn(|| release.send(7).unwrap()).join().unwrap();
+            // The other one is told of the end of what is run here, in the middle of this task.
+            let polled = Pin::new(&mut joined).poll(&mut Context::from_waker(&waker));
+            assert!(polled.is_pending());
+            assert_eq!(joined.join().unwrap(), 7);
+            receiver.recv().unwrap();
+        });
+        joins.join().unwrap();
+        waits.join().unwrap();
+    });
 }
 
 #[test]
@@ -249,13 +333,13 @@ fn tasks_of_one_worker_all_get_their_turn() {
                 // Always ready again at once: wakes itself before it returns.
                 while stop.load(Ordering::SeqCst) == 0 {
                     let mut yielded = false;
-                    std::future::poll_fn(|cx| {
+                    future::poll_fn(|cx| {
                         if yielded {
-                            return std::task::Poll::Ready(());
+                            return Poll::Ready(());
                         }
                         yielded = true;
                         cx.waker().wake_by_ref();
-                        std::task::Poll::Pending
+                        Poll::Pending
                     })
                     .await;
                 }

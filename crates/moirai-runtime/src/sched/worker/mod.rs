@@ -123,6 +123,11 @@ struct Worker<'a> {
     /// Urgent work that it has run in a row.
     urgent_streak: Cell<u32>,
     random: Cell<u32>,
+    /// At how many runs it looks outside next, and how often it has.
+    look_at: Cell<u64>,
+    looks: Cell<u64>,
+    /// Whether its own queue comes before what has a home here.
+    own_turn: Cell<bool>,
     /// When it has looked outside last, or was woken.
     looked_us: Cell<u64>,
     rest: Rest,
@@ -148,6 +153,9 @@ impl<'a> Worker<'a> {
             search: Cell::new(search),
             urgent_streak: Cell::new(0),
             random: Cell::new(id as u32 * 2 + 1),
+            look_at: Cell::new(0),
+            looks: Cell::new(0),
+            own_turn: Cell::new(false),
             looked_us: Cell::new(context.pool.clock_us()),
             rest: Rest::new(),
             patience: Patience::new(),
@@ -168,19 +176,15 @@ impl<'a> Worker<'a> {
 
     fn work(&self) {
         while !self.pool().is_closed() {
-            if let Some(mail) = self.remote.mailbox.pop() {
-                self.run(mail);
-            } else if !self.remote.own.permit.is_held() {
-                self.regain_permit();
-            } else if let Some(work) = self.find() {
-                self.run(work);
-            } else {
-                self.sleep();
+            match self.next() {
+                Some(work) => self.run(work),
+                None if self.remote.own.permit.is_held() => self.sleep(),
+                None => self.regain_permit(),
             }
         }
         let mut mail = self.remote.mailbox.close();
         while let Some(work) = mail.pop() {
-            work.run();
+            self.run(work);
         }
         // What went idle in the last run may have been missed.
         self.pool().shut_down_idle();
@@ -209,16 +213,14 @@ impl<'a> Worker<'a> {
         for _ in 0..FAIRNESS_INTERVAL {
             if self.pool().is_closed() {
                 return;
-            } else if let Some(mail) = self.remote.mailbox.pop() {
-                self.run(mail);
-            } else if !self.remote.own.permit.is_held() {
-                return self.regain_permit();
-            } else if let Some(work) = self.find() {
-                self.run(work);
-            } else if lone.is_called() == Called::Yes {
-                return self.end_search(self.search.replace(Search::No));
-            } else {
-                return self.sleep();
+            }
+            match self.next() {
+                Some(work) => self.run(work),
+                None if !self.remote.own.permit.is_held() => return self.regain_permit(),
+                None if lone.is_called() == Called::Yes => {
+                    return self.end_search(self.search.replace(Search::No));
+                }
+                None => return self.sleep(),
             }
         }
     }
@@ -228,9 +230,14 @@ impl<'a> Worker<'a> {
         self.pool().lone.as_ref().is_some_and(|lone| lone.is_called() == Called::Yes)
     }
 
-    #[inline]
-    fn find(&self) -> Option<Work> {
-        if self.remote.own.counters.runs.get().is_multiple_of(FAIRNESS_INTERVAL)
+    /// What to run next: without a permit only what nobody else may run.
+    #[inline(always)]
+    fn next(&self) -> Option<Work> {
+        let mail = self.remote.mailbox.pop();
+        if mail.is_some() || !self.remote.own.permit.is_held() {
+            return mail;
+        }
+        if self.is_to_look()
             && let Some(work) = self.look_outside()
         {
             return Some(work);
@@ -255,8 +262,29 @@ impl<'a> Worker<'a> {
         self.context.busy.set(Busy::Task);
     }
 
+    /// Whether so much has run that others are to have their turn.
+    #[inline]
+    fn is_to_look(&self) -> bool {
+        self.remote.own.counters.runs.get() >= self.look_at.get()
+    }
+
+    /// Runs `work`, and then what that hands over.
+    #[inline(always)]
     fn run(&self, work: Work) {
         self.end_search(self.search.replace(Search::No));
+        let mut next = Some(work);
+        while let Some(work) = next {
+            self.run_one(work);
+            next = self.local().take_handed();
+            if next.is_some() && (self.is_to_look() || !self.remote.own.permit.is_held()) {
+                // It comes up before the others where there is a permit for them.
+                return next.into_iter().for_each(|next| self.context.keep_next(next));
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn run_one(&self, work: Work) {
         self.remote.own.counters.runs.tick();
         self.remote.own.running.begin(work.vtable_ptr());
         self.context.begin_run();

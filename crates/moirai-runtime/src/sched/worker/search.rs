@@ -38,7 +38,7 @@ impl Worker<'_> {
     /// Takes work that waits for this worker, unless it is the turn of its own queue.
     #[inline(never)]
     pub(super) fn take_home(&self) -> Option<Work> {
-        let own_turn = !self.remote.own.counters.runs.get().is_multiple_of(2);
+        let own_turn = self.own_turn.replace(!self.own_turn.get());
         if own_turn && !self.local().is_empty() { None } else { self.context.pop_home() }
     }
 
@@ -70,6 +70,7 @@ impl Worker<'_> {
     /// together only as long as their runs are short.
     #[inline(never)]
     pub(super) fn look_outside(&self) -> Option<Work> {
+        self.look_at.set(self.remote.own.counters.runs.get() + FAIRNESS_INTERVAL);
         if self.local().is_empty() {
             let _: Search = self.begin_search();
         }
@@ -83,7 +84,8 @@ impl Worker<'_> {
             self.wake_near();
         }
         // One, and no share: its own queue has not run dry, and what waits longer in it is colder.
-        let looks = self.remote.own.counters.runs.get() / FAIRNESS_INTERVAL;
+        let looks = self.looks.get();
+        self.looks.set(looks + 1);
         let low = if looks.is_multiple_of(2) { self.take_low() } else { None };
         // In turns: the workers of another domain may all compute.
         let domain = Domain::new(looks as usize % self.pool().placement().domains());
