@@ -37,20 +37,19 @@ fn a_weak_sender_revives_a_side_or_finds_it_gone() {
     explore(10, || {
         let (sender, receiver) = bounded(1);
         let other = sender.clone();
-        let thread = thread::spawn(move || {
+        // It only reads; see `explore`.
+        let going = thread::spawn(move || drop(sender));
+        let reviving = thread::spawn(move || {
             let weak = other.downgrade();
             drop(other);
-            let Some(sender) = weak.upgrade() else { return None };
-            // It is counted, so nobody else closes the channel.
-            Some(sender.send(7))
+            weak.upgrade()
         });
-        drop(sender);
-        match thread.join().unwrap() {
-            Some(sent) => {
-                assert!(sent.is_ok());
-                assert_eq!(receiver.recv(), Ok(7));
-            }
-            None => {}
+        going.join().unwrap();
+        if let Some(sender) = reviving.join().unwrap() {
+            // It is counted, so nobody else has closed the channel.
+            assert_eq!(sender.send(7), Ok(()));
+            drop(sender);
+            assert_eq!(receiver.recv(), Ok(7));
         }
         assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
     });

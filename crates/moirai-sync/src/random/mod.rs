@@ -23,7 +23,7 @@
 //! | asking under the lock whether one was claimed (`Rendezvous::try_recv`) | `at_a_rendezvous_messages_come_in_order_from_each_sender` |
 //! | the names of claims (there), who only looks (`WaitList::pop_other`), what is for nobody (`Meeting::take`) | the same |
 //! | what is brought to a select in the last moment (`engine::give_up`) | the same |
-//! | giving a promise up (`Group::let_go`) | the same, without an end |
+//! | giving a promise up (`Group::let_go`) | the same; `selects_at_a_rendezvous_meet_each_other` |
 //! | telling a sender that a receiver has gone (`Leaving::drop`) | `whoever_stays_gets_everything_whoever_goes` |
 //! | looking for a notification before the park (`Parker::park`) | every test |
 

@@ -223,15 +223,18 @@ const STEPS_MAX: usize = 256;
 
 #[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
 mod tests {
-    use std::panic;
-    use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;
+    use std::sync::{Arc, mpsc};
     use std::task::Wake;
     use std::time::Duration;
+    use std::{panic, thread};
 
     use super::*;
 
     const TICK_NS: u64 = TICK.as_nanos() as u64;
+
+    /// Longer than any honest run.
+    const WATCHDOG: Duration = Duration::from_secs(60);
 
     #[derive(Debug, Default)]
     struct Count(AtomicUsize);
@@ -330,6 +333,7 @@ mod tests {
         assert_eq!(timers.fire(deadline + TICK), number);
     }
 
+    /// Fails if wakers are called under the lock of their wheel.
     #[test]
     fn a_waker_may_use_the_timers_and_may_panic() {
         struct Reenters(Arc<Timers>, Instant);
@@ -347,9 +351,12 @@ mod tests {
         let other = Arc::new(Count::default());
         let _ = timers.insert(0, origin, Arc::new(Reenters(Arc::clone(&timers), origin)).into());
         let _ = timers.insert(0, origin, Arc::clone(&other).into());
-        assert_eq!(timers.fire(origin), 2);
+        let (report, fired) = mpsc::channel();
+        let firing = thread::spawn(move || report.send(timers.fire(origin)));
+        let fired = fired.recv_timeout(WATCHDOG);
         panic::set_hook(hook);
-        assert_eq!(other.get(), 1);
+        assert_eq!((fired, other.get()), (Ok(2), 1));
+        firing.join().unwrap().unwrap();
     }
 
     #[test]
