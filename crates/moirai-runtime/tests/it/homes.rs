@@ -13,7 +13,7 @@ use moirai_runtime::{
 };
 use moirai_sync::channel;
 
-use crate::{Random, runtime, watch, works_on};
+use crate::{Random, runtime, times, watch, works_on};
 
 /// The worker that runs this.
 pub(crate) fn worker() -> usize {
@@ -53,7 +53,7 @@ fn what_is_for_one_worker_and_what_is_for_all_take_turns() {
             }
         };
         let busy = [runtime.spawn(ready()), runtime.spawn_on(0, ready())];
-        for _ in 0..20 {
+        for _ in 0..times(20) {
             runtime.spawn_on(0, async {}).join().unwrap();
             runtime.spawn(async { spawn(async {}).await.unwrap() }).join().unwrap();
         }
@@ -155,7 +155,7 @@ fn what_waits_for_a_worker_that_blocks_does_not_wait_for_long() {
     watch(|| {
         for builder in [Runtime::builder().worker_threads(2), per_core(2)] {
             let runtime = builder.stall_after(Duration::from_millis(1)).build().unwrap();
-            for _ in 0..10 {
+            for _ in 0..times(10) {
                 // In a way that it announces.
                 let (sender, receiver) = channel::bounded(1);
                 let blocked = runtime.spawn_on(1, async move { (receiver.recv(), worker()) });
@@ -293,7 +293,7 @@ fn tasks_for_one_worker_and_tasks_for_any_have_their_turns() {
 fn a_runtime_ends_with_the_tasks_that_wait_for_its_workers() {
     watch(|| {
         for builder in [Runtime::builder().worker_threads(2), per_core(2)] {
-            for n in 0..50 {
+            for n in 0..times(50) {
                 let runtime = builder.clone().build().unwrap();
                 let idle = runtime.spawn_on(n % 2, future::pending::<()>());
                 let tasks: Vec<_> =
@@ -394,9 +394,9 @@ fn with_a_thread_per_core_computations_still_use_every_worker() {
                 }
             };
             join(|| meet(0), || meet(1));
-            (0..100_000_u64).into_par_iter().sum::<u64>()
+            (0..times(100_000) as u64).into_par_iter().sum::<u64>()
         });
-        assert_eq!(both.join().unwrap(), 4_999_950_000);
+        assert_eq!(both.join().unwrap(), (0..times(100_000) as u64).sum());
     });
 }
 

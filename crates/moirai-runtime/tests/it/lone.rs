@@ -14,7 +14,7 @@ use moirai_runtime::{
 use moirai_sync::channel;
 use moirai_sync::coop;
 
-use crate::{AtDrop, Random, runtime, watch};
+use crate::{AtDrop, Random, runtime, times, watch};
 
 fn lone() -> Runtime {
     Runtime::current_thread().unwrap()
@@ -266,7 +266,7 @@ fn neither_the_future_nor_a_task_keeps_the_other_from_running() {
         assert!(steps <= coop::BUDGET + 1, "{steps} steps");
         // And the other way round: tasks that are always ready, and a future that is woken once.
         let stop = Arc::new(AtomicBool::new(false));
-        for _ in 0..100 {
+        for _ in 0..times(100) {
             let stop = Arc::clone(&stop);
             let busy = async move {
                 while !stop.load(Ordering::Relaxed) {

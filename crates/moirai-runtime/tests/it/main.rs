@@ -130,6 +130,11 @@ impl Drop for AtDrop {
     }
 }
 
+/// `n` times, or not as many: under Miri each costs milliseconds.
+const fn times(n: usize) -> usize {
+    if cfg!(miri) { n.div_ceil(30) } else { n }
+}
+
 /// Under Miri each costs milliseconds.
 const TASKS: u32 = if cfg!(miri) { 20 } else { 1000 };
 

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use moirai_runtime::{Builder, Runtime, TaskHandle, TaskPool, TaskResult};
 
-use crate::watch;
+use crate::{times, watch};
 
 #[repr(align(64))]
 struct Aligned64([u8; 64]);
@@ -56,7 +56,7 @@ fn a_task_is_a_pointer_to_40_bytes_beside_its_future_or_output() {
 fn outputs_of_every_size_and_alignment_come_back_whole() {
     fn check<const BYTES: usize>(runtime: &Runtime) {
         let handles: Vec<_> =
-            (0..20_u8).map(|n| runtime.spawn(async move { [n; BYTES] })).collect();
+            (0..times(20) as u8).map(|n| runtime.spawn(async move { [n; BYTES] })).collect();
         for (n, handle) in handles.into_iter().enumerate() {
             assert!(handle.join().unwrap().iter().all(|&byte| byte == n as u8), "{BYTES} bytes");
         }
@@ -70,9 +70,9 @@ fn outputs_of_every_size_and_alignment_come_back_whole() {
         check::<1000>(&runtime);
         check::<5000>(&runtime);
         check::<5100>(&runtime);
-        check::<100_000>(&runtime);
+        check::<{ times(100_000) }>(&runtime);
         let aligned = |value: usize, align| assert!(value.is_multiple_of(align));
-        for n in 0..20 {
+        for n in 0..times(20) as u8 {
             let output = runtime.spawn_parallel(move || Aligned64([n; 64])).join().unwrap();
             aligned((&raw const output).addr(), 64);
             assert_eq!(output.0, [n; 64]);

@@ -15,7 +15,7 @@ use moirai_runtime::deque::StealStrategy;
 
 use crate::homes::worker;
 use crate::placement::processors;
-use crate::{AtDrop, watch, works_on};
+use crate::{AtDrop, times, watch, works_on};
 
 /// The options, each with what shows that it acts.
 const OPTIONS: &[(&str, fn())] = &[
@@ -198,7 +198,7 @@ fn blocking_stack_bytes() {
 fn task_pool_kept_bytes() {
     let kept = |bytes| {
         let runtime = builder().task_pool_kept_bytes(bytes).build().unwrap();
-        let tasks: Vec<_> = (0..10_000).map(|i| runtime.spawn(async move { i })).collect();
+        let tasks: Vec<_> = (0..times(10_000)).map(|i| runtime.spawn(async move { i })).collect();
         tasks.into_iter().for_each(|task| drop(task.join()));
         runtime.handle().task_pool().kept_chunks
     };
@@ -431,11 +431,11 @@ fn a_hook_that_panics_is_contained() {
             .on_task_end(move |_| end())
             .build()
             .unwrap();
-        for _ in 0..20 {
+        for _ in 0..times(20) {
             assert_eq!(runtime.spawn(async { 7 }).join().unwrap(), 7);
             assert_eq!(runtime.spawn_blocking(|| 7).join().unwrap(), 7);
         }
         drop(runtime);
-        assert!(called.load(Ordering::SeqCst) >= 80 + 2 + 2);
+        assert!(called.load(Ordering::SeqCst) >= 4 * times(20) as u32 + 2 + 2);
     });
 }

@@ -13,7 +13,7 @@ use moirai_runtime::{
     parallel_uninterruptible, scope, spawn,
 };
 
-use super::{AtDrop, Random, runtime, watch, works_on};
+use super::{AtDrop, Random, runtime, times, watch, works_on};
 
 fn fib(n: u64) -> u64 {
     if n < 2 {
@@ -107,7 +107,7 @@ fn a_long_tree_after_many_short_ones_finds_a_second_worker() {
     watch(|| {
         let runtime = runtime(2);
         runtime.block_on(async {
-            for _ in 0..100 {
+            for _ in 0..times(100) {
                 tree(1, &AtomicU32::new(0), 0);
             }
             // Two of four leaves must be at work at once, and no earlier than the second is begun.

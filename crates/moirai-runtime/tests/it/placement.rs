@@ -12,7 +12,7 @@ use moirai_runtime::{
 };
 use moirai_sync::channel::{self, TrySendError};
 
-use crate::{AtDrop, watch, works_on};
+use crate::{AtDrop, times, watch, works_on};
 
 /// The processors that the calling thread may use, as the system says.
 pub(crate) fn processors() -> Vec<usize> {
@@ -34,7 +34,7 @@ fn bindings(runtime: &Runtime) -> Vec<Vec<usize>> {
     runtime.block_on(async { broadcast(|_| processors()) })
 }
 
-#[cfg(all(target_os = "linux", not(miri)))]
+#[cfg_attr(any(not(target_os = "linux"), miri), ignore = "binds no threads")]
 #[test]
 fn every_worker_is_bound_to_a_processor_of_its_own() {
     watch(|| {
@@ -51,7 +51,7 @@ fn every_worker_is_bound_to_a_processor_of_its_own() {
     });
 }
 
-#[cfg(all(target_os = "linux", not(miri)))]
+#[cfg_attr(any(not(target_os = "linux"), miri), ignore = "binds no threads")]
 #[test]
 fn workers_of_a_node_share_its_processors() {
     watch(|| {
@@ -66,7 +66,7 @@ fn workers_of_a_node_share_its_processors() {
     });
 }
 
-#[cfg(all(target_os = "linux", not(miri)))]
+#[cfg_attr(any(not(target_os = "linux"), miri), ignore = "binds no threads")]
 #[test]
 fn without_affinity_a_worker_runs_anywhere() {
     watch(|| {
@@ -77,7 +77,7 @@ fn without_affinity_a_worker_runs_anywhere() {
 }
 
 /// Neither those that a worker has started, nor those that such a thread has started.
-#[cfg(all(target_os = "linux", not(miri)))]
+#[cfg_attr(any(not(target_os = "linux"), miri), ignore = "binds no threads")]
 #[test]
 fn threads_for_blocking_calls_are_not_bound() {
     watch(|| {
@@ -100,7 +100,7 @@ fn threads_for_blocking_calls_are_not_bound() {
 
 /// A worker ends its runtime, and the drop of each of two futures waits for that of the other: a thread
 /// that the worker starts goes on.
-#[cfg(all(target_os = "linux", not(miri)))]
+#[cfg_attr(any(not(target_os = "linux"), miri), ignore = "binds no threads")]
 #[test]
 fn a_thread_that_helps_a_runtime_end_is_not_bound() {
     watch(|| {
@@ -138,7 +138,7 @@ fn a_thread_that_helps_a_runtime_end_is_not_bound() {
 
 /// However many workers block: as many tasks as there are workers, at the same time, are on the
 /// processors of all of them.
-#[cfg(all(target_os = "linux", not(miri)))]
+#[cfg_attr(any(not(target_os = "linux"), miri), ignore = "binds no threads")]
 #[test]
 fn a_thread_that_stands_in_for_a_worker_runs_where_that_one_did() {
     watch(|| {
@@ -207,7 +207,7 @@ fn a_hundred_and_twenty_eight_workers_on_eight_nodes_run_everything_once() {
         works_on(&runtime);
         // From inside, in trees, woken from everywhere.
         let (done, all) = mpsc::channel();
-        for n in 0..100_u32 {
+        for n in 0..times(100) as u32 {
             let done = done.clone();
             runtime
                 .spawn(async move {
@@ -224,7 +224,7 @@ fn a_hundred_and_twenty_eight_workers_on_eight_nodes_run_everything_once() {
         drop(done);
         let mut all: Vec<u32> = all.iter().collect();
         all.sort_unstable();
-        assert!(all.into_iter().eq((0..100).map(|n| n * 1000 + 45)));
+        assert!(all.into_iter().eq((0..times(100) as u32).map(|n| n * 1000 + 45)));
     });
 }
 

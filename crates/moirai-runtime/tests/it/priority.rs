@@ -10,7 +10,7 @@ use moirai_runtime::{
     Metering, Priority, Runtime, TaskContext, TaskHandle, broadcast, scope, spawn,
 };
 
-use crate::{watch, works_on};
+use crate::{times, watch, works_on};
 
 const ALL: [Priority; 4] = [Priority::Low, Priority::Normal, Priority::High, Priority::Critical];
 
@@ -142,7 +142,7 @@ fn no_priority_starves_another() {
             .collect();
         // Also what comes from outside, and what others spawn.
         for priority in ALL {
-            for _ in 0..20 {
+            for _ in 0..times(20) {
                 let spawned = runtime.task().priority(priority).spawn(async move {
                     spawn(async {}).await.unwrap();
                 });

@@ -11,7 +11,7 @@ use moirai_runtime::{
 use moirai_sync::channel::{self, Sender};
 use moirai_sync::strand;
 
-use crate::{Random, named, runtime, watch, works_on};
+use crate::{Random, named, runtime, times, watch, works_on};
 
 /// Fails if what is woken inside a guard goes into the next-task slot, which nobody else reaches.
 #[test]
@@ -184,7 +184,7 @@ fn a_hundred_and_twenty_eight_workers_work_and_then_rest() {
 
 /// Pairs of tasks that hand a number to and fro.
 fn ping_pong(runtime: &Runtime) {
-    let players: Vec<_> = (0..64)
+    let players: Vec<_> = (0..times(64))
         .map(|_| {
             let (to, from_here) = channel::bounded::<u32>(1);
             let (back, from_there) = channel::bounded::<u32>(1);

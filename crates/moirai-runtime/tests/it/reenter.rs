@@ -13,7 +13,7 @@ use std::time::Duration;
 use moirai_runtime::{Runtime, TaskHandle, result_channel, sleep};
 use moirai_sync::channel;
 
-use crate::{runtime, watch, works_on};
+use crate::{runtime, times, watch, works_on};
 
 /// What a waker calls when it is cloned, woken and dropped.
 struct Back {
@@ -189,7 +189,7 @@ impl Wake for Asks {
 fn a_waker_may_take_the_result_of_the_handle_that_calls_it() {
     watch(|| {
         let runtime = runtime(1);
-        for _ in 0..100 {
+        for _ in 0..times(100) {
             let (sender, receiver) = channel::bounded::<()>(1);
             let handle = Arc::new(Mutex::new(runtime.spawn(async move {
                 let _ = receiver.recv_async().await;

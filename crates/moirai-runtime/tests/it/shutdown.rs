@@ -13,7 +13,7 @@ use moirai_runtime::{
 use moirai_sync::channel::{self, Sender};
 use moirai_sync::strand;
 
-use crate::{AtDrop, runtime, watch, works_on};
+use crate::{AtDrop, runtime, times, watch, works_on};
 
 #[test]
 fn a_handle_is_joined_after_its_runtime_is_gone() {
@@ -379,7 +379,7 @@ fn a_task_that_does_not_come_back_is_left_behind() {
 #[test]
 fn a_limit_may_be_over_before_the_end_has_begun() {
     watch(|| {
-        for _ in 0..50 {
+        for _ in 0..times(50) {
             let runtime = runtime(1);
             let (stuck, release) = stuck(&runtime);
             assert!(runtime.shutdown_timeout(Duration::ZERO).is_err());

@@ -14,7 +14,7 @@ use moirai_runtime::time::{
 use moirai_runtime::{Runtime, TaskError};
 use moirai_sync::strand;
 
-use crate::{Random, runtime, watch, works_on};
+use crate::{Random, runtime, times, watch, works_on};
 
 /// Is set when it wakes.
 #[derive(Default)]
@@ -251,7 +251,7 @@ fn no_duration_and_no_moment_panics_or_overflows() {
             {
                 let mut interval = interval(Duration::ZERO);
                 interval.set_missed_tick_behavior(missed);
-                for _ in 0..100 {
+                for _ in 0..times(100) {
                     assert!(interval.tick().await <= Instant::now());
                 }
             }
