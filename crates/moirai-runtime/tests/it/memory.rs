@@ -127,7 +127,7 @@ fn fill(runtime: &Runtime, tasks: usize) -> Vec<TaskHandle<()>> {
 
 #[test]
 fn a_runtime_keeps_as_much_task_memory_as_it_is_told() {
-    const TASKS: usize = if cfg!(miri) { 300 } else { 20_000 };
+    const TASKS: usize = if cfg!(miri) { 100 } else { 20_000 };
     watch(|| {
         for kept in [0, 3, 1000] {
             let runtime =
@@ -135,7 +135,9 @@ fn a_runtime_keeps_as_much_task_memory_as_it_is_told() {
             let handles = fill(&runtime, TASKS);
             let full = runtime.handle().task_pool();
             assert_eq!(full.live_tasks, TASKS);
-            assert!(full.bytes() < TASKS * 96 + 2 * TaskPool::CHUNK_BYTES, "{full:?}");
+            // Under Miri a chunk is not used as a whole.
+            let bytes_max = TASKS * 96 + 2 * TaskPool::CHUNK_BYTES;
+            assert!(cfg!(miri) || full.bytes() < bytes_max, "{full:?}");
             handles.into_iter().for_each(|handle| handle.join().unwrap());
             // The last task's own reference may be on its way.
             let pool = loop {
@@ -190,7 +192,7 @@ fn a_cell_outlives_its_thread_and_its_runtime() {
     watch(|| {
         let handles = std::thread::spawn(|| {
             let runtime = runtime(|builder| builder);
-            let handles = fill(&runtime, 3000);
+            let handles = fill(&runtime, times(3000));
             let waiting: Vec<_> = (0..10).map(|_| runtime.spawn(pending::<()>())).collect();
             (handles, waiting)
         });
