@@ -6,7 +6,6 @@
 use std::mem;
 use std::pin::pin;
 
-use crate::backoff::Backoff;
 use crate::prim::atomic::Ordering;
 use crate::queue::front::Front;
 use crate::queue::{Key, LEVEL, Part, PopError, PushError, Quick};
@@ -25,7 +24,7 @@ impl<T> Shared<T> {
         match self.send_quickly(message) {
             Quick::Done => Ok(()),
             Quick::Lost(message) => {
-                stand_back();
+                self.queue.stand_back();
                 self.send_slowly(message)
             }
             Quick::No(message) => self.send_slowly(message),
@@ -361,11 +360,6 @@ impl<T> Shared<T> {
             Err(PopError::Closed) => Err(TryRecvError::Disconnected),
         }
     }
-}
-
-/// After somebody else was quicker: lets him do many more before the line has to move again.
-pub(super) fn stand_back() {
-    Backoff::new().contended();
 }
 
 /// Calls `take` with how many are missing to `max` until there is no more; says how many there were.

@@ -10,7 +10,6 @@ use crate::queue::Quick;
 use crate::queue::front::Front;
 use crate::waitlist::{Asker, Own, Ticket, WaitList};
 
-use super::attempts::stand_back;
 use super::error::{SendError, SendTimeoutError, TrySendError};
 use super::extras::by;
 use super::handle::tells_of_its_channel;
@@ -64,7 +63,7 @@ impl<T> Sender<T> {
     #[cold]
     #[inline(never)]
     fn send_after_loss(&self, message: T) -> Result<(), SendError<T>> {
-        stand_back();
+        self.shared.queue.stand_back();
         self.send_slowly(message)
     }
 

@@ -32,8 +32,9 @@
 //! **A receiver remembers where `tail` was,** and looks again only when it has come there: as long as it
 //! does not look, no sender has to fetch that line back.
 //!
-//! **Two senders at once** would pass the line of `tail` to and fro, a transfer for each message. So
-//! who loses the exchange stands back for long enough that the other sends many in the meantime.
+//! **Two senders at once** would pass the line of `tail` to and fro, a transfer for each message, and two
+//! receivers that of `head`. So who loses the exchange stands back for long enough that the other does some
+//! hundreds in the meantime: with every turn the lines of the block move as well.
 //!
 //! A sender that stops between its two steps (position taken, value not yet written) makes the
 //! receiver of that slot wait for it: it spins, then yields.
@@ -183,7 +184,7 @@ impl<T> List<T> {
         match self.push_quickly(value) {
             Quick::Done => Ok(()),
             Quick::Lost(value) => {
-                backoff.contended();
+                backoff.outrun();
                 self.push_unless(FLAG, value, backoff)
             }
             Quick::No(value) => self.push_unless(FLAG, value, backoff),
@@ -224,7 +225,7 @@ impl<T> List<T> {
                 Ordering::Relaxed,
             );
             if moved.is_err() {
-                backoff.spin();
+                backoff.outrun();
                 continue;
             }
             fence_after_rmw();
@@ -271,7 +272,7 @@ impl<T> List<T> {
                 Ordering::Relaxed,
             );
             if moved.is_err() {
-                backoff.spin();
+                backoff.outrun();
                 continue;
             }
             fence_after_rmw();
@@ -453,7 +454,7 @@ impl<T> List<T> {
                 Ordering::Relaxed,
             );
             if moved.is_err() {
-                backoff.spin();
+                backoff.outrun();
                 continue;
             }
             if offset + 1 == Self::BLOCK {
@@ -523,7 +524,7 @@ impl<T> List<T> {
                 Ordering::Relaxed,
             );
             if moved.is_err() {
-                backoff.spin();
+                backoff.outrun();
                 continue;
             }
             if first + n == Self::BLOCK {

@@ -50,6 +50,8 @@ mod slot;
 pub(crate) mod spsc;
 mod state;
 
+use crate::backoff::Backoff;
+
 use chain::Chain;
 use front::Front;
 use gate::Gate;
@@ -271,6 +273,15 @@ impl<T> Queue<T> {
                 pushed
             }
             _ => Quick::No(value),
+        }
+    }
+
+    /// After [`Quick::Lost`]: lets the other one do many more before the line has to move again.
+    pub(crate) fn stand_back(&self) {
+        let mut backoff = Backoff::new();
+        match &self.0 {
+            Kind::List(..) => backoff.outrun(),
+            _ => backoff.contended(),
         }
     }
 
