@@ -9,6 +9,7 @@ pub(crate) mod memory;
 mod scaling;
 mod wake;
 
+use std::collections::VecDeque;
 use std::future;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -248,11 +249,14 @@ impl Task for SpawnJoinInside {
         let start = Instant::now();
         let root = peer.spawner().spawn(async move {
             let mut sum = 0;
-            // One for all waves: of one task it would cost half as much as the task.
-            let mut handles = Vec::new();
+            // One for all waves, and nothing is done once for each: of one task that would cost as much as
+            // a part of the task.
+            let mut handles = VecDeque::new();
             for _ in 0..iterations {
-                handles.extend((0..wave).map(|value| spawn_value(&spawner, value)));
-                for handle in handles.drain(..) {
+                for value in 0..wave {
+                    handles.push_back(spawn_value(&spawner, value));
+                }
+                while let Some(handle) = handles.pop_front() {
                     sum += P::Spawner::join(handle).await;
                 }
             }

@@ -17,6 +17,10 @@
 //! running workers search. A sleeping runtime uses no CPU. **Somebody watches the clock**: a worker
 //! that sleeps, a worker between two tasks, or the watcher.
 //!
+//! **What is fine stays.** Who has stolen tasks that were done as soon as their memory had come over leaves
+//! the next ones with their owner for a few microseconds: he gets on with them sooner than both would,
+//! each fetching what the other has written. See [`Loot`](patience).
+//!
 //! **Domains.** Workers near to the same memory share an injector, steal from each other first, and
 //! are woken for each other first. A worker that finds nothing near looks around there a few times
 //! more before it looks far: half as many times when that has paid, twice as many when it has not.

@@ -2,7 +2,7 @@
 //! before it looks far away.
 
 use std::cell::Cell;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long this worker has been without work lately.
 pub(crate) struct Rest {
@@ -58,6 +58,76 @@ impl Hope {
     }
 }
 
+/// Whether what a worker steals is worth the way. Work that is done as quickly as it is fetched is better
+/// left where it is warm: its owner gets on with it sooner than both would.
+pub(crate) struct Loot {
+    /// When something was stolen, and how much the thief had run by then.
+    stolen: Cell<Option<(Instant, u64)>>,
+    /// What was stolen last was done at once.
+    fine: Cell<bool>,
+    /// Since when it leaves work with its owners.
+    left: Cell<Option<Instant>>,
+    /// It does so at this look, and has.
+    leaves: Cell<bool>,
+    seen: Cell<bool>,
+}
+
+impl Loot {
+    pub(crate) fn new() -> Self {
+        Self {
+            stolen: Cell::new(None),
+            fine: Cell::new(false),
+            left: Cell::new(None),
+            leaves: Cell::new(false),
+            seen: Cell::new(false),
+        }
+    }
+
+    /// The worker, which has run so much, has stolen something.
+    pub(crate) fn took(&self, runs: u64) {
+        self.left.set(None);
+        if FINE_MAX != Duration::ZERO {
+            self.stolen.set(Some((Instant::now(), runs)));
+        }
+    }
+
+    /// The worker, which has run so much, begins to look for something to steal.
+    pub(crate) fn judge(&self, runs: u64) {
+        if let Some((stolen, before)) = self.stolen.take() {
+            let runs = u32::try_from(runs - before).unwrap_or(u32::MAX);
+            self.fine.set(stolen.elapsed() < FINE_MAX.saturating_mul(runs));
+        }
+        let is_time = || self.left.get().is_some_and(|left| left.elapsed() >= LEFT_MAX);
+        self.leaves.set(self.fine.get() && !is_time());
+        self.seen.set(false);
+    }
+
+    /// Whether to leave what is found at this look: it is likely to be fine, too.
+    pub(crate) fn leaves(&self) -> bool {
+        self.leaves.get()
+    }
+
+    /// Something was found, and left.
+    pub(crate) fn leave(&self) {
+        self.seen.set(true);
+        if self.left.get().is_none() {
+            self.left.set(Some(Instant::now()));
+        }
+    }
+
+    /// Whether something was left at this look.
+    pub(crate) fn has_left(&self) -> bool {
+        self.seen.get()
+    }
+
+    /// The look is over, and nothing was stolen.
+    pub(crate) fn end_look(&self) {
+        if !self.seen.get() {
+            self.left.set(None);
+        }
+    }
+}
+
 /// How often a worker looks around in its own domain, before it looks in others.
 pub(crate) struct Patience {
     rounds: Cell<u32>,
@@ -94,6 +164,21 @@ impl Patience {
 const SPIN_WORTH_MAX: Duration =
     Duration::from_micros(if cfg!(any(moirai_loom, moirai_shuttle)) { 0 } else { 200 });
 
+/// Work is fine that takes less than this where it was stolen to: that is the way of a task's lines from one
+/// core to the other, and little more; where nothing is optimised, our own part of it takes longer. In a
+/// model nothing is fine, for a model has no clock.
+const FINE_MAX: Duration = Duration::from_nanos(if cfg!(any(moirai_loom, moirai_shuttle)) {
+    0
+} else if cfg!(debug_assertions) {
+    5000
+} else {
+    250
+});
+
+/// So long at most a thief leaves fine work with its owner: who has more of it has enough for two, or is
+/// at something else.
+const LEFT_MAX: Duration = Duration::from_micros(10);
+
 /// Looks around in one's own domain before one in others, at most: a few microseconds in all, which is
 /// what a task costs whose memory is far away, and less than sleep does.
 const PATIENCE_MAX: u32 = 16;
@@ -117,6 +202,35 @@ mod tests {
         assert_eq!(waits, [0, 1, 3, 7, HOPE_MAX as usize, HOPE_MAX as usize]);
         hope.learn(Trip::Paid);
         assert!((0..100).all(|_| hope.is_due()));
+    }
+
+    #[test]
+    fn work_that_is_done_at_once_is_fine_and_left_for_a_while() {
+        let loot = Loot::new();
+        loot.judge(0);
+        assert!(!loot.leaves());
+        loot.took(0);
+        loot.judge(u64::from(u32::MAX));
+        while loot.leaves() {
+            loot.leave();
+            loot.end_look();
+            assert!(loot.has_left());
+            loot.judge(u64::from(u32::MAX));
+        }
+        // Where nothing is left any more, it begins anew.
+        loot.end_look();
+        loot.judge(u64::from(u32::MAX));
+        assert!(loot.leaves() && !loot.has_left());
+    }
+
+    #[test]
+    fn work_that_takes_its_time_is_not_fine() {
+        let loot = Loot::new();
+        loot.took(0);
+        let start = Instant::now();
+        while start.elapsed() < FINE_MAX {}
+        loot.judge(1);
+        assert!(!loot.leaves());
     }
 
     #[test]

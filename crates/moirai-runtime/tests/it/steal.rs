@@ -85,3 +85,31 @@ fn a_task_that_computes_does_not_keep_the_one_it_woke_from_a_worker_that_searche
         parent.join().unwrap();
     });
 }
+
+#[test]
+fn a_thief_that_leaves_small_tasks_where_they_are_takes_them_from_an_owner_that_is_busy() {
+    const WAVES: usize = if cfg!(miri) { 2 } else { 200 };
+    const TASKS: usize = if cfg!(miri) { 10 } else { 100 };
+    watch(|| {
+        let builder = Runtime::builder().worker_threads(2).stall_after(Duration::MAX);
+        let runtime = builder.build().unwrap();
+        let root = runtime.spawn(async {
+            for _ in 0..20 {
+                for _ in 0..WAVES {
+                    let tasks: Vec<_> = (0..TASKS).map(|n| spawn(async move { n })).collect();
+                    for (n, task) in tasks.into_iter().enumerate() {
+                        assert_eq!(task.await.unwrap(), n);
+                    }
+                }
+                let first = spawn(async {});
+                // Drives the other one out of the slot of this worker.
+                let second = spawn(async {});
+                while !first.is_finished() {
+                    std::hint::spin_loop();
+                }
+                second.await.unwrap();
+            }
+        });
+        root.join().unwrap();
+    });
+}

@@ -33,7 +33,7 @@ use crate::sched::idle::{LastSearcher, Search};
 use crate::sched::local::LocalQueue;
 use crate::sched::lone::{Called, Lone};
 use crate::sched::offers::{Interrupts, Tree};
-use crate::sched::patience::{Hope, Patience, Rest};
+use crate::sched::patience::{Hope, Loot, Patience, Rest};
 use crate::sched::pool::{Begin, Pool};
 use crate::sched::remote::Remote;
 use crate::sched::work::{Kind, Work};
@@ -132,6 +132,7 @@ struct Worker<'a> {
     looked_us: Cell<u64>,
     rest: Rest,
     patience: Patience,
+    loot: Loot,
     hope: Hope,
 }
 
@@ -159,6 +160,7 @@ impl<'a> Worker<'a> {
             looked_us: Cell::new(context.pool.clock_us()),
             rest: Rest::new(),
             patience: Patience::new(),
+            loot: Loot::new(),
             hope: Hope::new(),
         }
     }

@@ -10,7 +10,7 @@ use crate::sched::remote::Remote;
 use crate::sched::work::Work;
 use crate::topology::Domain;
 
-use super::theft::spin_pause;
+use super::theft::{LEFT_PAUSES, spin_pause};
 use super::{FAIRNESS_INTERVAL, Worker};
 
 /// How much a worker takes out of the injector.
@@ -139,13 +139,16 @@ impl Worker<'_> {
         }
         let mut stuck = self.find_keeper();
         let forks = self.pool().forks();
-        let pays = self.rest.is_short() || (forks && (stuck.is_some() || self.hope.is_due()));
+        let pays = self.rest.is_short()
+            || self.loot.has_left()
+            || (forks && (stuck.is_some() || self.hope.is_due()));
         if !pays {
             return None;
         }
         let start = Instant::now();
         loop {
-            spin_pause();
+            let pauses = if self.loot.has_left() { LEFT_PAUSES } else { 1 };
+            (0..pauses).for_each(|_| spin_pause());
             let mut work = if self.pool().has_tasks() || self.pool().has_offers() {
                 self.steal().or_else(|| self.take_urgent()).or_else(|| self.take_low())
             } else if self.pool().homes.are_used() {

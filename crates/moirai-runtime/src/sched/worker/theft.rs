@@ -26,15 +26,18 @@ impl Worker<'_> {
         if self.begin_search() == Search::No {
             return None;
         }
+        self.loot.judge(self.remote.own.counters.runs.get());
         let mut missed = Missed::Empty;
         let work = self.steal_within(Reach::Near, &mut missed).or_else(|| {
             // If somebody is at it near by, there is something near by.
-            let stay = self.pool().placement().domains() == 1 || missed == Missed::Busy;
+            let near = missed == Missed::Busy || self.loot.has_left();
+            let stay = self.pool().placement().domains() == 1 || near;
             if stay { None } else { self.steal_far() }
         });
         if work.is_some() {
             return work;
         }
+        self.loot.end_look();
         self.remote.own.counters.futile_searches.add(1);
         // Whoever is in the middle of a theft may have no core. There is work, so this thread would
         // be woken at once if it slept.
@@ -57,8 +60,15 @@ impl Worker<'_> {
         let ids = (first..started).chain(0..first).filter(|&id| id != self.id);
         let victims = ids.filter_map(|id| self.pool().remote(id));
         for remote in victims.filter(|remote| self.reach(remote) == reach) {
+            if self.loot.leaves() {
+                if remote.queue.ring.len() != 0 {
+                    self.loot.leave();
+                }
+                continue;
+            }
             match remote.queue.ring.steal(self.local().ring(), share) {
                 Ok(work) => {
+                    self.loot.took(self.remote.own.counters.runs.get());
                     // The ring was empty before.
                     self.count_theft(reach, 1 + self.local().ring().len());
                     return Some(work);
@@ -161,6 +171,9 @@ impl Worker<'_> {
 
 /// Pauses between two looks.
 const SPIN_PAUSES: u32 = 4;
+
+/// Between two looks at what is left with its owner: each look takes the line from him that he writes to.
+pub(super) const LEFT_PAUSES: u32 = 16;
 
 pub(super) fn spin_pause() {
     for _ in 0..SPIN_PAUSES {
