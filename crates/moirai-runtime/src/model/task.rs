@@ -15,10 +15,11 @@ use moirai_sync::TaskError;
 
 use super::{idle_pool, run_queued};
 use crate::sched::current;
-use crate::sched::local::LocalQueue;
+use crate::sched::local::{Handed, LocalQueue};
 use crate::sched::pool::Pool;
 use crate::sched::work::Work;
 use crate::task::{self, TaskHandle};
+use crate::topology::Domain;
 
 /// Counts how often it is dropped: always once.
 struct Once(Arc<AtomicUsize>);
@@ -265,6 +266,119 @@ fn a_worker_gives_a_waker_up_against_another() {
         handle.join().unwrap();
         assert_eq!(drops.load(Ordering::Relaxed), 1);
         assert_eq!(pool.slab.report().live_tasks, 0);
+    });
+}
+
+/// Two tasks of which the second waits for the first, and the first's entry.
+fn one_for_another<F>(
+    pool: &Arc<Pool>,
+    second: impl FnOnce(TaskHandle<()>) -> F,
+) -> (Work, TaskHandle<()>)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let first = task::spawn_future(pool, async {});
+    let second = task::spawn_future(pool, second(first));
+    let (work, _) = pool.injector(Domain::FIRST).pop_batch(|_| 0).unwrap();
+    run_queued(pool);
+    (work, second)
+}
+
+/// Runs `work` as a worker does, and what that hands over.
+fn run_as_a_worker(pool: &Pool, work: Work) {
+    let context = current::Context::new(pool, Some(LocalQueue::new()));
+    current::enter(&context, || {
+        let local = context.local.as_ref().unwrap();
+        local.take_over();
+        work.run();
+        if let Some(Handed { work, run }) = local.take_handed() {
+            run(work);
+        }
+        while let Some(work) = local.pop() {
+            work.run();
+        }
+        if pool.is_closed() {
+            pool.shut_down_idle();
+        }
+    });
+}
+
+/// A task is cancelled while the end of another hands it over: it ends, one way or the other.
+#[test]
+fn a_hand_over_against_a_cancel() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let (once, drops) = Once::new();
+        let (work, second) = one_for_another(&pool, |first| async move {
+            let _once = once;
+            first.await.unwrap();
+        });
+        let worker = thread::spawn({
+            let pool = Arc::clone(&pool);
+            move || run_as_a_worker(&pool, work)
+        });
+        second.cancel();
+        worker.join().unwrap();
+        run_queued(&pool);
+        assert!(matches!(second.join(), Ok(()) | Err(TaskError::Cancelled)));
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
+        assert_eq!(pool.slab.report().live_tasks, 0);
+    });
+}
+
+/// A task is woken by another thread while the end of a task hands it over: it sees what both wrote.
+#[test]
+fn a_hand_over_against_a_wake() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let (slot, ready) = (Arc::new(Mutex::new(None)), Arc::new(AtomicU32::new(0)));
+        let (left, other) = (Arc::clone(&slot), Arc::clone(&ready));
+        let (work, second) = one_for_another(&pool, |mut first| {
+            let mut ended = false;
+            poll_fn(move |cx: &mut Context<'_>| {
+                left.lock().unwrap().get_or_insert_with(|| cx.waker().clone());
+                ended = ended || Pin::new(&mut first).poll(cx).is_ready();
+                let both = ended && other.load(Ordering::Relaxed) != 0;
+                if both { Poll::Ready(()) } else { Poll::Pending }
+            })
+        });
+        let worker = thread::spawn({
+            let pool = Arc::clone(&pool);
+            move || run_as_a_worker(&pool, work)
+        });
+        let waker = slot.lock().unwrap().take().unwrap();
+        ready.store(1, Ordering::Relaxed);
+        waker.wake();
+        run_queued(&pool);
+        worker.join().unwrap();
+        run_queued(&pool);
+        assert!(second.is_finished());
+        second.join().unwrap();
+        drop(slot);
+        assert_eq!(pool.slab.report().live_tasks, 0);
+    });
+}
+
+/// The runtime ends while a task is handed over.
+#[test]
+fn a_hand_over_against_shutdown() {
+    loom::model(|| {
+        let pool = idle_pool();
+        let (once, drops) = Once::new();
+        let (work, second) = one_for_another(&pool, |first| async move {
+            let _once = once;
+            let _: Result<(), TaskError> = first.await;
+            std::future::pending::<()>().await;
+        });
+        let worker = thread::spawn({
+            let pool = Arc::clone(&pool);
+            move || run_as_a_worker(&pool, work)
+        });
+        pool.close();
+        worker.join().unwrap();
+        run_queued(&pool);
+        assert!(matches!(second.join(), Err(TaskError::Cancelled)));
+        assert_eq!(drops.load(Ordering::Relaxed), 1);
     });
 }
 

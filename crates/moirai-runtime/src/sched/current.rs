@@ -86,7 +86,7 @@ pub(crate) enum Place {
     Next,
     /// After what is queued, on whichever worker gets to it.
     Back,
-    /// As `Back`, but at once where nothing is queued: it has been told that the running task has ended,
+    /// As `Back`, but as `Next` where nothing is queued: it has been told that the running task has ended,
     /// and may wait for those that are queued, too. So it is polled once for all of them.
     Joined,
     /// After what is queued: it has just run on this worker, and others are to have their turn.
@@ -275,7 +275,7 @@ impl<'a> Context<'a> {
         let pushed = match place {
             Place::Lane(lane) => return self.pool.inject_into(lane, work),
             Place::Next if in_task => local.push_next(work),
-            Place::Joined if in_task && local.has_nothing_next() => local.hand_over(work),
+            Place::Joined if in_task && local.ring().is_empty() => local.push_next(work),
             Place::Again if in_task => local.push_again(work),
             _ => local.push_back(work),
         };
@@ -319,11 +319,12 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Queues work that was handed over and is not to run yet: before the rest.
-    #[cold]
-    pub(crate) fn keep_next(&self, work: Work) {
-        let Some(local) = &self.local else { return self.pool.inject(work) };
-        self.schedule(local, work, Place::Next);
+    /// Whether the running work, which is about to end, may hand something over.
+    #[inline(always)]
+    pub(crate) fn takes_over(&self, local: &LocalQueue) -> bool {
+        local.takes_over()
+            && self.busy.get() == Busy::Task
+            && self.remote.is_none_or(|remote| remote.own.permit.is_held())
     }
 
     /// Queues work that has come up and is not to run yet; nobody is woken for it again.

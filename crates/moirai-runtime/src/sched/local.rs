@@ -21,8 +21,10 @@
 //! Nobody is woken for what is in a slot, and others take it only if the owner seems stuck: so the
 //! owner moves both to the ring before it blocks.
 //!
-//! What waits for a task that has ended is handed over: it is there from the task's very end to the next
-//! thing that the owner does, so nobody else need reach it.
+//! What waits for a task that has ended is handed over, where nothing is queued: it is there from the task's
+//! very end to the next thing that the owner does, so nobody else need reach it, and it is running from the
+//! moment that it is woken. What was handed over hands nothing over, so that every second run at least comes
+//! by way of the search for work, which lets others have their turn.
 
 use std::cell::Cell;
 use std::fmt;
@@ -38,7 +40,9 @@ pub(crate) struct LocalQueue {
     kept: Arc<CachePadded<Kept>>,
     /// Runs from the slot since the last one from the ring.
     streak: Cell<u32>,
-    handed: Cell<Option<Work>>,
+    /// Whether what runs may hand something over, and what it has.
+    takes_over: Cell<bool>,
+    handed: Cell<Option<Handed>>,
     ring: Local<Work>,
 }
 
@@ -72,6 +76,12 @@ impl Kept {
     }
 }
 
+/// Work that is running by its state, and how to run it.
+pub(crate) struct Handed {
+    pub(crate) work: Work,
+    pub(crate) run: fn(Work),
+}
+
 /// Where pushed work went.
 #[derive(Debug)]
 #[must_use]
@@ -88,7 +98,13 @@ impl LocalQueue {
     /// An empty queue.
     pub(crate) fn new() -> Self {
         let kept = Arc::new(CachePadded::new(Kept::new()));
-        Self { kept, streak: Cell::new(0), handed: Cell::new(None), ring: deque::ring().0 }
+        Self {
+            kept,
+            streak: Cell::new(0),
+            takes_over: Cell::new(false),
+            handed: Cell::new(None),
+            ring: deque::ring().0,
+        }
     }
 
     /// What others see of it.
@@ -105,19 +121,33 @@ impl LocalQueue {
         }
     }
 
-    /// Runs `work` as soon as the running one has ended, which is about to. To be called by work that is
-    /// run by [`Worker::run`](super::worker), and only if nothing else is to run before.
+    /// What runs next may hand something over.
     #[inline]
-    pub(crate) fn hand_over(&self, work: Work) -> Pushed {
-        let before = self.handed.replace(Some(work));
-        debug_assert!(before.is_none(), "work ends once");
-        Pushed::Kept
+    pub(crate) fn take_over(&self) {
+        self.takes_over.set(true);
     }
 
-    /// What the work that has just ended has handed over.
+    /// Whether what runs now may hand something over: nothing else is to run before, and the running work
+    /// was not itself handed over.
     #[inline]
-    pub(crate) fn take_handed(&self) -> Option<Work> {
-        self.handed.take()
+    pub(crate) fn takes_over(&self) -> bool {
+        self.takes_over.get() && self.ring.is_empty() && self.kept.next.is_empty()
+    }
+
+    /// Runs `handed` as soon as the running work has ended, which is about to.
+    #[inline]
+    pub(crate) fn hand_over(&self, handed: Handed) {
+        self.handed.set(Some(handed));
+    }
+
+    /// What the work that has just ended has handed over; that may hand nothing over.
+    #[inline]
+    pub(crate) fn take_handed(&self) -> Option<Handed> {
+        let handed = self.handed.take();
+        if handed.is_some() {
+            self.takes_over.set(false);
+        }
+        handed
     }
 
     /// Runs `work` after all that is queued.
@@ -174,12 +204,6 @@ impl LocalQueue {
 
     pub(crate) fn is_empty(&self) -> bool {
         self.ring.is_empty() && self.kept.is_empty()
-    }
-
-    /// Whether what is pushed next would run next.
-    #[inline]
-    pub(crate) fn has_nothing_next(&self) -> bool {
-        self.ring.is_empty() && self.kept.next.is_empty()
     }
 
     /// Whether there is work in a slot.

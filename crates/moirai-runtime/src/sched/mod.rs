@@ -9,8 +9,7 @@
 //! **What is woken** runs next on its worker, before what is queued: it has just been given
 //! something. A task that is told of another's end goes behind what is queued, for it may wait for
 //! that, too: a task that awaits a hundred others is polled once for all of them. Where nothing is
-//! queued it is handed over, and runs without a way through any queue, as often in a row as
-//! `FAIRNESS_INTERVAL` lets it.
+//! queued it is handed over, and runs without a way through any queue.
 //!
 //! **Wake rule.** Whoever publishes work wakes one sleeper, unless somebody searches already. The
 //! last searcher to find work looks whether there is more, and wakes the next. At most half of the

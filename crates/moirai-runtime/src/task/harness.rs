@@ -22,11 +22,15 @@ use super::raw::{BLOCKING, Cell, Core, FUTURE, Stage, TaskRef};
 use super::state::{Completed, Output, ToIdle, ToRunning, ToShutdown, Waiting};
 use super::waker::{self, BACK, JOINED};
 
-/// How a joining worker got the task.
+/// How a worker got a task that it did not take out of a queue.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Claimed {
+    /// It joins the task, which waited in some queue.
     Run,
+    /// The same, but the task was cancelled.
     Cancel,
+    /// It was woken by the end of the one that the worker ran before.
+    HandedOver,
 }
 
 /// Whose turn it is on the worker.
@@ -54,7 +58,7 @@ pub(super) unsafe fn run<F: Future, const KIND: u8>(task: TaskRef) {
     }
 }
 
-/// A joining worker runs a task it has claimed.
+/// A worker runs a task it has claimed.
 ///
 /// # Safety
 ///
@@ -63,6 +67,8 @@ pub(super) unsafe fn run_claimed<F: Future, const KIND: u8>(task: TaskRef, claim
     match claimed {
         // SAFETY: the caller says so.
         Claimed::Run => unsafe { poll::<F, KIND>(task, Turn::Anothers) },
+        // SAFETY: as above.
+        Claimed::HandedOver => unsafe { poll::<F, KIND>(task, Turn::Own) },
         // SAFETY: as above.
         Claimed::Cancel => unsafe { end::<F>(task, TaskError::Cancelled, Turn::Anothers) },
     }

@@ -16,7 +16,7 @@ use moirai_sync::{Priority, TaskResult};
 
 use crate::sched::current::{self, Place};
 use crate::sched::lanes::Lane;
-use crate::sched::local::LocalQueue;
+use crate::sched::local::{Handed, LocalQueue};
 use crate::sched::permits::PermitId;
 use crate::sched::pool::Pool;
 use crate::sched::work::{Header, Kind, VTable, Work};
@@ -346,6 +346,26 @@ impl TaskRef {
         // SAFETY: the caller says so.
         let work = unsafe { Work::from_header(self.into_ptr().cast()) };
         context.schedule(local, work, place);
+    }
+
+    /// Has the worker of `local` run the task as soon as the running one has ended.
+    ///
+    /// # Safety
+    ///
+    /// The state is RUNNING by the caller, whom the reference belongs to. The calling thread is the worker,
+    /// which runs a task of its queue that is about to end.
+    #[inline(always)]
+    pub(super) unsafe fn hand_over(self, local: &LocalQueue) {
+        // SAFETY: the runner's reference keeps the cell until `run` is called.
+        let work = unsafe { Work::from_header(self.into_ptr().cast()) };
+        let run = |work: Work| {
+            let task = Self(work.as_ptr().cast());
+            // SAFETY: a cell, RUNNING by the hand-over, whose reference is given up.
+            unsafe {
+                (task.core().ops().run_claimed)(task.into_ptr(), harness::Claimed::HandedOver)
+            }
+        };
+        local.hand_over(Handed { work, run });
     }
 
     /// A task that is not plain is about to be queued; returns where its home or its priority wants it.

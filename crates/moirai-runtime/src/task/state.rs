@@ -7,6 +7,7 @@
 //!                 │    └── 3 to_idle: woken ───┘   │ 3 to_idle  │ 7 to_shutdown
 //!                 │                                ▼            │
 //!                 └─────── 6 to_scheduled ─────── IDLE ─────────┘
+//!                                                  │  8 hand_over: to RUNNING, by who runs it
 //! ```
 //!
 //! | bit | set | cleared | means |
@@ -190,6 +191,7 @@ pub(crate) enum ToScheduled {
 pub(crate) enum Woken {
     /// Queue it: the reference is the entry's.
     Push,
+    /// Nothing more: the reference is gone.
     Dropped(RefDropped),
 }
 
@@ -350,6 +352,23 @@ impl State {
                 ((word | SCHEDULED) - REF_ONE, Woken::Dropped(RefDropped::Others))
             } else {
                 (word | SCHEDULED | ENQUEUED, Woken::Push)
+            }
+        })
+    }
+
+    /// As [`wake`](Self::wake), by who runs the task at once where that would queue it: `Push` says to, with
+    /// the reference as the runner's. No entry exists then, and none is made before the run is over.
+    #[inline]
+    pub(crate) fn hand_over(&self) -> Woken {
+        self.change(|word| {
+            if word & (SCHEDULED | COMPLETE) != 0 {
+                let (word, dropped) = without_ref(word);
+                (word, Woken::Dropped(dropped))
+            } else if word & (RUNNING | ENQUEUED) != 0 {
+                // As above.
+                ((word | SCHEDULED) - REF_ONE, Woken::Dropped(RefDropped::Others))
+            } else {
+                (word | RUNNING, Woken::Push)
             }
         })
     }

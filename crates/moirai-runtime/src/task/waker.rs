@@ -12,7 +12,7 @@ use crate::sched::current::{self, Place};
 use crate::unwind::call_contained;
 
 use super::raw::{Core, TaskRef};
-use super::state::{ToScheduled, Woken};
+use super::state::{Plain, ToScheduled, Woken};
 
 /// A waker for the time of one poll: it borrows the runner's reference, and its clones have their
 /// own.
@@ -107,7 +107,18 @@ fn wake_task<const PLACE: u8>(task: TaskRef) {
                 if let Some(side) = task.side() {
                     side.woken();
                 }
-                match task.core().state.wake() {
+                let state = &task.core().state;
+                if PLACE == JOINED && context.takes_over(local) && state.is_plain() == Plain::Yes {
+                    return match state.hand_over() {
+                        // SAFETY: the state is RUNNING, and the reference is the runner's.
+                        Woken::Push => unsafe { task.hand_over(local) },
+                        // SAFETY: the reference has just been given up.
+                        Woken::Dropped(dropped) => unsafe {
+                            ManuallyDrop::new(task).dropped(dropped);
+                        },
+                    };
+                }
+                match state.wake() {
                     // SAFETY: the reference is the entry's, and a worker holds its pool.
                     Woken::Push => unsafe { task.enqueue_here(context, local, place) },
                     // SAFETY: the reference has just been given up.

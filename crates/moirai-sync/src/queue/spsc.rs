@@ -7,9 +7,9 @@
 //! **Large values.** Where the receiver has only read a value, its lines are in both caches, and the sender's
 //! next write to each takes it from the receiver's: for 64 KiB, most of what a message costs. So a receiver
 //! that has caught up, and would wait now, first writes to the lines of the place that it gives back. It has
-//! the time, and the sender gets them as quickly as the receiver got them. The time of a message of 64 KiB,
-//! filled on one core and added up on another, falls from 7.6 to 2.0 microseconds (AMD EPYC, a ring of 8).
-//! It is the lines that cost, not how many places they are of: one or two in turn are no quicker than 8.
+//! the time, and the sender gets them as quickly as the receiver got them. A message of 64 KiB, filled on one
+//! core and added up on another, took half as long (AMD EPYC, a ring of 8). It is the lines that cost, not
+//! how many places they are of: one or two in turn were no quicker than 8.
 
 #![allow(unsafe_code, reason = "slots change hands by two positions; model: src/model/spsc.rs")]
 

@@ -30,7 +30,7 @@ use moirai_sync::{coop, strand};
 use crate::sched::cpu_clock::CpuClock;
 use crate::sched::current::{self, Busy, Context};
 use crate::sched::idle::{LastSearcher, Search};
-use crate::sched::local::LocalQueue;
+use crate::sched::local::{Handed, LocalQueue};
 use crate::sched::lone::{Called, Lone};
 use crate::sched::offers::{Interrupts, Tree};
 use crate::sched::patience::{Hope, Loot, Patience, Rest};
@@ -239,7 +239,7 @@ impl<'a> Worker<'a> {
         if mail.is_some() || !self.remote.own.permit.is_held() {
             return mail;
         }
-        if self.is_to_look()
+        if self.remote.own.counters.runs.get() >= self.look_at.get()
             && let Some(work) = self.look_outside()
         {
             return Some(work);
@@ -264,29 +264,19 @@ impl<'a> Worker<'a> {
         self.context.busy.set(Busy::Task);
     }
 
-    /// Whether so much has run that others are to have their turn.
-    #[inline]
-    fn is_to_look(&self) -> bool {
-        self.remote.own.counters.runs.get() >= self.look_at.get()
-    }
-
     /// Runs `work`, and then what that hands over.
     #[inline(always)]
     fn run(&self, work: Work) {
         self.end_search(self.search.replace(Search::No));
-        let mut next = Some(work);
-        while let Some(work) = next {
-            self.run_one(work);
-            next = self.local().take_handed();
-            if next.is_some() && (self.is_to_look() || !self.remote.own.permit.is_held()) {
-                // It comes up before the others where there is a permit for them.
-                return next.into_iter().for_each(|next| self.context.keep_next(next));
-            }
+        self.local().take_over();
+        self.run_as(work, Work::run);
+        if let Some(Handed { work, run }) = self.local().take_handed() {
+            self.run_as(work, run);
         }
     }
 
     #[inline(always)]
-    fn run_one(&self, work: Work) {
+    fn run_as(&self, work: Work, run: impl FnOnce(Work)) {
         self.remote.own.counters.runs.tick();
         self.remote.own.running.begin(work.vtable_ptr());
         self.context.begin_run();
@@ -297,7 +287,7 @@ impl<'a> Worker<'a> {
             Kind::Future | Kind::Blocking => Interrupts::Refused,
         };
         self.context.forks.interrupts(interrupts);
-        work.run();
+        run(work);
         self.context.frames.run(None);
         // A task may leave its guard behind, forgotten or in a thread-local: the next one does not
         // block inside of it.
