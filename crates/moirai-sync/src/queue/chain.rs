@@ -549,7 +549,7 @@ mod tests {
     proptest! {
         // Under Miri few cases, and no file of those that failed.
         #![proptest_config(if cfg!(miri) {
-            ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() }
+            ProptestConfig { cases: 2, failure_persistence: None, ..ProptestConfig::default() }
         } else {
             ProptestConfig::default()
         })]

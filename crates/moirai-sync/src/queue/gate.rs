@@ -163,7 +163,7 @@ mod tests {
             (0..80_usize).prop_map(Step::Pop),
             Just(Step::Forget),
         ];
-        proptest::collection::vec(step, 0..40)
+        proptest::collection::vec(step, 0..if cfg!(miri) { 10 } else { 40 })
     }
 
     fn queues() -> [Queue<usize>; 7] {
@@ -223,7 +223,7 @@ mod tests {
     fn a_queue_that_is_longest_at_the_end_of_each_lap_is_looked_at_there() {
         for queue in queues() {
             let queue = queue.watched();
-            for length in 1..=LENGTH_MAX {
+            for length in (1..=LENGTH_MAX).step_by(if cfg!(miri) { 13 } else { 1 }) {
                 fill(&queue, length);
                 let expected = length.min(queue.capacity().unwrap_or(length));
                 assert_eq!((queue.len(), queue.most()), (expected, expected), "{queue:?}");

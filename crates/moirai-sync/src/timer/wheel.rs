@@ -439,7 +439,7 @@ const WORD: usize = u64::BITS as usize;
 const CHUNK: usize = 256;
 
 /// An empty wheel keeps no more than so many chunks.
-const CHUNKS_KEPT: usize = 64;
+const CHUNKS_KEPT: usize = if cfg!(miri) { 2 } else { 64 };
 
 /// How many entries are on their way from memory while one is taken.
 const AHEAD: usize = 8;
