@@ -343,6 +343,19 @@ impl State {
     /// The same by who gives a reference up, which is the entry's if one is to be made.
     #[inline]
     pub(crate) fn wake(&self) -> Woken {
+        self.wake_to(SCHEDULED | ENQUEUED)
+    }
+
+    /// As [`wake`](Self::wake), by who runs the task at once where that would queue it: `Push` says to, with
+    /// the reference as the runner's. No entry exists then, and none is made before the run is over.
+    #[inline]
+    pub(crate) fn hand_over(&self) -> Woken {
+        self.wake_to(RUNNING)
+    }
+
+    /// A task that is idle gets the flags `woken`, and the caller's reference.
+    #[inline(always)]
+    fn wake_to(&self, woken: u64) -> Woken {
         self.change(|word| {
             if word & (SCHEDULED | COMPLETE) != 0 {
                 let (word, dropped) = without_ref(word);
@@ -351,24 +364,7 @@ impl State {
                 // As above; the runner or the entry has a reference of its own.
                 ((word | SCHEDULED) - REF_ONE, Woken::Dropped(RefDropped::Others))
             } else {
-                (word | SCHEDULED | ENQUEUED, Woken::Push)
-            }
-        })
-    }
-
-    /// As [`wake`](Self::wake), by who runs the task at once where that would queue it: `Push` says to, with
-    /// the reference as the runner's. No entry exists then, and none is made before the run is over.
-    #[inline]
-    pub(crate) fn hand_over(&self) -> Woken {
-        self.change(|word| {
-            if word & (SCHEDULED | COMPLETE) != 0 {
-                let (word, dropped) = without_ref(word);
-                (word, Woken::Dropped(dropped))
-            } else if word & (RUNNING | ENQUEUED) != 0 {
-                // As above.
-                ((word | SCHEDULED) - REF_ONE, Woken::Dropped(RefDropped::Others))
-            } else {
-                (word | RUNNING, Woken::Push)
+                (word | woken, Woken::Push)
             }
         })
     }
