@@ -66,7 +66,7 @@
 //!
 //! **A select** waits in several lists with one waker, which its [`Group`]'s claim holds: a notifier
 //! that takes its node out and loses the claim has told nobody, and goes on to the next waiter. A set
-//! ([`ReadySet`]) stays in its lists between waits, and is told by a bit.
+//! ([`ReadySet`]) stays in its lists between waits, so it has a bit for each of them as well.
 //!
 //! **An only waiter** needs no list, but a [`Seat`].
 //!
@@ -436,16 +436,17 @@ impl WaitList {
                     Claimed::Yes(ticket)
                 }
             };
-            let told = match target {
-                Target::Nobody | Target::Claimed(_) => Some(None),
-                Target::Waker(waker) => Some(Some(waker)),
+            let won = match target {
+                Target::Nobody | Target::Claimed(_) => Won::Yes(None),
+                Target::Waker(waker) => Won::Yes(Some(waker)),
                 // SAFETY: the claim's group takes this lock to get the node out before it ends.
-                Target::Case(claim, case) => match unsafe { (*claim).win(case) } {
-                    Won::Yes(waker) => Some(waker),
-                    Won::No => None,
-                },
+                Target::Case(claim, case) => unsafe { (*claim).win(case) },
                 // SAFETY: the set takes this lock to get the node out before the word ends.
-                Target::Member(word, index) => Some(unsafe { (*word).tell(index) }),
+                Target::Member(word, index) => unsafe { (*word).tell(index) },
+            };
+            let told = match won {
+                Won::Yes(waker) => Some(waker),
+                Won::No => None,
             };
             let state = match (&told, claimed) {
                 (None, _) => IDLE,

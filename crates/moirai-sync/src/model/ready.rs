@@ -1,13 +1,14 @@
 //! Models of a set, over counters whose lists it is in.
 
-use std::task::Poll;
+use std::pin::pin;
+use std::task::{Poll, Waker};
 
 use loom::sync::atomic::{AtomicU32, Ordering};
 use loom::thread;
 
 use crate::prim::Arc;
 use crate::strand;
-use crate::waitlist::{ReadySet, WaitList};
+use crate::waitlist::{Finished, ReadySet, WaitList, Waiter};
 
 struct Counter {
     // Relaxed on purpose: the fences of the wait list alone must make the wake-up safe.
@@ -24,11 +25,34 @@ impl Counter {
     fn is_ready(&self) -> bool {
         self.count.load(Ordering::Relaxed) > 0
     }
+
+    fn try_acquire(&self) -> bool {
+        self.count
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| count.checked_sub(1))
+            .is_ok()
+    }
+
+    /// As a receive does it.
+    fn acquire(&self) {
+        let waiter = pin!(Waiter::new(&self.list));
+        strand::wait(None, |cx| {
+            if !self.try_acquire() {
+                waiter.as_ref().register(cx.waker());
+                if !self.try_acquire() {
+                    return Poll::Pending;
+                }
+            }
+            if waiter.as_ref().finish() == Finished::Waited && self.is_ready() {
+                self.list.notify_one();
+            }
+            Poll::Ready(())
+        });
+    }
 }
 
 /// As `SelectSet` does it.
-fn try_ready(set: &ReadySet<'_>, counters: &[Counter; 2]) -> Option<usize> {
-    while let Some(index) = set.next(0) {
+fn find_ready(set: &ReadySet<'_>, counters: &[Counter; 2], from: usize) -> Option<usize> {
+    while let Some(index) = set.next(from) {
         if !counters[index].is_ready() {
             set.arm(index);
             if !counters[index].is_ready() {
@@ -43,11 +67,12 @@ fn try_ready(set: &ReadySet<'_>, counters: &[Counter; 2]) -> Option<usize> {
 
 fn ready(set: &mut ReadySet<'_>, counters: &[Counter; 2]) -> usize {
     let index = strand::wait(None, |cx| {
-        if let Some(index) = try_ready(set, counters) {
+        set.close();
+        if let Some(index) = find_ready(set, counters, 0) {
             return Poll::Ready(index);
         }
         set.open(cx.waker());
-        match try_ready(set, counters) {
+        match find_ready(set, counters, 0) {
             Some(index) => {
                 set.close();
                 Poll::Ready(index)
@@ -55,6 +80,7 @@ fn ready(set: &mut ReadySet<'_>, counters: &[Counter; 2]) -> usize {
             None => Poll::Pending,
         }
     });
+    set.go_for(index.unwrap());
     index.unwrap()
 }
 
@@ -114,12 +140,78 @@ fn a_set_that_goes_away_takes_no_wake_up_with_it() {
             let mut set = ReadySet::new();
             set.add(&counters[0].list);
             set.arm(0);
-            set.open(std::task::Waker::noop());
+            set.open(Waker::noop());
         }
         let mut other = ReadySet::new();
         assert_eq!((other.add(&counters[0].list), other.add(&counters[1].list)), (0, 1));
         assert_eq!(ready(&mut other, &counters), 0);
         thread.join().unwrap();
         drop(other);
+    });
+}
+
+/// A set that is awake, told of one member, stops nobody at another, nor one that comes after.
+#[test]
+fn a_set_that_was_told_passes_the_next_notification_on() {
+    loom::model(|| {
+        let counters = counters();
+        let mut set = ReadySet::new();
+        assert_eq!((set.add(&counters[0].list), set.add(&counters[1].list)), (0, 1));
+        (0..2).for_each(|index| set.arm(index));
+        set.open(Waker::noop());
+        counters[0].release(); // wins the set
+        let plain = {
+            let counters = Arc::clone(&counters);
+            thread::spawn(move || counters[1].acquire())
+        };
+        counters[1].release();
+        plain.join().unwrap();
+        drop(set);
+    });
+}
+
+/// It is told of the first member, and goes for the second: the first one's is for whoever waits there.
+#[test]
+fn a_set_that_goes_for_another_member_passes_its_baton_on() {
+    loom::model(|| {
+        let counters = counters();
+        let plain = {
+            let counters = Arc::clone(&counters);
+            thread::spawn(move || counters[0].acquire())
+        };
+        let mut set = ReadySet::new();
+        assert_eq!((set.add(&counters[0].list), set.add(&counters[1].list)), (0, 1));
+        (0..2).for_each(|index| set.arm(index));
+        set.open(Waker::noop());
+        let thread = release(&counters, &[0]);
+        counters[1].release();
+        set.close();
+        assert_eq!(find_ready(&set, &counters, 1), Some(1));
+        set.go_for(1);
+        // The set is held, and asked no more.
+        plain.join().unwrap();
+        thread.join().unwrap();
+        drop(set);
+    });
+}
+
+/// A wait that ends without a member, while the set is told, passes the word on.
+#[test]
+fn a_wait_of_a_set_that_ends_passes_its_baton_on() {
+    loom::model(|| {
+        let counters = counters();
+        let plain = {
+            let counters = Arc::clone(&counters);
+            thread::spawn(move || counters[0].acquire())
+        };
+        let thread = release(&counters, &[0]);
+        let mut set = ReadySet::new();
+        assert_eq!((set.add(&counters[0].list), set.add(&counters[1].list)), (0, 1));
+        (0..2).for_each(|index| set.arm(index));
+        set.open(Waker::noop());
+        set.leave();
+        plain.join().unwrap();
+        thread.join().unwrap();
+        drop(set);
     });
 }

@@ -1,10 +1,12 @@
 //! A select for loops.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::channel::nudge::Nudge;
 use crate::channel::{Receiver, Sender};
 use crate::coop;
 use crate::strand;
@@ -22,9 +24,9 @@ use super::handle::Handle;
 /// is; the loop then tries it. That the try fails because somebody else was faster is possible, and
 /// no harm.
 ///
-/// A set that is not asked holds back at most one notification for each of its ends. Where others
-/// receive from the same channels and messages must not wait for a busy loop, use
-/// [`select!`](crate::select!).
+/// Others may use the same channels: a set that is at work, or was woken and is not polled, stops nobody.
+/// As every waiter, it may be the one that is woken for a message; where the loop goes for another end
+/// first, or the set goes, that is passed on to the next who waits.
 ///
 /// # Examples
 ///
@@ -60,12 +62,22 @@ pub struct SelectSet<'a> {
     len: usize,
     /// Where the search for the next one begins.
     next: usize,
+    /// The ends that joined their lists while others depended on them; see `channel/nudge.rs`.
+    left_behind: BTreeSet<usize>,
+    nudge: Nudge,
 }
 
 impl<'a> SelectSet<'a> {
     /// A set without ends.
     pub fn new() -> Self {
-        Self { ready: ReadySet::new(), handles: Vec::new(), len: 0, next: 0 }
+        Self {
+            ready: ReadySet::new(),
+            handles: Vec::new(),
+            len: 0,
+            next: 0,
+            left_behind: BTreeSet::new(),
+            nudge: Nudge::default(),
+        }
     }
 
     /// Adds a receiver: ready if there is a message, or no message can follow. Returns its number.
@@ -93,6 +105,7 @@ impl<'a> SelectSet<'a> {
     pub fn remove(&mut self, index: usize) {
         assert!(self.ready.remove(index), "the set has no end {index}");
         self.handles[index] = None;
+        self.left_behind.remove(&index);
         self.len -= 1;
     }
 
@@ -125,6 +138,13 @@ impl<'a> SelectSet<'a> {
     /// assert_eq!(set.try_ready(), Ok(index));
     /// ```
     pub fn try_ready(&mut self) -> Result<usize, TryReadyError> {
+        self.ready.close();
+        let index = self.find_ready().ok_or(TryReadyError)?;
+        Ok(self.go_for(index))
+    }
+
+    /// The next end that is ready. The others join their lists until one is found.
+    fn find_ready(&mut self) -> Option<usize> {
         while let Some(index) = self.ready.next(self.next) {
             // A removed end has no bit.
             let Some(handle) = self.handles[index] else { continue };
@@ -132,14 +152,23 @@ impl<'a> SelectSet<'a> {
                 self.ready.arm(index);
                 if !handle.is_ready(Own::NONE) {
                     handle.before_sleep(Own::NONE);
+                    if handle.left_behind(Own::NONE).is_some() {
+                        self.left_behind.insert(index);
+                    }
                     continue;
                 }
                 self.ready.mark(index);
             }
-            self.next = index + 1;
-            return Ok(index);
+            return Some(index);
         }
-        Err(TryReadyError)
+        None
+    }
+
+    /// The loop is told of `index`, which is ready.
+    fn go_for(&mut self, index: usize) -> usize {
+        self.ready.go_for(index);
+        self.next = index + 1;
+        index
     }
 
     /// Waits until an end is ready; returns its number.
@@ -177,7 +206,8 @@ impl<'a> SelectSet<'a> {
         if let Ok(index) = self.try_ready() {
             return Ok(index);
         }
-        strand::wait(deadline, |cx| self.poll_ready(cx)).ok_or(ReadyTimeoutError)
+        let wait = Wait(self);
+        strand::wait(deadline, |cx| wait.0.poll_ready(cx)).ok_or(ReadyTimeoutError)
     }
 
     /// Waits in a future until an end is ready; returns its number.
@@ -188,7 +218,7 @@ impl<'a> SelectSet<'a> {
     ///
     /// # Cancel safety
     ///
-    /// Nothing is taken: the next call says the same.
+    /// Nothing is taken: the next call says the same. What the set was woken for is passed on.
     ///
     /// # Examples
     ///
@@ -205,7 +235,8 @@ impl<'a> SelectSet<'a> {
     pub async fn ready_async(&mut self) -> usize {
         self.require_an_end();
         coop::consume_budget().await;
-        poll_fn(|cx| self.poll_ready(cx)).await
+        let wait = Wait(self);
+        poll_fn(|cx| wait.0.poll_ready(cx)).await
     }
 
     /// One poll of a wait for the next end.
@@ -218,17 +249,39 @@ impl<'a> SelectSet<'a> {
             return Poll::Ready(index);
         }
         self.ready.open(cx.waker());
-        match self.try_ready() {
-            Ok(index) => {
+        match self.find_ready() {
+            Some(index) => {
                 self.ready.close();
-                Poll::Ready(index)
+                Poll::Ready(self.go_for(index))
             }
-            Err(TryReadyError) => Poll::Pending,
+            None => {
+                self.before_sleep(cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// The strand of `cx` is about to sleep, until something can be done at one of the ends.
+    fn before_sleep(&mut self, cx: &Context<'_>) {
+        let depend = |index: &usize| self.handles[*index]?.left_behind(Own::NONE);
+        self.left_behind.retain(|index| depend(index).is_some());
+        if !self.left_behind.is_empty() {
+            self.nudge.before_sleep_among(|| self.left_behind.iter().find_map(depend), cx);
         }
     }
 
     fn require_an_end(&self) {
         assert!(!self.is_empty(), "a set without ends would wait for ever");
+    }
+}
+
+/// One wait.
+struct Wait<'s, 'a>(&'s mut SelectSet<'a>);
+
+impl Drop for Wait<'_, '_> {
+    fn drop(&mut self) {
+        self.0.ready.leave();
+        self.0.nudge = Nudge::default();
     }
 }
 

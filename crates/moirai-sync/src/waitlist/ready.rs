@@ -7,8 +7,13 @@
 //! ```
 //!
 //! A member joins its list when there was nothing to do, and not before each wait: a message that
-//! comes for a member whose bit is set costs the set and the sender nothing. As with every waiter,
-//! what a member was told and has not used is passed on when it goes.
+//! comes for a member whose bit is set costs the set and the sender nothing.
+//!
+//! **A set holds one baton at most.** A bit is a mark, no more. As with every select, only the notifier
+//! that wins the claim has told the set; one that finds it won or closed has set a bit on its way, and goes
+//! on to the next waiter. The baton is for the member that it was won for: whoever goes for another one
+//! first passes it on ([`go_for`](ReadySet::go_for)), and so does a wait that ends without a member
+//! ([`leave`](ReadySet::leave)), and a member that goes.
 //!
 //! **No bit is lost.** The owner clears it before it joins the list, and looks at the channel after:
 //! so what came before it was in the list is found, and what comes later sets the bit. A notifier
@@ -39,27 +44,31 @@ pub(crate) struct ReadySet<'a> {
     /// Before what they point to: a waiter leaves its list while its word is there.
     waiters: Vec<Option<Pin<Box<Waiter<'a>>>>>,
     words: Vec<Arc<Word>>,
-    /// The only case is the set itself.
+    /// Each member is a case.
     claim: Arc<Claim>,
+    /// The member for which the claim was won last, which may have a baton.
+    told: Option<usize>,
 }
 
 /// The bits of 64 members.
 pub(super) struct Word {
     bits: AtomicU64,
+    /// The index of the member of the first bit.
+    first: u32,
     claim: Arc<Claim>,
 }
 
 impl<'a> ReadySet<'a> {
     pub(crate) fn new() -> Self {
-        Self { waiters: Vec::new(), words: Vec::new(), claim: Arc::new(Claim::new()) }
+        Self { waiters: Vec::new(), words: Vec::new(), claim: Arc::new(Claim::new()), told: None }
     }
 
     /// Adds a member that counts as ready; returns its index.
     pub(crate) fn add(&mut self, list: &'a WaitList) -> usize {
         let index = self.waiters.len();
         if index == self.words.len() * WORD_BITS {
-            let claim = Arc::clone(&self.claim);
-            self.words.push(Arc::new(Word { bits: AtomicU64::new(0), claim }));
+            let (first, claim) = (index as u32, Arc::clone(&self.claim));
+            self.words.push(Arc::new(Word { bits: AtomicU64::new(0), first, claim }));
         }
         self.waiters.push(Some(Box::pin(Waiter::new(list))));
         self.mark(index);
@@ -117,34 +126,58 @@ impl<'a> ReadySet<'a> {
     pub(crate) fn open(&mut self, waker: &Waker) {
         let waker = waker.clone();
         self.close();
-        // SAFETY: the claim is closed, and `close` has waited for who won it.
+        // SAFETY: the claim is closed, and `close` has settled who won it last.
         drop(unsafe { self.claim.open(waker) });
         // SeqCst fence: pairs with the one in `tell`.
         fence(Ordering::SeqCst);
     }
 
-    /// From now on nobody is woken.
+    /// From now on nobody is woken, and no baton is won.
     pub(crate) fn close(&mut self) {
-        if self.claim.close().is_some() {
-            // The winner may still be taking the waker: it holds the lock of the list of one of the
-            // members, and its state is set when it has done.
-            self.waiters.iter().flatten().for_each(|waiter| waiter.settle());
+        self.told = self.won().or(self.told);
+    }
+
+    /// Ends a wait that has named no member, and passes on what the set was told.
+    pub(crate) fn leave(&mut self) {
+        if let Some(won) = self.won() {
+            self.pass_on(won);
+        }
+    }
+
+    /// The owner goes for what there is at `index`: if the set was told of another member, that is for the
+    /// next waiter. To be called with the claim closed.
+    pub(crate) fn go_for(&mut self, index: usize) {
+        if let Some(told) = self.told.take_if(|told| *told != index) {
+            self.pass_on(told);
+        }
+    }
+
+    /// Closes the claim; says for which member it was won.
+    fn won(&self) -> Option<usize> {
+        let won = self.claim.close()? as usize;
+        // The winner may still be taking the waker.
+        if let Some(waiter) = &self.waiters[won] {
+            waiter.settle();
+        }
+        Some(won)
+    }
+
+    fn pass_on(&self, told: usize) {
+        if let Some(waiter) = &self.waiters[told] {
+            waiter.pass_on();
         }
     }
 }
 
 impl Word {
-    /// Sets a bit; whether the set is asleep says the claim. The caller holds the lock of the
-    /// member's list, so the set is there.
-    pub(super) fn tell(&self, index: u32) -> Option<Waker> {
+    /// Sets a bit, and competes for the set's attention. The caller holds the lock of the member's list,
+    /// so the set is there.
+    pub(super) fn tell(&self, index: u32) -> Won {
         // Release: pairs with the Acquire in `next`.
         self.bits.fetch_or(bit(index as usize), Ordering::Release);
         // SeqCst fence: pairs with the one in `open`.
         fence(Ordering::SeqCst);
-        match self.claim.win(0) {
-            Won::Yes(waker) => waker,
-            Won::No => None,
-        }
+        self.claim.win(self.first + index)
     }
 }
 
@@ -173,12 +206,18 @@ mod tests {
             }
             (0..members).for_each(|index| set.arm(index));
             assert_eq!((set.next(0), list.len()), (None, members));
+            set.open(Waker::noop());
             list.notify_one();
             for from in 0..members {
                 assert_eq!(set.next(from), Some(0));
             }
+            set.close();
             set.mark(members - 1);
             assert_eq!(set.next(1.min(members - 1)), Some(members - 1));
+            // A set that is at work is marked, and passed over.
+            list.notify_one();
+            assert_eq!(list.len(), 0);
+            assert!((0..members).all(|from| set.next(from) == Some(from)));
             assert!(set.remove(members - 1));
             assert!(!set.remove(members - 1));
             drop(set);

@@ -222,6 +222,16 @@ impl<'a> Waiter<'a> {
         }
     }
 
+    /// Tells the next one of what this one was told of, if it was.
+    pub(super) fn pass_on(&self) {
+        // Acquire: pairs with the Release in `pop`, as in `leave`.
+        let state = self.node.state.load(Ordering::Acquire);
+        if state == NOTIFIED {
+            self.left(state);
+            self.list.notify_one();
+        }
+    }
+
     /// Returns once whoever took this waiter out of the list has done with it.
     pub(super) fn settle(&self) {
         // Acquire: pairs with the Release in `pop`.

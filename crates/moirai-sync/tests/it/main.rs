@@ -21,6 +21,7 @@ mod rendezvous;
 mod rwlock;
 mod select;
 mod semaphore;
+mod set;
 #[cfg(all(
     feature = "shm",
     target_os = "linux",

@@ -131,6 +131,9 @@ fn what_was_left_is_received_before_what_is_sent_then() {
     let mut set = moirai_sync::SelectSet::new();
     set.recv(&receiver);
     assert!(set.try_ready().is_err());
+    // Nor does it wait, before it is polled.
+    assert_eq!(sender.try_send(0), Err(TrySendError::Full(0)));
+    assert!(set.poll_ready(&mut Context::from_waker(Waker::noop())).is_pending());
     assert!(poll(receive.as_mut()).is_pending());
     assert_eq!(sender.try_send(1), Ok(()));
     assert_eq!(sender.try_send(2), Ok(()));

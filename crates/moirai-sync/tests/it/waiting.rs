@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use moirai_sync::channel::{self, RecvTimeoutError, SendTimeoutError};
-use moirai_sync::{Select, select, strand};
+use moirai_sync::{Select, SelectSet, select, strand};
 
 #[test]
 fn a_limit_in_the_past_still_tries_once() {
@@ -211,6 +211,52 @@ fn a_dynamic_select_that_waits_to_send_leaves_no_receiver_behind() {
     assert_eq!(operation.index(), index);
     operation.send(&sender, 1).unwrap();
     assert_eq!(live.join().unwrap(), Ok(0));
+    drop(kept);
+}
+
+/// As of a select, blocked and in a future; of a set that has asked before, too.
+#[test]
+fn a_set_that_waits_to_send_leaves_no_receiver_behind() {
+    for asleep in [true, false] {
+        let (sender, receiver) = channel::bounded(1);
+        let kept = forgotten(4, || receiver.recv_async());
+        let other = receiver.clone();
+        let live = go_on_when_woken(async move { other.recv_async().await });
+        sender.send(0).unwrap();
+        let waiting = sender.clone();
+        match asleep {
+            true => {
+                let mut set = SelectSet::new();
+                let index = set.send(&waiting);
+                assert!(set.try_ready().is_err());
+                assert_eq!(set.ready_timeout(WATCHDOG), Ok(index), "the receiver was left behind");
+            }
+            false => watched(async move {
+                let mut set = SelectSet::new();
+                let index = set.send(&waiting);
+                assert_eq!(set.ready_async().await, index);
+            }),
+        }
+        assert_eq!(live.join().unwrap(), Ok(0));
+        drop(kept);
+    }
+}
+
+#[test]
+fn a_set_that_waits_to_receive_leaves_no_sender_behind() {
+    let (sender, receiver) = channel::bounded(1);
+    let (_quiet, never) = channel::bounded::<()>(1);
+    sender.send(0).unwrap();
+    let kept = forgotten(4, || sender.send_async(1));
+    let other = sender.clone();
+    let live = go_on_when_woken(async move { other.send_async(2).await });
+    assert_eq!(receiver.recv(), Ok(0));
+    let mut set = SelectSet::new();
+    let index = set.recv(&receiver);
+    set.recv(&never);
+    assert_eq!(set.ready_timeout(WATCHDOG), Ok(index), "the sender was left behind");
+    assert_eq!(receiver.try_recv(), Ok(2));
+    assert_eq!(live.join().unwrap(), Ok(()));
     drop(kept);
 }
 
