@@ -269,18 +269,21 @@ impl ChunkRef {
         loop {
             // Relaxed, here and below: the owner's.
             let free = local.free.load(Ordering::Relaxed);
-            let position = if free != 0 { free } else { self.next_fresh()? };
-            // SAFETY: the lists hold cells.
-            let word = unsafe { self.word(position) }.load(Ordering::Relaxed);
-            if free != 0 {
+            let (position, generation) = if free == 0 {
+                // Its word is zero and stays unread: the first touch of a page is a write, for a page that
+                // is read first is mapped twice.
+                (self.next_fresh()?, 0)
+            } else {
+                // SAFETY: the list holds cells.
+                let word = unsafe { self.word(free) }.load(Ordering::Relaxed);
                 local.free.store(word::link(word), Ordering::Relaxed);
-            }
-            let generation = word::generation(word);
+                (free, word::generation(word))
+            };
             // A cell whose generations are used up stays as it is until the chunk is freed.
             if generation != word::GENERATION_MAX {
                 local.used.store(local.used.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
                 let generation = generation + word::GENERATION_ONE;
-                // SAFETY: as above.
+                // SAFETY: both are positions of cells.
                 return Some(Fresh { cell: unsafe { self.cell(position) }, generation });
             }
         }

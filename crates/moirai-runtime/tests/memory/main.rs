@@ -42,6 +42,8 @@ fn a_spawn_allocates_nothing_and_every_task_gives_its_memory_back() {
     }
     dropped_handles_leave_nothing(0);
     dropped_handles_leave_nothing(1000);
+    #[cfg(target_os = "linux")]
+    a_page_is_faulted_in_once();
 }
 
 fn no_allocation_per_spawn() {
@@ -65,6 +67,37 @@ fn no_allocation_per_spawn() {
         })
         .min();
     assert_eq!(spawned, Some(0), "allocations for 1000 spawns");
+}
+
+/// A spawn's first touch of new memory is a write. A page that is read first is mapped twice: as zeros that
+/// all share, and as its own, of which every core of the process is told.
+#[cfg(target_os = "linux")]
+fn a_page_is_faulted_in_once() {
+    const TASKS: usize = 20_000;
+    const PAGE_BYTES: usize = 4096;
+    let runtime = Runtime::builder().worker_threads(1).task_pool_kept_bytes(0).build().unwrap();
+    let mut handles: Vec<TaskHandle<()>> = Vec::with_capacity(TASKS);
+    handles.extend((0..TASKS).map(|_| runtime.spawn(async {})));
+    handles.drain(..).for_each(|handle| handle.join().unwrap());
+    let (pool, before) = (runtime.handle().task_pool(), page_faults_of_this_thread());
+    handles.extend((0..TASKS).map(|_| runtime.spawn(std::future::pending())));
+    let faults = page_faults_of_this_thread() - before;
+    let mapped = runtime.handle().task_pool().mapped_chunks - pool.mapped_chunks;
+    let pages = mapped as usize * moirai_runtime::TaskPool::CHUNK_BYTES / PAGE_BYTES;
+    assert!(pages > 200, "{pages} new pages for {TASKS} tasks");
+    assert!(faults < pages + pages / 2, "{faults} page faults for {pages} new pages");
+}
+
+/// Those that the system mends without a device.
+#[cfg(target_os = "linux")]
+fn page_faults_of_this_thread() -> usize {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::uninit();
+    // SAFETY: the place is large enough, and is filled in unless the call fails.
+    let usage = unsafe {
+        assert_eq!(libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()), 0);
+        usage.assume_init()
+    };
+    usage.ru_minflt as usize
 }
 
 /// Ten million tasks whose handles are dropped at once, spawned from outside and from inside in waves:
