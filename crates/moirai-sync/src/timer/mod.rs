@@ -34,7 +34,7 @@ use std::time::Instant;
 
 use crate::cache_padded::CachePadded;
 use crate::prim::atomic::{AtomicU64, Ordering, fence};
-use crate::prim::{Mutex, prefetch_write};
+use crate::prim::{Mutex, prefetch_read, prefetch_write};
 use crate::wake::wake;
 
 pub(crate) use self::thread::TimerThread;
@@ -203,14 +203,25 @@ impl Locked {
                 self.next.store(wheel.next(), Ordering::Relaxed);
             }
             fired += count;
-            // What wakers lead to has lain still for as long as the timers have run: all of it is
-            // fetched at once, for a wake waits until it is there.
-            due.iter().map_while(Option::as_ref).for_each(|waker| prefetch_write(waker.data()));
+            due.iter().map_while(Option::as_ref).for_each(fetch);
             due.into_iter().map_while(|waker| waker).for_each(wake);
         }
         fired
     }
 }
+
+/// What wakers lead to has lain still for as long as the timers have run: that of all is fetched at once,
+/// for a wake waits until it is there, and so does the run of a task, whose future lies behind its head.
+fn fetch(waker: &Waker) {
+    let data = waker.data();
+    prefetch_write(data);
+    (1..FETCHED_LINES).for_each(|n| prefetch_read(data.wrapping_byte_add(n * LINE_BYTES)));
+}
+
+/// A task's head and a small future.
+const FETCHED_LINES: usize = 3;
+
+const LINE_BYTES: usize = 64;
 
 /// Earlier than every tick at which something may be due: nobody needs to be woken for that.
 const AWAKE: u64 = 0;
