@@ -27,8 +27,8 @@ impl Rest {
     }
 }
 
-/// Whether to look on for what others fork, where that was worth nothing lately: parts of a computation
-/// may be so long that nobody comes by before a sleep would be over.
+/// Whether to look on, where that was worth nothing lately: what others fork may be so long, and tasks may
+/// come at such intervals, that nobody comes by before a sleep would be over.
 #[derive(Debug)]
 pub(crate) struct Hope {
     /// So many times it is not tried after it was tried in vain.
@@ -184,7 +184,7 @@ const LEFT_MAX: Duration = Duration::from_micros(10);
 const PATIENCE_MAX: u32 = 16;
 
 /// So often at most a thread does not look on before it tries again: what one look costs is nothing
-/// beside so many sleeps, and what others fork may have become finer.
+/// beside so many sleeps, and what it waits for may have become finer.
 const HOPE_MAX: u32 = 15;
 
 #[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]

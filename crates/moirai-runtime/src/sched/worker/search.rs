@@ -139,9 +139,9 @@ impl Worker<'_> {
         }
         let mut stuck = self.find_keeper();
         let forks = self.pool().forks();
-        let pays = self.rest.is_short()
-            || self.loot.has_left()
-            || (forks && (stuck.is_some() || self.hope.is_due()));
+        let pays = self.loot.has_left()
+            || (forks && stuck.is_some())
+            || ((forks || self.rest.is_short()) && self.hope.is_due());
         if !pays {
             return None;
         }
