@@ -270,10 +270,13 @@ struct Ticket {
 impl Ticket {
     const VTABLE: VTable = VTable {
         run: |header| {
-            // SAFETY: the table is used by boxes of this type only, and work is run once.
-            let ticket = unsafe { Box::from_raw(header.cast::<Self>().as_ptr()) };
-            // Not moved out of its box: what runs on a stack stays where its worker has found it.
-            ticket.run();
+            let ticket = header.cast::<Self>();
+            // SAFETY: the table is used by boxes of this type only, and this one is there until it is
+            // dropped below. It is shared until then: what runs on a stack is read where its worker
+            // has found it, and a box in this frame would claim it alone.
+            unsafe { ticket.as_ref() }.run();
+            // SAFETY: work is run once, and whatever ran meanwhile has come back.
+            drop(unsafe { Box::from_raw(ticket.as_ptr()) });
         },
         // SAFETY: as above.
         shutdown: |header| drop(unsafe { Box::from_raw(header.cast::<Self>().as_ptr()) }),
