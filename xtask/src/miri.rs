@@ -156,6 +156,8 @@ const IGNORE_LEAKS: &str = "-Zmiri-ignore-leaks";
 const ENDLESS: &[&str] = &[
     "the_timer_thread_wakes_at_a_deadline_nearer_than_the_one_it_waits_for",
     "a_timer_wakes_on_a_thread_without_a_runtime",
+    "timers_work_on_a_thread_without_a_runtime",
+    "a_future_on_any_executor_is_woken_by_the_timer_thread",
     "a_send_that_is_forgotten_stops_no_other",
     "stress_what_was_sent_was_received_and_what_was_not_came_back",
     "threads_and_tasks_get_every_message_whoever_is_slow",

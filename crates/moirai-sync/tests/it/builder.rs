@@ -22,12 +22,16 @@ fn built<T>(capacity: usize, strategy: BackpressureStrategy) -> (Sender<T>, Rece
 /// Every choice with every other: the channel does what was chosen, or the error says what does not go.
 #[test]
 fn every_combination_builds_what_was_chosen_or_says_why_not() {
-    let (mut channels, mut errors) = (0, 0);
+    let (mut all, mut channels, mut errors) = (0, 0, 0);
     for capacity in [None, Some(0), Some(1), Some(3)] {
         for levels in [None, Some(0), Some(1), Some(4), Some(64), Some(65)] {
             for homes in [None, Some(0), Some(1), Some(2), Some(1025)] {
                 for strategy in [Block, DropNewest, DropOldest, Error, Timeout(SOON)] {
                     for metrics in METERINGS {
+                        all += 1;
+                        if !usize::is_multiple_of(all, STEP) {
+                            continue;
+                        }
                         let expected = expected_error(capacity, levels, homes, strategy);
                         let name = if channels % 2 == 0 { None } else { Some("jobs") };
                         match (expected, build(capacity, levels, homes, strategy, metrics, name)) {
@@ -50,7 +54,8 @@ fn every_combination_builds_what_was_chosen_or_says_why_not() {
             }
         }
     }
-    assert_eq!((channels, errors), (153 * METERINGS.count(), 447 * METERINGS.count()));
+    assert!(channels > 0 && channels + errors == all / STEP);
+    assert!(STEP > 1 || channels == 153 * METERINGS.count());
 }
 
 fn build(
@@ -332,7 +337,9 @@ fn errors_say_what_does_not_go() {
     assert!(empty.to_string().contains("the capacity is 0"));
 }
 
-/// Off, on, and on with waits; Miri is slow.
-const METERINGS: std::ops::Range<usize> = if cfg!(miri) { 1..2 } else { 0..3 };
+/// Of so many combinations one is built: prime to the number of choices, so that each choice occurs.
+const STEP: usize = if cfg!(miri) { 29 } else { 1 };
+/// Off, on, and on with waits.
+const METERINGS: std::ops::Range<usize> = 0..3;
 const SOON: Duration = Duration::from_micros(200);
 const LATER: Duration = Duration::from_secs(60);

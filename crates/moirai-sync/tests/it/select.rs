@@ -98,7 +98,7 @@ fn with_all_arms_ready_nothing_is_lost_and_every_arm_is_taken_equally_often() {
     assert_eq!(next.iter().sum::<usize>(), ROUNDS);
     for (taken, (_, receiver)) in next.into_iter().zip(&channels) {
         assert_eq!(taken + receiver.len(), ROUNDS);
-        assert!(taken.abs_diff(ROUNDS / 4) < ROUNDS / 100, "{next:?}");
+        assert!(taken.abs_diff(ROUNDS / 4) < SLACK, "{next:?}");
     }
 }
 
@@ -116,7 +116,7 @@ fn weights_of_three_to_one_are_kept_within_a_percent() {
         }
     }
     assert_eq!(taken, [ROUNDS - a.len(), ROUNDS - b.len()]);
-    assert!(taken[0].abs_diff(ROUNDS * 3 / 4) < ROUNDS / 100, "{taken:?}");
+    assert!(taken[0].abs_diff(ROUNDS * 3 / 4) < SLACK, "{taken:?}");
 }
 
 #[test]
@@ -404,6 +404,8 @@ fn refuse(why: &str) -> String {
 const MEETINGS: usize = if cfg!(miri) { 4 } else { 40 };
 const EACH: usize = if cfg!(miri) { 20 } else { 2000 };
 const ROUNDS: usize = if cfg!(miri) { 100 } else { 1_000_000 };
+/// A percent; chance alone makes more of a hundred.
+const SLACK: usize = if cfg!(miri) { ROUNDS / 4 } else { ROUNDS / 100 };
 
 /// A runtime that moves tasks between threads takes these. Fails to compile if one of them keeps a
 /// shared borrow of its places while it waits.

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use moirai_sync::channel::{self, RecvTimeoutError, TryRecvError, after, at, never, tick};
 use moirai_sync::{select, strand};
 
-const SHORT: Duration = Duration::from_millis(5);
+/// Miri's clock takes a step of the program for microseconds.
+const MS: Duration = Duration::from_millis(if cfg!(miri) { 100 } else { 1 });
+const SHORT: Duration = MS.saturating_mul(5);
 const LONG: Duration = Duration::from_secs(3600);
 
 #[test]
@@ -40,26 +42,23 @@ fn one_of_many_that_wait_gets_the_message_and_the_others_wait_on() {
 
 #[test]
 fn ticks_that_are_missed_are_left_out() {
-    let ticks = tick(Duration::from_millis(1));
+    let ticks = tick(MS);
     let first = ticks.recv().unwrap();
     let received = Instant::now(); // perhaps long after it was due, and then a new period began
-    while received.elapsed() < Duration::from_millis(20) {
+    while received.elapsed() < 20 * MS {
         std::thread::yield_now();
     }
     assert_eq!(ticks.len(), 1);
     let late = ticks.recv().unwrap();
     let next = ticks.recv().unwrap();
-    assert!(
-        next >= first + Duration::from_millis(21),
-        "the next period begins when one is received"
-    );
+    assert!(next >= first + 21 * MS, "the next period begins when one is received");
     assert!(late < next);
 }
 
 /// Waiting in a list that nobody polls: the others are woken all the same.
 #[test]
 fn a_waiter_that_is_never_polled_again_stops_no_tick() {
-    let ticks = tick(Duration::from_millis(1));
+    let ticks = tick(MS);
     // A tick may be there already, where this thread was kept from its core.
     let held = loop {
         let mut held = Box::pin(ticks.recv_async());
