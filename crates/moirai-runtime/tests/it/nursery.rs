@@ -365,12 +365,14 @@ fn a_child_that_comes_after_all_others_were_cancelled_is_cancelled_too() {
         let runtime = runtime.build().unwrap();
         let counts = Counts::default();
         let nursery = Rc::new(OnceCell::new());
+        let (begin, begun) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
         let mut run = Box::pin(NurseryBuilder::new().on(runtime.handle()).run({
             let nursery = Rc::clone(&nursery);
             async move |n: Nursery<u32>| {
-                // Whatever is cancelled, this one goes on, and the nursery with it.
+                // Whatever is cancelled, this one goes on once it has begun, and the nursery with it.
                 n.spawn_blocking(move || {
+                    begin.send(()).unwrap();
                     let _ = released.recv();
                     Ok(())
                 });
@@ -380,6 +382,7 @@ fn a_child_that_comes_after_all_others_were_cancelled_is_cancelled_too() {
         }));
         let mut poll = move |cx: &mut Context<'_>| run.as_mut().poll(cx);
         assert!(poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        begun.recv().unwrap();
         let poll = Rc::new(RefCell::new(poll));
         WHILE_SPAWNING.set(Some({
             let (nursery, poll) = (Rc::clone(&nursery), Rc::clone(&poll));
