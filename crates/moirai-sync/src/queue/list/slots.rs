@@ -1,4 +1,9 @@
-//! The blocks of a list: which of their slots are ready, and a value's way in and out.
+//! The slots of a block: which of them are ready, and a value's way in and out.
+//!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | `ready` | Release, Acquire | each other: the value is there |
+//! | `next` | Acquire | the Release in `append_block`: the block is initialised, and `head` stays behind `tail` |
 
 #![allow(unsafe_code, reason = "slots are written and read once; model: src/model/list.rs")]
 
