@@ -63,6 +63,7 @@ use list::List;
 use parts::Parts;
 use ring::Ring;
 use shards::{HOMES_MAX, Shards};
+use slot::Lent;
 pub(crate) use slot::{FilledSlot, FreeSlot};
 use spsc::Spsc;
 
@@ -666,8 +667,7 @@ impl<T> Queue<T> {
         locks.check_producer(key.id);
         // SAFETY: the only key for this side, borrowed exclusively as long as the slot is.
         let place = unsafe { ring.free_slot() }?;
-        // SAFETY: as above; a free slot is the sender's.
-        Ok(FreeSlot { ring, place: unsafe { &mut *place } })
+        Ok(FreeSlot { ring, slot: Lent::new(place) })
     }
 
     /// Borrows the oldest value in its slot.
@@ -680,8 +680,7 @@ impl<T> Queue<T> {
         locks.check_consumer(key.id);
         // SAFETY: the only key for this side, borrowed exclusively as long as the slot is.
         let place = unsafe { ring.filled_slot() }?;
-        // SAFETY: as above; a filled slot is the receiver's and holds a value.
-        Ok(FilledSlot { ring, value: unsafe { (*place).assume_init_mut() } })
+        Ok(FilledSlot { ring, slot: Lent::new(place.cast()) })
     }
 }
 

@@ -6,28 +6,48 @@
 )]
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::{Deref, DerefMut};
 
 use super::PushError;
 use super::spsc::Spsc;
 
+/// A pointer to a slot that is borrowed as by a `&mut`. A reference in an argument is exclusive until its
+/// function returns, but the slot is given back before that, and its next user may run inside.
+pub(super) struct Lent<'a, T> {
+    place: *mut T,
+    _borrow: PhantomData<&'a mut T>,
+}
+
+// SAFETY: as a `&mut T`: nobody else uses the slot meanwhile.
+unsafe impl<T: Send> Send for Lent<'_, T> {}
+// SAFETY: a shared one gives out `&T` only.
+unsafe impl<T: Sync> Sync for Lent<'_, T> {}
+
+impl<T> Lent<'_, T> {
+    pub(super) fn new(place: *mut T) -> Self {
+        Self { place, _borrow: PhantomData }
+    }
+}
+
 /// A slot that its sender has not filled yet. Dropping it changes nothing.
 pub(crate) struct FreeSlot<'a, T> {
     pub(super) ring: &'a Spsc<T>,
-    pub(super) place: &'a mut MaybeUninit<T>,
+    pub(super) slot: Lent<'a, MaybeUninit<T>>,
 }
 
 impl<T> FreeSlot<'_, T> {
     /// Hands `value` to the receiver; gives it back if the ring was closed.
     pub(crate) fn write(self, value: T) -> Result<(), T> {
-        self.place.write(value);
+        // SAFETY: the slot is the sender's.
+        unsafe { (*self.slot.place).write(value) };
         // SAFETY: the slot was borrowed by the only sender, and just filled.
         if unsafe { self.ring.publish_slot() }.is_ok() {
             return Ok(());
         }
         // SAFETY: not published, so the value is still the sender's.
-        Err(unsafe { self.place.assume_init_read() })
+        Err(unsafe { (*self.slot.place).assume_init_read() })
     }
 }
 
@@ -35,7 +55,7 @@ impl<T: Copy> FreeSlot<'_, T> {
     /// Hands a copy of `value` to the receiver, made in the slot.
     pub(crate) fn copy(self, value: &T) -> Result<(), PushError<()>> {
         // SAFETY: one value each; the slot is borrowed exclusively, so it is not where `value` is.
-        unsafe { self.place.as_mut_ptr().copy_from_nonoverlapping(value, 1) };
+        unsafe { self.slot.place.cast::<T>().copy_from_nonoverlapping(value, 1) };
         // SAFETY: the slot was borrowed by the only sender, and just filled.
         unsafe { self.ring.publish_slot() }
     }
@@ -44,7 +64,7 @@ impl<T: Copy> FreeSlot<'_, T> {
 impl<U: Copy, const N: usize> FreeSlot<'_, [U; N]> {
     /// Hands an array to the receiver that is made in the slot, element by element.
     pub(crate) fn fill(self, mut element: impl FnMut(usize) -> U) -> Result<(), PushError<()>> {
-        let first = self.place.as_mut_ptr().cast::<U>();
+        let first = self.slot.place.cast::<U>();
         for i in 0..N {
             // SAFETY: `i` is within the array. What a panic leaves behind needs no drop.
             unsafe { first.add(i).write(element(i)) };
@@ -64,7 +84,7 @@ impl<T> fmt::Debug for FreeSlot<'_, T> {
 /// value to the next receive.
 pub(crate) struct FilledSlot<'a, T> {
     pub(super) ring: &'a Spsc<T>,
-    pub(super) value: &'a mut T,
+    pub(super) slot: Lent<'a, T>,
 }
 
 impl<T> FilledSlot<'_, T> {
@@ -77,7 +97,7 @@ impl<T> FilledSlot<'_, T> {
     pub(crate) fn into_inner(self) -> T {
         let this = ManuallyDrop::new(self);
         // SAFETY: the slot is the receiver's, whose drop does not run any more.
-        let value = unsafe { std::ptr::read(&raw const *this.value) };
+        let value = unsafe { this.slot.place.read() };
         // SAFETY: the value was moved out.
         unsafe { this.ring.release_slot() };
         value
@@ -88,13 +108,15 @@ impl<T> Deref for FilledSlot<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        self.value
+        // SAFETY: the slot is the receiver's, and there is a value in it until this is gone.
+        unsafe { &*self.slot.place }
     }
 }
 
 impl<T> DerefMut for FilledSlot<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        self.value
+        // SAFETY: as above.
+        unsafe { &mut *self.slot.place }
     }
 }
 
@@ -112,6 +134,6 @@ impl<T> Drop for FilledSlot<'_, T> {
 
         let _release = Release(self.ring);
         // SAFETY: the receiver's value, which nobody uses after this.
-        unsafe { std::ptr::drop_in_place(self.value) };
+        unsafe { std::ptr::drop_in_place(self.slot.place) };
     }
 }

@@ -1,8 +1,9 @@
 //! Messages that are copied into their places, and read where they lie.
 
 use std::collections::VecDeque;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -102,6 +103,65 @@ proptest! {
             if sent {
                 model.push_back(n);
             }
+        }
+    }
+}
+
+/// A task that runs inside whatever wakes it.
+struct Task(Mutex<Pin<Box<dyn Future<Output = ()> + Send>>>);
+
+impl Task {
+    fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+        Arc::new(Self(Mutex::new(Box::pin(future)))).wake();
+    }
+}
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {
+        let waker = Waker::from(Arc::clone(&self));
+        let mut future = self.0.try_lock().expect("it does not wake itself");
+        let _: Poll<()> = future.as_mut().poll(&mut Context::from_waker(&waker));
+    }
+}
+
+/// Miri fails if a guard that was given up claims its place until the function returns that took it.
+#[test]
+fn who_is_woken_for_a_place_uses_it_before_its_guard_is_gone() {
+    let (mut sender, mut receiver) = spsc::bounded(1);
+    let (seen, all) = mpsc::channel();
+    Task::spawn(async move {
+        while let Ok(mut message) = receiver.recv_ref_async().await {
+            *message += 1;
+            seen.send(*message).unwrap();
+        }
+    });
+    sender.loan().unwrap().send(1).unwrap();
+    sender.loan().unwrap().copy(&3).unwrap();
+    drop(sender);
+    assert_eq!(all.iter().collect::<Vec<_>>(), [2, 4]);
+
+    let (mut sender, mut receiver) = spsc::bounded(1);
+    Task::spawn(async move {
+        for n in 0..4 {
+            sender.send_async([n; 2]).await.unwrap();
+        }
+    });
+    drop(receiver.recv_ref().unwrap());
+    assert_eq!(receiver.recv_ref().unwrap().into_inner(), [1; 2]);
+    assert_eq!(*receiver.recv_ref().unwrap(), [2; 2]);
+    assert_eq!(receiver.recv(), Ok([3; 2]));
+}
+
+/// A receiver gives the lines of a large message back with its place. See above.
+#[test]
+fn the_place_of_a_large_message_is_given_back_before_its_guard_is_gone() {
+    let (mut sender, mut receiver) = spsc::bounded(1);
+    for n in 1..=2 {
+        sender.send([n; 8192]).unwrap();
+        let message = receiver.recv_ref().unwrap();
+        match n {
+            1 => drop(message),
+            _ => assert!(message.into_inner() == [n; 8192]),
         }
     }
 }
