@@ -373,4 +373,4 @@ fn a_thread_that_is_no_worker_is_on_a_node_of_the_machine() {
 }
 
 /// They fit in a ring.
-const TASKS: usize = 200;
+const TASKS: usize = if cfg!(miri) { 20 } else { 200 };

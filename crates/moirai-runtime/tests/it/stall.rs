@@ -31,10 +31,12 @@ fn one_worker() -> Builder {
 /// Fails without the watcher: every worker waits, and nobody runs what they wait for.
 #[test]
 fn tasks_that_block_in_foreign_calls_do_not_stop_what_they_wait_for() {
+    // Miri does not tell who waits from who computes, of whom there may be so many.
+    let each = if cfg!(miri) { 1 } else { 3 };
     for workers in [1, 2, 4] {
         watch(move || {
             let runtime = runtime(workers);
-            let (senders, tasks): (Vec<_>, Vec<_>) = (0..workers * 3)
+            let (senders, tasks): (Vec<_>, Vec<_>) = (0..workers * each)
                 .map(|i| {
                     let (sender, receiver) = mpsc::channel();
                     (sender, runtime.spawn(async move { receiver.recv().unwrap() + i }))
