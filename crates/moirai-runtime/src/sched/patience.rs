@@ -97,8 +97,7 @@ impl Loot {
             let runs = u32::try_from(runs - before).unwrap_or(u32::MAX);
             self.fine.set(stolen.elapsed() < FINE_MAX.saturating_mul(runs));
         }
-        let is_time = || self.left.get().is_some_and(|left| left.elapsed() >= LEFT_MAX);
-        self.leaves.set(self.fine.get() && !is_time());
+        self.leaves.set(self.fine.get() && !self.is_time());
         self.seen.set(false);
     }
 
@@ -118,6 +117,16 @@ impl Loot {
     /// Whether something was left at this look.
     pub(crate) fn has_left(&self) -> bool {
         self.seen.get()
+    }
+
+    /// Whether what was left at the last look is not yet to be looked at again.
+    pub(crate) fn is_left_for_now(&self) -> bool {
+        self.seen.get() && !self.is_time()
+    }
+
+    /// Whether its owner has had enough time for what was left with him.
+    fn is_time(&self) -> bool {
+        self.left.get().is_some_and(|left| left.elapsed() >= LEFT_MAX)
     }
 
     /// The look is over, and nothing was stolen.
@@ -177,7 +186,7 @@ const FINE_MAX: Duration = Duration::from_nanos(if cfg!(any(moirai_loom, moirai_
 
 /// So long at most a thief leaves fine work with its owner: who has more of it has enough for two, or is
 /// at something else.
-const LEFT_MAX: Duration = Duration::from_micros(10);
+const LEFT_MAX: Duration = Duration::from_micros(20);
 
 /// Looks around in one's own domain before one in others, at most: a few microseconds in all, which is
 /// what a task costs whose memory is far away, and less than sleep does.
@@ -215,9 +224,11 @@ mod tests {
             loot.leave();
             loot.end_look();
             assert!(loot.has_left());
+            while loot.is_left_for_now() {}
             loot.judge(u64::from(u32::MAX));
         }
         // Where nothing is left any more, it begins anew.
+        assert!(!loot.is_left_for_now());
         loot.end_look();
         loot.judge(u64::from(u32::MAX));
         assert!(loot.leaves() && !loot.has_left());

@@ -248,11 +248,18 @@ impl Pool {
 
     /// Whether work is queued that nobody will come back to by himself. Without a fence, a hint.
     pub(crate) fn has_tasks(&self) -> bool {
-        self.injectors.iter().any(|injector| !injector.is_empty())
-            || !self.lanes.is_empty()
-            // Where nothing is shared, its owner comes back to a ring, or empties it.
-            || (!self.shares_nothing()
-                && self.remotes().any(|remote| remote.queue.ring.len() != 0))
+        self.has_common_tasks() || self.has_tasks_in_rings()
+    }
+
+    /// Whether work is queued that is in no worker's queue. Without a fence, a hint.
+    pub(crate) fn has_common_tasks(&self) -> bool {
+        self.injectors.iter().any(|injector| !injector.is_empty()) || !self.lanes.is_empty()
+    }
+
+    /// Whether work is queued with a worker, where others may take it. Without a fence, a hint.
+    pub(crate) fn has_tasks_in_rings(&self) -> bool {
+        // Where nothing is shared, its owner comes back to a ring, or empties it.
+        !self.shares_nothing() && self.remotes().any(|remote| remote.queue.ring.len() != 0)
     }
 
     /// Whether somebody who computes offers a part of it. Without a fence, a hint.

@@ -10,7 +10,7 @@ use crate::sched::remote::Remote;
 use crate::sched::work::Work;
 use crate::topology::Domain;
 
-use super::theft::{LEFT_PAUSES, spin_pause};
+use super::theft::spin_pause;
 use super::{FAIRNESS_INTERVAL, Worker};
 
 /// How much a worker takes out of the injector.
@@ -147,9 +147,11 @@ impl Worker<'_> {
         }
         let start = Instant::now();
         loop {
-            let pauses = if self.loot.has_left() { LEFT_PAUSES } else { 1 };
-            (0..pauses).for_each(|_| spin_pause());
-            let mut work = if self.pool().has_tasks() || self.pool().has_offers() {
+            spin_pause();
+            // Each look at a queue takes its lines from the owner, who writes to them all the time.
+            let is_left = self.loot.is_left_for_now();
+            let there = self.pool().has_common_tasks() || self.pool().has_offers();
+            let mut work = if there || (!is_left && self.pool().has_tasks_in_rings()) {
                 self.steal().or_else(|| self.take_urgent()).or_else(|| self.take_low())
             } else if self.pool().homes.are_used() {
                 self.context.pop_home()

@@ -172,9 +172,6 @@ impl Worker<'_> {
 /// Pauses between two looks.
 const SPIN_PAUSES: u32 = 4;
 
-/// Between two looks at what is left with its owner: each look takes the line from him that he writes to.
-pub(super) const LEFT_PAUSES: u32 = 16;
-
 pub(super) fn spin_pause() {
     for _ in 0..SPIN_PAUSES {
         spin_loop();
