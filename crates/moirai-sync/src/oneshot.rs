@@ -144,14 +144,17 @@ enum Finish {
     Left,
 }
 
-impl<T> Cell<T> {
+/// By the pointer: a `&Cell` in an argument would claim the cell until its function returns, and the other
+/// half may free it before.
+impl<T> CellPtr<T> {
     /// The sender's last step: publishes `last` (SENT or GONE) and wakes the receiver.
     #[inline]
     fn finish(&self, last: u32) -> Finish {
         // Relaxed: a guess, which the exchange checks. One in vain would cost as much as the next.
-        if self.state.load(Ordering::Relaxed) == EMPTY
+        if self.get().state.load(Ordering::Relaxed) == EMPTY
             // Release: the receiver's Acquire load sees the value. Failure Relaxed: we look again.
             && self
+                .get()
                 .state
                 .compare_exchange(EMPTY, last, Ordering::Release, Ordering::Relaxed)
                 .is_ok()
@@ -168,14 +171,23 @@ impl<T> Cell<T> {
         loop {
             // Acquire: pairs with the Release in `register`: the waker is there. It fails when the
             // receiver has just taken its waker back, or left.
-            let claimed =
-                self.state.compare_exchange(WAITING, TAKING, Ordering::Acquire, Ordering::Relaxed);
+            let claimed = self.get().state.compare_exchange(
+                WAITING,
+                TAKING,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            );
             if claimed.is_ok() {
                 return self.finish_and_wake(last);
             }
             // Release on success: as in `finish`. Acquire on failure: pairs with the Release by which
             // the receiver left or closed.
-            match self.state.compare_exchange(EMPTY, last, Ordering::Release, Ordering::Acquire) {
+            match self.get().state.compare_exchange(
+                EMPTY,
+                last,
+                Ordering::Release,
+                Ordering::Acquire,
+            ) {
                 Ok(_) => return Finish::Delivered,
                 Err(LEFT) => return Finish::Left,
                 Err(CLOSED) => return Finish::Closed,
@@ -186,10 +198,10 @@ impl<T> Cell<T> {
 
     fn finish_and_wake(&self, last: u32) -> Finish {
         // SAFETY: in TAKING the waker is the sender's.
-        let waker = self.waker.with_mut(|waker| unsafe { (*waker).take() });
+        let waker = self.get().waker.with_mut(|waker| unsafe { (*waker).take() });
         // Release: the receiver's Acquire load sees the value and the empty waker. Acquire: pairs
         // with the Release in the receiver's drop, if it left meanwhile.
-        let state = self.state.swap(last, Ordering::AcqRel);
+        let state = self.get().state.swap(last, Ordering::AcqRel);
         if let Some(waker) = waker {
             wake(waker);
         }
@@ -218,7 +230,7 @@ impl<T> ResultSender<T> {
         let cell = this.cell.get();
         // SAFETY: until SENT the value's place is the sender's, and `send` consumes the sender.
         cell.value.with_mut(|place| unsafe { (*place).write(value) });
-        let finish = cell.finish(SENT);
+        let finish = this.cell.finish(SENT);
         if let Finish::Delivered = finish {
             return Ok(());
         }
@@ -258,7 +270,7 @@ impl<T> ResultSender<T> {
 
 impl<T> Drop for ResultSender<T> {
     fn drop(&mut self) {
-        let finish = self.cell.get().finish(GONE);
+        let finish = self.cell.finish(GONE);
         self.leave(finish);
     }
 }
