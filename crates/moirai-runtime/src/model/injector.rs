@@ -78,39 +78,3 @@ fn close_against_push_and_take() {
         all_ran(&tally, 1);
     });
 }
-
-#[test]
-fn a_chain_goes_behind_what_was_there_while_one_takes() {
-    loom::model(|| {
-        let (injector, tally) = (Arc::new(Injector::new()), Tally::default());
-        injector.push_chain(Chain::from_iter([tally.work(0)])).unwrap();
-        let pusher = {
-            let (injector, chain) = (Arc::clone(&injector), Chain::from_iter([tally.work(1)]));
-            thread::spawn(move || injector.push_chain(chain).unwrap())
-        };
-        pop(&injector);
-        pusher.join().unwrap();
-        pop(&injector);
-        assert_eq!(tally.ran(), [0, 1]);
-    });
-}
-
-#[test]
-fn close_against_a_chain_and_take() {
-    loom::model(|| {
-        let (injector, tally) = (Arc::new(Injector::new()), Tally::default());
-        let pusher = {
-            let (injector, chain) = (Arc::clone(&injector), Chain::from_iter([tally.work(0)]));
-            thread::spawn(move || injector.push_chain(chain).unwrap_or_else(run_all))
-        };
-        let taker = {
-            let injector = Arc::clone(&injector);
-            thread::spawn(move || pop(&injector))
-        };
-        run_all(injector.close());
-        pusher.join().unwrap();
-        taker.join().unwrap();
-        assert!(injector.is_empty());
-        all_ran(&tally, 1);
-    });
-}

@@ -7,15 +7,8 @@
 //!   push ──► inbox: newest ─► .. ─► oldest        one word, pushed to and taken whole
 //!                         │ taken whole, turned round
 //!                         ▼
-//!   list: oldest ─► .. ─► newest ──► pop_batch    behind a lock that only takers take
-//!                         ▲
-//!                         │ taken whole
-//!   push_chain ──► chains: oldest ─► .. ─► newest   behind a lock that nobody holds for long
+//!   list: oldest ─► .. ─► newest ──► pop_batch    behind a lock that only workers take
 //! ```
-//!
-//! Who takes walks along links that others have written, and each may take as long as a line takes from
-//! core to core. Who pushes a chain would wait for all of that behind the same lock: so what it pushes is
-//! apart until it is taken.
 //!
 //! A stack that is only pushed to and taken whole has no ABA problem (Treiber, *Systems programming:
 //! coping with parallelism*, 1986). A closed inbox holds [`CLOSED`], for ever.
@@ -24,7 +17,7 @@
 //! |---|---|---|
 //! | `inbox` exchange in push | Release | the Acquire exchange that takes it: the links are written |
 //! | `inbox` exchange in close | AcqRel | as above, and pushes that find it closed |
-//! | `inbox` and the lengths in `is_empty` | Relaxed | a hint; who must not miss work fences before (see `idle`) |
+//! | `inbox`, `len` in `is_empty` | Relaxed | a hint; who must not miss work fences before (see `idle`) |
 
 #![allow(unsafe_code, reason = "turns links back into work; model: src/model/injector.rs")]
 
@@ -39,16 +32,8 @@ use super::work::{Chain, Header, Work};
 #[derive(Debug)]
 pub(crate) struct Injector {
     inbox: CachePadded<AtomicPtr<Header>>,
-    list: Counted,
-    /// What follows the list, and goes before the inbox. Locked after the list, if both are.
-    chains: Counted,
-}
-
-/// A chain behind a lock.
-#[derive(Debug)]
-struct Counted {
-    chain: Mutex<Chain>,
-    /// Its length, readable without the lock.
+    list: Mutex<Chain>,
+    /// The length of the list, readable without the lock.
     len: AtomicUsize,
 }
 
@@ -59,8 +44,8 @@ impl Injector {
     pub(crate) fn new() -> Self {
         Self {
             inbox: CachePadded::new(AtomicPtr::new(ptr::null_mut())),
-            list: Counted::new(),
-            chains: Counted::new(),
+            list: Mutex::new(Chain::new()),
+            len: AtomicUsize::new(0),
         }
     }
 
@@ -88,13 +73,13 @@ impl Injector {
 
     /// Adds all of `chain`; it comes back if the injector is closed.
     pub(crate) fn push_chain(&self, chain: Chain) -> Result<(), Chain> {
-        let mut chains = self.chains.chain.lock();
+        let mut list = self.list.lock();
         // Relaxed: `close` takes the lock after it has closed the inbox.
         if self.inbox.load(Ordering::Relaxed) == CLOSED {
             return Err(chain);
         }
-        chains.append(chain);
-        self.chains.publish(&chains);
+        list.append(chain);
+        self.publish(&list);
         Ok(())
     }
 
@@ -103,22 +88,19 @@ impl Injector {
         if self.is_empty() {
             return None;
         }
-        let mut list = self.list.chain.lock();
+        let mut list = self.list.lock();
         if list.len() == 0 {
-            *list = self.chains.take();
-        }
-        if list.len() == 0 {
-            *list = self.take_inbox();
+            list.append(self.take_inbox());
         }
         let first = list.pop()?;
         let mut rest = Chain::new();
-        for _ in 0..more(list.len() + self.chains.len()) {
+        for _ in 0..more(list.len()) {
             match list.pop() {
                 Some(work) => rest.push(work),
                 None => break,
             }
         }
-        self.list.publish(&list);
+        self.publish(&list);
         Some((first, rest))
     }
 
@@ -146,8 +128,9 @@ impl Injector {
         // Acquire: pairs with the Release in `push`. Release: what came before the close is seen
         // by a push that is refused.
         let head = self.inbox.swap(CLOSED, Ordering::AcqRel);
-        let mut rest = self.list.take();
-        rest.append(self.chains.take());
+        let mut list = self.list.lock();
+        let mut rest = std::mem::replace(&mut *list, Chain::new());
+        self.publish(&list);
         if head != CLOSED {
             // SAFETY: the swap gave us the whole list, linked by `push`.
             rest.append(unsafe { Chain::reversed(head) });
@@ -158,31 +141,12 @@ impl Injector {
     pub(crate) fn is_empty(&self) -> bool {
         // Relaxed: a hint; who must not miss work puts a fence before (see `idle`).
         let head = self.inbox.load(Ordering::Relaxed);
-        (head.is_null() || head == CLOSED) && self.list.len() == 0 && self.chains.len() == 0
-    }
-}
-
-impl Counted {
-    fn new() -> Self {
-        Self { chain: Mutex::new(Chain::new()), len: AtomicUsize::new(0) }
+        (head.is_null() || head == CLOSED) && self.len.load(Ordering::Relaxed) == 0
     }
 
-    /// A hint.
-    fn len(&self) -> usize {
-        // Relaxed: see `is_empty`.
-        self.len.load(Ordering::Relaxed)
-    }
-
-    fn publish(&self, chain: &Chain) {
+    fn publish(&self, list: &Chain) {
         // Relaxed: written under the lock; read as a hint.
-        self.len.store(chain.len(), Ordering::Relaxed);
-    }
-
-    fn take(&self) -> Chain {
-        let mut chain = self.chain.lock();
-        let taken = std::mem::replace(&mut *chain, Chain::new());
-        self.publish(&chain);
-        taken
+        self.len.store(list.len(), Ordering::Relaxed);
     }
 }
 
