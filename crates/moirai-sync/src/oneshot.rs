@@ -521,7 +521,8 @@ impl<T> fmt::Debug for ResultReceiver<T> {
 
 #[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex};
+    use std::task::Wake;
 
     use super::*;
 
@@ -592,5 +593,28 @@ mod tests {
         }
         sender.send(1).unwrap();
         assert_eq!(receiver.recv_timeout(Duration::MAX).unwrap(), 1);
+    }
+
+    /// Receives, and so frees the cell, where it is woken.
+    struct Receiving(Mutex<Option<ResultReceiver<u64>>>);
+
+    impl Wake for Receiving {
+        fn wake(self: Arc<Self>) {
+            let receiver = self.0.lock().ok().and_then(|mut receiver| receiver.take());
+            assert_eq!(receiver.and_then(|receiver| receiver.recv().ok()), Some(7));
+        }
+    }
+
+    /// Miri fails if a function of the sender claims the cell until it returns: by its padding, which a
+    /// result of eight bytes leaves beside the state.
+    #[test]
+    fn who_is_woken_for_a_result_frees_the_cell_before_the_sender_has_returned() {
+        let receiving = Arc::new(Receiving(Mutex::default()));
+        let (sender, mut receiver) = result_channel();
+        let waker = Waker::from(Arc::clone(&receiving));
+        assert!(Pin::new(&mut receiver).poll(&mut Context::from_waker(&waker)).is_pending());
+        *receiving.0.lock().unwrap() = Some(receiver);
+        sender.send(7).unwrap();
+        assert!(receiving.0.lock().unwrap().is_none());
     }
 }
