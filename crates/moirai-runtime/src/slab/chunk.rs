@@ -67,6 +67,9 @@ struct Local {
     fresh: AtomicU32,
     /// Cells given out, less those that the owner has back.
     used: AtomicU32,
+    /// Cells that are not given out again: their generations are used up, and the owner has met them in
+    /// the list.
+    worn: AtomicU32,
 }
 
 /// A chunk whose memory is there: the holder sees to that.
@@ -280,7 +283,9 @@ impl ChunkRef {
                 (free, word::generation(word))
             };
             // A cell whose generations are used up stays as it is until the chunk is freed.
-            if generation != word::GENERATION_MAX {
+            if generation == word::GENERATION_MAX {
+                local.worn.store(local.worn.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            } else {
                 local.used.store(local.used.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
                 let generation = generation + word::GENERATION_ONE;
                 // SAFETY: both are positions of cells.
@@ -361,13 +366,21 @@ impl ChunkRef {
             let used = local.used.load(Ordering::Relaxed);
             // First: once it is an orphan the list is not this thread's.
             local.free.store(0, Ordering::Relaxed);
-            if let Ok(orphaned) = self.remote().orphan(free, used, self.place().capacity) {
+            if let Ok(orphaned) =
+                self.remote().orphan(free, used, self.place().capacity, self.is_worn_out())
+            {
                 return orphaned;
             }
             let List { head, count } = self.remote().take();
             local.free.store(self.append(head, free), Ordering::Relaxed);
             local.used.store(used - count, Ordering::Relaxed);
         }
+    }
+
+    /// Whether so many cells are not given out again that the chunk is not worth having. The caller is the
+    /// owner, or has the chunk to itself.
+    pub(super) fn is_worn_out(&self) -> bool {
+        self.local().worn.load(Ordering::Relaxed) > self.place().capacity / 4
     }
 
     /// The list `head`, followed by the list `rest`; both are the caller's.
@@ -479,8 +492,12 @@ impl ChunkRef {
 
 impl Chunk {
     fn new(place: Place, remote: Remote) -> Self {
-        let local =
-            Local { free: AtomicU32::new(0), fresh: AtomicU32::new(0), used: AtomicU32::new(0) };
+        let local = Local {
+            free: AtomicU32::new(0),
+            fresh: AtomicU32::new(0),
+            used: AtomicU32::new(0),
+            worn: AtomicU32::new(0),
+        };
         Self { place: Line(place), remote: Line(remote), local: Line(local) }
     }
 }

@@ -184,3 +184,110 @@ thread_local! {
     static HEAPS: Heaps =
         const { Heaps { recent: RefCell::new(None), others: RefCell::new(Vec::new()) } };
 }
+
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle, moirai_malloc_cells))))]
+mod tests {
+    use std::sync::atomic::Ordering;
+    use std::sync::mpsc;
+    use std::sync::{Arc, Weak};
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::slab::word;
+
+    struct TestHome {
+        me: Weak<Self>,
+        slab: Slab,
+    }
+
+    impl Home for TestHome {
+        fn slab(&self) -> &Slab {
+            &self.slab
+        }
+
+        fn arc(&self) -> Arc<dyn Home> {
+            match self.me.upgrade() {
+                Some(home) => home,
+                None => unreachable!("a home in use is counted"),
+            }
+        }
+    }
+
+    const KEPT_MAX: usize = 4;
+
+    fn home() -> Arc<TestHome> {
+        Arc::new_cyclic(|me| TestHome { me: Weak::clone(me), slab: Slab::new(KEPT_MAX) })
+    }
+
+    /// A cell in use, for the last time if it is `worn`.
+    fn allocate(home: &Arc<TestHome>, worn: bool) -> NonNull<u8> {
+        let layout = CellLayout::of::<[usize; 8]>();
+        let Fresh { cell, generation } = super::allocate(&**home, &layout);
+        let generation = if worn { word::GENERATION_MAX } else { generation };
+        // SAFETY: the cell was just allocated.
+        unsafe { word::of(cell) }.store(generation | word::REF_ONE, Ordering::Relaxed);
+        cell
+    }
+
+    fn free(cell: NonNull<u8>) {
+        // SAFETY: from `allocate`, and freed once.
+        unsafe { super::free(cell) };
+    }
+
+    /// Calls `f` on a thread of its own, and panics if it does not return.
+    fn watched(f: impl FnOnce() + Send + 'static) {
+        let (done, waiter) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            f();
+            let _: Result<(), _> = done.send(());
+        });
+        let waited = waiter.recv_timeout(Duration::from_secs(60));
+        assert_ne!(waited, Err(mpsc::RecvTimeoutError::Timeout), "it goes on for ever");
+        assert!(thread.join().is_ok());
+    }
+
+    /// Allocates until there is a second chunk.
+    fn fill(home: &Arc<TestHome>, worn: bool) -> Vec<NonNull<u8>> {
+        let mut cells = Vec::new();
+        let before = home.slab.report().chunks;
+        while home.slab.report().chunks <= before {
+            cells.push(allocate(home, worn));
+        }
+        cells
+    }
+
+    #[test]
+    fn a_chunk_whose_cells_are_worn_out_while_one_lives_on_is_left_alone() {
+        watched(|| {
+            let home = home();
+            let lives_on = allocate(&home, false);
+            // The last one is in the next chunk.
+            let (next, worn) = {
+                let mut cells = fill(&home, true);
+                (cells.pop(), cells)
+            };
+            next.into_iter().for_each(free);
+            worn.into_iter().for_each(free);
+            // Over the rest of that chunk, and beyond.
+            let cells = fill(&home, false);
+            cells.into_iter().for_each(free);
+            free(lives_on);
+            leave(&*home);
+            assert_eq!(home.slab.report().chunks, 0);
+        });
+    }
+
+    #[test]
+    fn a_chunk_whose_cells_are_worn_out_is_not_kept() {
+        watched(|| {
+            let home = home();
+            for _ in 0..2 * KEPT_MAX {
+                fill(&home, true).into_iter().for_each(free);
+            }
+            leave(&*home);
+            let report = home.slab.report();
+            assert!(report.chunks == 0 && report.returned_chunks > 0, "{report:?}");
+        });
+    }
+}

@@ -244,7 +244,8 @@ impl Slab {
         lists.partial.remove(&(class, serial));
         // SAFETY: the chunk has no live cell, and is in no list: nobody else reaches it.
         drop(unsafe { chunk.take_home() });
-        if class.is_solo() || lists.closed || lists.kept.len() >= slab.kept_max {
+        let of_no_use = class.is_solo() || chunk.is_worn_out();
+        if of_no_use || lists.closed || lists.kept.len() >= slab.kept_max {
             lists.counts.returned += u64::from(!class.is_solo());
             drop(lists);
             // SAFETY: as above.

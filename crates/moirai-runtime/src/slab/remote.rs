@@ -52,7 +52,7 @@ pub(super) struct List {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(super) enum Orphaned {
-    /// Too little of it is free.
+    /// Too little of it is free, or ever will be.
     Full,
     /// It is marked as listed; the caller lists it.
     Listed,
@@ -119,10 +119,19 @@ impl Remote {
     }
 
     /// The owner leaves: `live` cells live, the others are in `free` or were never used. Fails if
-    /// something has been freed meanwhile, which the owner then takes.
-    pub(super) fn orphan(&self, free: u32, live: u32, capacity: u32) -> Result<Orphaned, ()> {
+    /// something has been freed meanwhile, which the owner then takes. One that is worn out is marked as
+    /// listed, so that nobody offers it, and is not: it ends with its last cell.
+    pub(super) fn orphan(
+        &self,
+        free: u32,
+        live: u32,
+        capacity: u32,
+        is_worn_out: bool,
+    ) -> Result<Orphaned, ()> {
         let (listed, verdict) = if live == 0 {
             (0, Orphaned::Empty)
+        } else if is_worn_out {
+            (LISTED, Orphaned::Full)
         } else if is_worth_listing(live, capacity) {
             (LISTED, Orphaned::Listed)
         } else {
@@ -193,7 +202,7 @@ mod tests {
     #[test]
     fn an_orphan_is_offered_at_a_quarter_and_ends_with_its_last_cell() {
         let remote = Remote::owned();
-        assert_eq!(remote.orphan(0, CAPACITY, CAPACITY), Ok(Orphaned::Full));
+        assert_eq!(remote.orphan(0, CAPACITY, CAPACITY, false), Ok(Orphaned::Full));
         assert_eq!(free(&remote, 16), Pushed::Done);
         assert_eq!(free(&remote, 20), Pushed::OfferFirst);
         assert!(remote.list() && !remote.list());
@@ -205,9 +214,16 @@ mod tests {
     }
 
     #[test]
+    fn an_orphan_that_is_worn_out_is_not_offered_and_ends_with_its_last_cell() {
+        let remote = Remote::owned();
+        assert_eq!(remote.orphan(0, 2, CAPACITY, true), Ok(Orphaned::Full));
+        assert_eq!((free(&remote, 16), free(&remote, 20)), (Pushed::Done, Pushed::Last));
+    }
+
+    #[test]
     fn an_adopted_chunk_tells_how_many_cells_live() {
         let remote = Remote::owned();
-        assert_eq!(remote.orphan(16, 3, CAPACITY), Ok(Orphaned::Listed));
+        assert_eq!(remote.orphan(16, 3, CAPACITY, false), Ok(Orphaned::Listed));
         assert_eq!(free(&remote, 20), Pushed::Done);
         assert_eq!(remote.adopt(), Some(List { head: 20, count: 2 }));
         assert_eq!(remote.waiting(), 0);
@@ -217,9 +233,9 @@ mod tests {
     fn an_owner_does_not_leave_over_what_was_freed_meanwhile() {
         let remote = Remote::owned();
         assert_eq!(free(&remote, 16), Pushed::Done);
-        assert_eq!(remote.orphan(0, 4, CAPACITY), Err(()));
+        assert_eq!(remote.orphan(0, 4, CAPACITY, false), Err(()));
         assert_eq!(remote.take().count, 1);
-        assert_eq!(remote.orphan(16, 0, CAPACITY), Ok(Orphaned::Empty));
+        assert_eq!(remote.orphan(16, 0, CAPACITY, false), Ok(Orphaned::Empty));
     }
 
     #[test]
