@@ -264,6 +264,23 @@ impl Notify {
         self.lower_flag(&mut line);
         None
     }
+
+    /// Gives the place up of one who was told; any other one has `waker` woken from now on, if there is one.
+    fn leave_if_told(&self, ticket: Ticket, mut waker: Option<Waker>) -> Result<(), Ticket> {
+        let mut line = self.line.lock();
+        match line.get(&ticket) {
+            Some(place) if place.told == Told::Nothing => {
+                if waker.is_some() {
+                    std::mem::swap(&mut place.waker, &mut waker);
+                }
+                Err(ticket)
+            }
+            _ => {
+                line.take(ticket);
+                Ok(())
+            }
+        }
+    }
 }
 
 /// Ready once notified; from [`Notify::notified`].
@@ -329,24 +346,15 @@ impl Notified<'_> {
     }
 
     fn look(&mut self, ticket: Ticket, waker: Option<&Waker>) -> Poll<()> {
-        let mut waker = waker.cloned();
-        let (result, _unused) = {
-            let mut line = self.notify.line.lock();
-            match line.get(&ticket) {
-                Some(place) if place.told == Told::Nothing => {
-                    if waker.is_some() {
-                        std::mem::swap(&mut place.waker, &mut waker);
-                    }
-                    self.stage = Stage::Waiting(ticket);
-                    (Poll::Pending, waker)
-                }
-                _ => {
-                    line.take(ticket);
-                    (Poll::Ready(()), waker)
-                }
+        // Who is polled again was told, as a rule: a waker is cloned for one who was not.
+        let looked = self.notify.leave_if_told(ticket, None);
+        match looked.or_else(|ticket| self.notify.leave_if_told(ticket, waker.cloned())) {
+            Ok(()) => Poll::Ready(()),
+            Err(ticket) => {
+                self.stage = Stage::Waiting(ticket);
+                Poll::Pending
             }
-        };
-        result
+        }
     }
 }
 
