@@ -102,7 +102,7 @@ fn a_full_queue_counts_what_it_gives_away() {
     watch(|| {
         // Nobody takes tasks from a worker that is held up.
         let runtime = Runtime::builder().worker_threads(1).spare_threads(0).build().unwrap();
-        let count = 300;
+        let count = 2_100;
         let all = async move {
             let handles: Vec<TaskHandle<()>> = (0..count).map(|_| spawn_parallel(|| ())).collect();
             for handle in handles {
@@ -111,8 +111,8 @@ fn a_full_queue_counts_what_it_gives_away() {
         };
         runtime.spawn(all).join().unwrap();
         let worker = metrics(&runtime).workers[0];
-        assert_eq!(worker.overflowed, 129, "half of the ring and the one that did not fit");
-        assert_eq!(worker.injected, 130);
+        assert_eq!(worker.overflowed, 1_025, "half of the ring and the one that did not fit");
+        assert_eq!(worker.injected, 1_026);
     });
 }
 

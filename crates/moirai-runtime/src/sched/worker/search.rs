@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::sched::deque::RING_CAPACITY;
 use crate::sched::idle::Search;
 use crate::sched::lanes::URGENT_STREAK_MAX;
 use crate::sched::patience::Trip;
@@ -103,7 +102,7 @@ impl Worker<'_> {
         let share = |queued: usize| match share {
             Share::One => 0,
             Share::Fair => (queued / pool.placement().members(domain).len())
-                .min(RING_CAPACITY / 2)
+                .min(INJECTED_MAX)
                 .min(self.local().ring().room()),
         };
         let (work, mut rest) = injector.pop_batch(share)?;
@@ -207,6 +206,9 @@ impl Worker<'_> {
 /// If so many runs take longer than this, what the worker keeps for itself is worth the way to
 /// another one: 20 microseconds a run.
 const LONG_RUNS_US: u64 = FAIRNESS_INTERVAL * 20;
+
+/// How much a worker takes out of the injector, at most: it does so under a lock for which others may wait.
+const INJECTED_MAX: usize = 128;
 
 /// How long a searcher looks on; about what it costs to wake a sleeping thread.
 const SPIN_MAX: Duration = Duration::from_micros(50);
