@@ -15,7 +15,7 @@ use moirai_sync::TaskError;
 
 use super::{idle_pool, run_queued};
 use crate::sched::current;
-use crate::sched::local::{Handed, LocalQueue};
+use crate::sched::local::{Follows, Handed, LocalQueue, Staying};
 use crate::sched::pool::Pool;
 use crate::sched::work::Work;
 use crate::task::{self, TaskHandle};
@@ -289,7 +289,7 @@ fn run_as_a_worker(pool: &Pool, work: Work) {
     let context = current::Context::new(pool, Some(LocalQueue::new()));
     current::enter(&context, || {
         let local = context.local.as_ref().unwrap();
-        local.take_over();
+        local.begin_run(Follows::Any);
         work.run();
         if let Some(Handed { work, run }) = local.take_handed() {
             run(work);
@@ -380,6 +380,109 @@ fn a_hand_over_against_shutdown() {
         assert!(matches!(second.join(), Err(TaskError::Cancelled)));
         assert_eq!(drops.load(Ordering::Relaxed), 1);
     });
+}
+
+/// Runs a task that waits for the one it spawns as a worker does. What becomes of it if it stays, `then` says.
+fn run_staying(pool: &Pool, work: Work, then: impl FnOnce(&LocalQueue, Staying)) {
+    let context = current::Context::new(pool, Some(LocalQueue::new()));
+    current::enter(&context, || {
+        let local = context.local.as_ref().unwrap();
+        local.begin_run(Follows::Any);
+        context.frames.run(Some(work.as_ptr()));
+        work.run();
+        context.frames.run(None);
+        if let Some(staying) = local.take_staying() {
+            then(local, staying);
+        }
+        while let Some(work) = local.take_awaited().or_else(|| local.pop()) {
+            work.run();
+        }
+        if pool.is_closed() {
+            pool.shut_down_idle();
+        }
+    });
+}
+
+/// It is gone on with once the other has run; at once if it was cancelled in its poll.
+fn go_on(local: &LocalQueue, Staying { work, go_on, .. }: Staying) {
+    local.take_awaited().into_iter().for_each(Work::run);
+    local.begin_run(Follows::Nothing);
+    go_on(work);
+}
+
+/// The other blocks: it is queued, and any worker runs it.
+fn queue(pool: &Pool, staying: Staying) {
+    pool.inject(staying.into_queued());
+}
+
+/// A task that waits for one that it has spawned, and its entry.
+fn spawner(pool: &Arc<Pool>) -> (Work, TaskHandle<()>, Arc<AtomicUsize>) {
+    let (once, drops) = Once::new();
+    let spawner = {
+        let pool = Arc::downgrade(pool);
+        async move {
+            let _once = once;
+            let pool = pool.upgrade().unwrap();
+            let other = task::spawn_future(&pool, async {});
+            drop(pool);
+            let _: Result<(), TaskError> = other.await;
+        }
+    };
+    let handle = task::spawn_future(pool, spawner);
+    let (work, _) = pool.injector(Domain::FIRST).pop_batch(|_| 0).unwrap();
+    (work, handle, drops)
+}
+
+/// A task that stays is cancelled: it ends, one way or the other.
+#[test]
+fn a_stay_against_a_cancel() {
+    for queued in [false, true] {
+        loom::model(move || {
+            let pool = idle_pool();
+            let (work, handle, drops) = spawner(&pool);
+            let worker = thread::spawn({
+                let pool = Arc::clone(&pool);
+                move || {
+                    run_staying(&pool, work, |local, staying| match queued {
+                        true => queue(&pool, staying),
+                        false => go_on(local, staying),
+                    });
+                }
+            });
+            handle.cancel();
+            run_queued(&pool);
+            worker.join().unwrap();
+            run_queued(&pool);
+            assert!(matches!(handle.join(), Ok(()) | Err(TaskError::Cancelled)));
+            assert_eq!(drops.load(Ordering::Relaxed), 1);
+            assert_eq!(pool.slab.report().live_tasks, 0);
+        });
+    }
+}
+
+/// The runtime ends while a task stays.
+#[test]
+fn a_stay_against_shutdown() {
+    for queued in [false, true] {
+        loom::model(move || {
+            let pool = idle_pool();
+            let (work, handle, drops) = spawner(&pool);
+            let worker = thread::spawn({
+                let pool = Arc::clone(&pool);
+                move || {
+                    run_staying(&pool, work, |local, staying| match queued {
+                        true => queue(&pool, staying),
+                        false => go_on(local, staying),
+                    });
+                }
+            });
+            pool.close();
+            worker.join().unwrap();
+            run_queued(&pool);
+            assert!(matches!(handle.join(), Ok(()) | Err(TaskError::Cancelled)));
+            assert_eq!(drops.load(Ordering::Relaxed), 1);
+        });
+    }
 }
 
 /// Shutdown finds a task wherever it is: queued, running, idle.

@@ -24,14 +24,14 @@ use super::forks::Forks;
 use super::guests::Guest;
 use super::idle::{Acquired, Rose};
 use super::lanes::Lane;
-use super::local::{LocalQueue, Pushed};
+use super::local::{LocalQueue, Pushed, Staying, Until};
 use super::patience::Hope;
 use super::permit::Lent;
 use super::permits::PermitId;
 use super::pool::Pool;
 use super::remote::Remote;
 use super::waits::Frames;
-use super::work::{Chain, Work};
+use super::work::{Chain, Header, Work};
 use crate::stack;
 use crate::topology::Domain;
 
@@ -322,8 +322,33 @@ impl<'a> Context<'a> {
     /// Whether the running work, which is about to end, may hand something over.
     #[inline(always)]
     pub(crate) fn takes_over(&self, local: &LocalQueue) -> bool {
-        local.takes_over()
-            && self.busy.get() == Busy::Task
+        local.takes_over() && self.runs_by_itself()
+    }
+
+    /// Whether `running` may stay, which waits for `work`: it runs here, and that runs next.
+    pub(crate) fn await_next(&self, running: &Header, work: NonNull<Header>) -> bool {
+        let Some(local) = &self.local else { return false };
+        self.runs_by_itself() && self.frames.is_alone(running) && local.await_next(work)
+    }
+
+    /// Whether what runs waits for what runs next.
+    #[inline]
+    pub(crate) fn is_awaiting(&self) -> bool {
+        self.local.as_ref().is_some_and(LocalQueue::is_awaiting)
+    }
+
+    /// Comes back to `staying`: see [`LocalQueue::stay`].
+    pub(crate) fn stay(&self, staying: Staying, until: Until) {
+        match &self.local {
+            Some(local) => local.stay(staying, until),
+            None => self.keep(staying.into_queued()),
+        }
+    }
+
+    /// Whether the worker is in the middle of work that is nobody else's business.
+    #[inline(always)]
+    fn runs_by_itself(&self) -> bool {
+        self.busy.get() == Busy::Task
             && self.remote.is_none_or(|remote| remote.own.permit.is_held())
     }
 

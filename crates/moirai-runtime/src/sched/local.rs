@@ -10,6 +10,8 @@
 //!   push_again ─► again ─► pop      before the ring, for that was empty when it came
 //!
 //!   hand_over ─► handed ─► take_handed
+//!
+//!   await_next: next is awaited; stay ─► staying ─► take_staying
 //! ```
 //!
 //! A task that the running one has just woken goes into `next` and runs next, while its data is warm.
@@ -25,24 +27,35 @@
 //! very end to the next thing that the owner does, so nobody else need reach it, and it is running from the
 //! moment that it is woken. What was handed over hands nothing over, so that every second run at least comes
 //! by way of the search for work, which lets others have their turn.
+//!
+//! What waits for the task in `next`, and for nothing else, stays: nobody is told to wake it, and the owner
+//! comes back to it as soon as that task has run. It is running by its state meanwhile, where nobody else
+//! reaches it, and nobody would: it has no waker. If the owner is to block before, it is queued.
 
 use std::cell::Cell;
 use std::fmt;
+use std::num::NonZeroUsize;
+use std::ptr::NonNull;
 
 use moirai_sync::__prim::Arc;
 use moirai_sync::CachePadded;
 
 use super::deque::{self, Local, Stealer};
 use super::slot::Slot;
-use super::work::{Chain, Work};
+use super::work::{Chain, Header, Work};
 
 pub(crate) struct LocalQueue {
     kept: Arc<CachePadded<Kept>>,
     /// Runs from the slot since the last one from the ring.
     streak: Cell<u32>,
-    /// Whether what runs may hand something over, and what it has.
-    takes_over: Cell<bool>,
+    /// What may come of the work that runs.
+    follows: Cell<Follows>,
+    /// What it has handed over.
     handed: Cell<Option<Handed>>,
+    /// The address of what the running work waits for, which was in `next`.
+    awaited: Cell<Option<NonZeroUsize>>,
+    /// What has waited for it, and has paused.
+    staying: Cell<Option<Staying>>,
     ring: Local<Work>,
 }
 
@@ -82,6 +95,39 @@ pub(crate) struct Handed {
     pub(crate) run: fn(Work),
 }
 
+/// Work that is running by its state and has paused, how to go on with it, and how to make it a queue's.
+pub(crate) struct Staying {
+    pub(crate) work: Work,
+    pub(crate) go_on: fn(Work),
+    pub(crate) to_queue: fn(Work) -> Work,
+}
+
+impl Staying {
+    /// It does not stay after all.
+    pub(crate) fn into_queued(self) -> Work {
+        (self.to_queue)(self.work)
+    }
+}
+
+/// When to come back to what stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// Once what it waits for has run.
+    Awaited,
+    /// At once: it waits for more, or was woken meanwhile.
+    Now,
+}
+
+/// What may follow a run without a search for work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Follows {
+    /// What it hands over, or what it waits for.
+    Any,
+    /// What it waits for.
+    Awaited,
+    Nothing,
+}
+
 /// Where pushed work went.
 #[derive(Debug)]
 #[must_use]
@@ -101,8 +147,10 @@ impl LocalQueue {
         Self {
             kept,
             streak: Cell::new(0),
-            takes_over: Cell::new(false),
+            follows: Cell::new(Follows::Nothing),
             handed: Cell::new(None),
+            awaited: Cell::new(None),
+            staying: Cell::new(None),
             ring: deque::ring().0,
         }
     }
@@ -121,17 +169,17 @@ impl LocalQueue {
         }
     }
 
-    /// What runs next may hand something over.
+    /// Whether the work that runs next may have something follow it at once.
     #[inline]
-    pub(crate) fn take_over(&self) {
-        self.takes_over.set(true);
+    pub(crate) fn begin_run(&self, follows: Follows) {
+        self.follows.set(follows);
+        self.awaited.set(None);
     }
 
-    /// Whether what runs now may hand something over: nothing else is to run before, and the running work
-    /// was not itself handed over.
+    /// Whether what runs now may hand something over: nothing else is to run before.
     #[inline]
     pub(crate) fn takes_over(&self) -> bool {
-        self.takes_over.get() && self.ring.is_empty() && self.kept.next.is_empty()
+        self.follows.get() == Follows::Any && self.ring.is_empty() && self.kept.next.is_empty()
     }
 
     /// Runs `handed` as soon as the running work has ended, which is about to.
@@ -140,14 +188,50 @@ impl LocalQueue {
         self.handed.set(Some(handed));
     }
 
-    /// What the work that has just ended has handed over; that may hand nothing over.
+    /// What the work that has just ended has handed over.
     #[inline]
     pub(crate) fn take_handed(&self) -> Option<Handed> {
-        let handed = self.handed.take();
-        if handed.is_some() {
-            self.takes_over.set(false);
+        self.handed.take()
+    }
+
+    /// What runs now waits for `work`, and may stay if that is to run next.
+    #[inline]
+    pub(crate) fn await_next(&self, work: NonNull<Header>) -> bool {
+        let is_next = self.follows.get() != Follows::Nothing
+            && self.kept.next.holds(work.addr())
+            && self.ring.is_empty();
+        if is_next {
+            self.awaited.set(Some(work.addr()));
         }
-        handed
+        is_next
+    }
+
+    /// Whether what runs now waits for what runs next.
+    #[inline]
+    pub(crate) fn is_awaiting(&self) -> bool {
+        self.awaited.get().is_some()
+    }
+
+    /// Comes back to `staying`, which has just paused.
+    #[inline]
+    pub(crate) fn stay(&self, staying: Staying, until: Until) {
+        if until == Until::Now {
+            self.awaited.set(None);
+        }
+        self.staying.set(Some(staying));
+    }
+
+    /// What is awaited, if it is still to run next.
+    #[inline]
+    pub(crate) fn take_awaited(&self) -> Option<Work> {
+        let awaited = self.awaited.take()?;
+        if self.kept.next.holds(awaited) { self.kept.next.take() } else { None }
+    }
+
+    /// What has stayed, unless it was queued since.
+    #[inline]
+    pub(crate) fn take_staying(&self) -> Option<Staying> {
+        self.staying.take()
     }
 
     /// Runs `work` after all that is queued.
@@ -186,10 +270,11 @@ impl LocalQueue {
         first.or_else(|| self.kept.next.take())
     }
 
-    /// Puts what is in the slots where others reach it.
+    /// Puts what is in the slots, and what stays, where others reach it.
     pub(crate) fn share_kept(&self) -> Pushed {
         let mut pushed = Pushed::Kept;
-        while let Some(work) = self.kept.take() {
+        let queued = || self.take_staying().map(Staying::into_queued);
+        while let Some(work) = self.kept.take().or_else(queued) {
             pushed = match (pushed, self.push_back(work)) {
                 (Pushed::Overflow(mut first), Pushed::Overflow(more)) => {
                     first.append(more);
@@ -263,6 +348,28 @@ mod tests {
             }
         }
         assert_eq!(tally.ran(), [1, 2, 3, 0, 4]);
+    }
+
+    #[test]
+    fn only_what_runs_next_and_before_all_else_is_awaited() {
+        let (queue, tally) = queue();
+        let works = [1, 2].map(|n| tally.work(n));
+        let [first, second] = [0, 1].map(|n| works[n].as_ptr());
+        let [first_work, second_work] = works;
+        assert!(matches!(queue.push_next(first_work), Pushed::Kept));
+        queue.begin_run(Follows::Nothing);
+        assert!(!queue.await_next(first));
+        queue.begin_run(Follows::Awaited);
+        assert!(!queue.is_awaiting() && !queue.await_next(second) && queue.await_next(first));
+        assert!(queue.is_awaiting());
+        queue.begin_run(Follows::Any);
+        assert!(queue.take_awaited().is_none() && queue.await_next(first));
+        // It goes behind another.
+        assert!(matches!(queue.push_next(second_work), Pushed::Ring));
+        assert!(!queue.await_next(second) && queue.take_awaited().is_none());
+        run(queue.pop());
+        run(queue.pop());
+        assert_eq!(tally.ran(), [2, 1]);
     }
 
     #[test]

@@ -13,6 +13,7 @@
 
 #![allow(unsafe_code, reason = "turns pointers back into work; model: src/model/slot.rs")]
 
+use std::num::NonZeroUsize;
 use std::ptr;
 
 use moirai_sync::__prim::atomic::{AtomicPtr, Ordering};
@@ -53,6 +54,12 @@ impl Slot {
         let before = self.0.swap(ptr::null_mut(), Ordering::AcqRel);
         // SAFETY: as in `put`.
         (!before.is_null()).then(|| unsafe { Work::from_raw(before) })
+    }
+
+    /// Whether the work at this address is in; a hint, for others may take it, and to all but the owner more so.
+    #[inline]
+    pub(crate) fn holds(&self, work: NonZeroUsize) -> bool {
+        self.0.load(Ordering::Relaxed).addr() == work.get()
     }
 
     /// To all but the owner, a hint.

@@ -46,6 +46,12 @@ impl Frames {
         self.inline.borrow_mut().pop();
     }
 
+    /// Whether `work` came out of a queue, and runs on top.
+    #[inline]
+    pub(crate) fn is_alone(&self, work: &Header) -> bool {
+        self.outermost.get() == Some(NonNull::from(work)) && self.depth() == 0
+    }
+
     /// How many run in place, on top of each other.
     pub(crate) fn depth(&self) -> usize {
         self.inline.borrow().len()

@@ -24,6 +24,7 @@ use super::harness::Claimed;
 use super::id::TaskId;
 use super::raw::TaskRef;
 use super::state::{Claim, HandleDropped, TakeOutput, WaiterMove, Waiting};
+use super::waker;
 
 /// Owns the result of a spawned task: wait for it, ask for it, cancel it. Also a future.
 ///
@@ -277,6 +278,15 @@ impl<T> TaskHandle<T> {
         });
     }
 
+    /// Whether the task is the next to run on this worker, where what polls this waits for nothing else: then
+    /// it need not be woken, but stays until the task has run.
+    fn is_next_here(&self, waker: &Waker) -> bool {
+        let Some(joiner) = waker::core_of(waker) else { return false };
+        joiner.state.may_stay()
+            && current::with(|context| context.await_next(joiner.header(), self.header()))
+                .unwrap_or(false)
+    }
+
     /// Puts `waker` where the task's end will find it.
     fn register(&mut self, waker: &Waker) -> WaiterMove {
         let core = self.task.core();
@@ -320,6 +330,9 @@ impl<T> Future for TaskHandle<T> {
         loop {
             if let Some(result) = self.try_join() {
                 return Poll::Ready(result);
+            }
+            if self.is_next_here(cx.waker()) {
+                return Poll::Pending;
             }
             if self.register(cx.waker()) == WaiterMove::Done {
                 return Poll::Pending;

@@ -29,7 +29,7 @@ pub(super) enum Claimed {
     Run,
     /// The same, but the task was cancelled.
     Cancel,
-    /// It was woken by the end of the one that the worker ran before.
+    /// It was woken by the end of the one that the worker ran before, or has waited for that.
     HandedOver,
 }
 
@@ -208,6 +208,12 @@ struct Polled<T> {
 /// As for [`poll`].
 #[inline(always)]
 unsafe fn pause<F: Future>(task: TaskRef, turn: Turn, refused: bool) {
+    if let Turn::Own = turn
+        && current::with(|context| context.is_awaiting()).unwrap_or(false)
+    {
+        // SAFETY: the state is RUNNING by this thread, a worker whose turn this is.
+        return unsafe { task.stay() };
+    }
     match task.core().state.to_idle() {
         ToIdle::Idle => {
             // The reference went with the move.

@@ -16,7 +16,7 @@ use moirai_sync::{Priority, TaskResult};
 
 use crate::sched::current::{self, Place};
 use crate::sched::lanes::Lane;
-use crate::sched::local::{Handed, LocalQueue};
+use crate::sched::local::{Handed, LocalQueue, Staying, Until};
 use crate::sched::permits::PermitId;
 use crate::sched::pool::Pool;
 use crate::sched::work::{Header, Kind, VTable, Work};
@@ -366,6 +366,40 @@ impl TaskRef {
             }
         };
         local.hand_over(Handed { work, run });
+    }
+
+    /// Has the worker come back to the task, which has paused, once what it waits for has run.
+    ///
+    /// # Safety
+    ///
+    /// The state is RUNNING by the calling thread, a worker whose turn the task has had; the reference is the
+    /// runner's.
+    pub(super) unsafe fn stay(self) {
+        let until = if self.core().state.may_stay() { Until::Awaited } else { Until::Now };
+        // SAFETY: the runner's reference keeps the cell until `go_on` or `to_queue` is called.
+        let work = unsafe { Work::from_header(self.into_ptr().cast()) };
+        let staying = Staying { work, go_on: Self::go_on, to_queue: Self::into_queued };
+        current::with(|context| context.stay(staying, until));
+    }
+
+    /// Goes on with a task that has stayed.
+    fn go_on(work: Work) {
+        let task = Self(work.as_ptr().cast());
+        let core = task.core();
+        let claimed = match core.state.is_cancelled() {
+            true => harness::Claimed::Cancel,
+            false => harness::Claimed::HandedOver,
+        };
+        // SAFETY: a cell, RUNNING by the thread on which it has stayed, whose reference is given up.
+        unsafe { (core.ops().run_claimed)(task.into_ptr(), claimed) }
+    }
+
+    /// The entry of a task that has stayed.
+    fn into_queued(work: Work) -> Work {
+        let task = Self(work.as_ptr().cast());
+        task.core().state.to_queued();
+        // SAFETY: the runner's reference is the entry's now.
+        unsafe { Work::from_header(task.into_ptr().cast()) }
     }
 
     /// A task that is not plain is about to be queued; returns where its home or its priority wants it.

@@ -310,6 +310,32 @@ impl State {
         })
     }
 
+    /// Whether the runner, whose poll was pending, may keep the task as it is: nobody has woken it, or holds
+    /// a waker of it, nor does anything about it want more of its queueing than its turn.
+    #[inline]
+    pub(crate) fn may_stay(&self) -> bool {
+        // Relaxed: the runner's own poll has made the wakers; what comes later is seen later.
+        let word = self.0.load(Ordering::Relaxed);
+        let handle = u64::from(word & HANDLE != 0);
+        let unusual = SCHEDULED | ENQUEUED | CANCELLED | SIDE | LANE | HOME;
+        word & unusual == 0 && refs(word) == 1 + handle
+    }
+
+    /// The runner does not keep the task for itself: its reference is an entry's now.
+    pub(crate) fn to_queued(&self) {
+        self.change(|word| {
+            debug_assert!(word & (ENQUEUED | COMPLETE) == 0, "a task is queued twice");
+            (word & !RUNNING | SCHEDULED | ENQUEUED, ())
+        });
+    }
+
+    /// Whether whoever has the future is to drop it.
+    #[inline]
+    pub(crate) fn is_cancelled(&self) -> bool {
+        // Relaxed: who cancels passes nothing on.
+        self.0.load(Ordering::Relaxed) & CANCELLED != 0
+    }
+
     /// The runner has stored the output, and says what it is.
     #[inline]
     pub(crate) fn to_complete(&self, outcome: Outcome) -> Completed {

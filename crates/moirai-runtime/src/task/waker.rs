@@ -37,6 +37,13 @@ impl Deref for BorrowedWaker<'_> {
     }
 }
 
+/// The cell that `waker` wakes, if it is one.
+#[inline]
+pub(super) fn core_of(waker: &Waker) -> Option<&Core> {
+    // SAFETY: a waker of this table, whose reference keeps the cell while the waker is borrowed.
+    ptr::eq(waker.vtable(), &VTABLE).then(|| unsafe { &*waker.data().cast() })
+}
+
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
 
 /// # Safety

@@ -33,6 +33,7 @@ mod random;
 mod reenter;
 mod shutdown;
 mod stall;
+mod stay;
 mod steal;
 mod time;
 mod timer;

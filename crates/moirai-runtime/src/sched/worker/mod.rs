@@ -30,7 +30,7 @@ use moirai_sync::{coop, strand};
 use crate::sched::cpu_clock::CpuClock;
 use crate::sched::current::{self, Busy, Context};
 use crate::sched::idle::{LastSearcher, Search};
-use crate::sched::local::{Handed, LocalQueue};
+use crate::sched::local::{Follows, Handed, LocalQueue, Staying, Until};
 use crate::sched::lone::{Called, Lone};
 use crate::sched::offers::{Interrupts, Tree};
 use crate::sched::patience::{Hope, Loot, Patience, Rest};
@@ -264,19 +264,53 @@ impl<'a> Worker<'a> {
         self.context.busy.set(Busy::Task);
     }
 
-    /// Runs `work`, and then what that hands over.
+    /// Runs `work`, and then what that hands over, or what it waits for and stays.
     #[inline(always)]
     fn run(&self, work: Work) {
         self.end_search(self.search.replace(Search::No));
-        self.local().take_over();
-        self.run_as(work, Work::run);
-        if let Some(Handed { work, run }) = self.local().take_handed() {
-            self.run_as(work, run);
+        self.run_as(work, Work::run, Follows::Any);
+        loop {
+            if let Some(staying) = self.local().take_staying() {
+                self.run_awaited(staying);
+            } else if let Some(Handed { work, run }) = self.local().take_handed() {
+                self.run_as(work, run, Follows::Awaited);
+            } else {
+                return;
+            }
         }
     }
 
+    /// Runs what `staying` waits for, and goes on with that.
     #[inline(always)]
-    fn run_as(&self, work: Work, run: impl FnOnce(Work)) {
+    fn run_awaited(&self, staying: Staying) {
+        let local = self.local();
+        let awaited = if self.is_due_elsewhere() { None } else { local.take_awaited() };
+        let Some(awaited) = awaited else {
+            // So it has itself woken.
+            return self.run_as(staying.work, staying.go_on, Follows::Nothing);
+        };
+        // Where it can be queued if this blocks.
+        local.stay(staying, Until::Awaited);
+        self.run_as(awaited, Work::run, Follows::Nothing);
+        if let Some(Staying { work, go_on, .. }) = local.take_staying() {
+            self.run_as(work, go_on, Follows::Any);
+        }
+    }
+
+    /// Whether something else comes before what is to run next.
+    fn is_due_elsewhere(&self) -> bool {
+        let pool = self.pool();
+        self.remote.own.counters.runs.get() >= self.look_at.get()
+            || !self.remote.own.permit.is_held()
+            || !self.remote.mailbox.is_empty()
+            || pool.lanes.has_urgent()
+            || pool.homes.has_work(self.context.last())
+            || pool.is_closed()
+    }
+
+    #[inline(always)]
+    fn run_as(&self, work: Work, run: impl FnOnce(Work), follows: Follows) {
+        self.local().begin_run(follows);
         self.remote.own.counters.runs.tick();
         self.remote.own.running.begin(work.vtable_ptr());
         self.context.begin_run();
