@@ -17,7 +17,7 @@ use moirai_sync::__prim::atomic::{AtomicU64, AtomicUsize, Ordering};
 pub enum TaskStatus {
     /// It waits to be run.
     Queued,
-    /// It is run at this moment.
+    /// It is run at this moment, or waits for nothing but the task that its worker runs.
     Running,
     /// It waits for something: it has been polled, and nobody has woken it since.
     Waiting,
