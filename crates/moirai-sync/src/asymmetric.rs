@@ -16,6 +16,12 @@
 //! process announces itself to the kernel, which takes some 10 ms if it has threads: another thread does
 //! that, and until then, or where there is no support, there are full fences on both sides. In a model,
 //! and under Miri, both are full fences.
+//!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | fence in `light` | of the compiler; SeqCst where `heavy` has none | `heavy` |
+//! | `heavy` | a full fence on every processor; SeqCst where there is none | `light` |
+//! | `STATE` | Relaxed | nothing: who reads that the process is announced makes system calls that find it so |
 
 use crate::prim::atomic::Ordering;
 

@@ -1,4 +1,4 @@
-//! One token of the tree. The states, and why no child is missed, stand in [`super`].
+//! One token of the tree. The states, the orderings, and why no child is missed, stand in [`super`].
 
 use std::mem;
 use std::pin::Pin;

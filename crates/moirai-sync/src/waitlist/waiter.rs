@@ -1,5 +1,6 @@
-//! One place in a list, from its owner's side: it joins, is told, and leaves. The states are drawn in
-//! [`waitlist`](super); what is done to them under the list's lock by others is written there, too.
+//! One place in a list, from its owner's side: it joins, is told, and leaves. The states and the
+//! orderings stand in [`waitlist`](super); what is done to them under the list's lock by others is
+//! written there, too.
 
 #![allow(unsafe_code, reason = "intrusive nodes; model: src/model/waitlist.rs")]
 

@@ -1,5 +1,6 @@
 //! What a user of the channels relies on, by failure theme.
 
+mod auto_traits;
 mod broadcast;
 mod builder;
 mod cancel;

@@ -2,6 +2,14 @@
 //!
 //! It remembers how many values it has seen to be ready (`at_hand`, in its key), all in the block that
 //! `head` stands in: these it takes without a look at anything that senders write.
+//!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | `head` store in `pop_at_hand` | Release | the Acquire loads of an index, and the loads in `len`: the value is out |
+//! | `head`, `block` loads | Relaxed | nothing: nobody else moves it |
+//!
+//! What it shares with others (`ready`, `tail`, the blocks) stands in [`slots`](super::slots) and
+//! [`receive`](super::receive).
 
 #![allow(unsafe_code, reason = "one thread alone moves `head`; model: src/model/spsc.rs")]
 
