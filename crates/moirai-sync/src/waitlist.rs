@@ -98,7 +98,7 @@ pub(crate) use owned::{OwnedWaiter, Owner};
 use queue::{End, Queue};
 pub(crate) use ready::ReadySet;
 pub(crate) use seat::Seat;
-pub(crate) use waiter::{Asker, Finished, Waiter};
+pub(crate) use waiter::{Asker, Finished, Look, Waiter};
 
 const IDLE: u32 = 0;
 const QUEUED: u32 = 1;

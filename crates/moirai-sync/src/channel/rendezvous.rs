@@ -16,7 +16,9 @@
 //! later. What is for nobody any more comes before every offer, and nobody is claimed while it lies here.
 //! Both queues are under one lock, which also covers claiming a receiver. A receiver asks under it whether it
 //! was claimed, and leaves the list under it with what it takes: an offer is never taken in place of what came
-//! before it. Who is claimed and goes away tells the next waiting receiver; so does a select that was claimed
+//! before it. A receiver that was claimed, and has waited for its message for long enough, gives up under it: what
+//! is made for it later is for nobody, at once, and nothing that is sent after it is brought to another before.
+//! Who is claimed and goes away tells the next waiting receiver; so does a select that was claimed
 //! for a message still being made, and has done something else when it comes.
 //!
 //! A receiver that was claimed may look before its message is made, woken by something else. It keeps its
@@ -154,15 +156,19 @@ impl<T> Rendezvous<T> {
     /// Leaves a message for the receiver that was `claimed`, or for the next one; the caller wakes.
     pub(super) fn deliver(&self, message: T, claimed: Claimed) {
         let mut meeting = self.0.lock();
-        meeting.deliver(message, claimed.ticket());
-        let early = meeting.end_permit(claimed.ticket());
+        let receiver = meeting.permitted(claimed);
+        meeting.deliver(message, receiver);
+        let early = meeting.end_permit(receiver);
         drop(meeting);
         early.into_iter().for_each(|early| wake(early.waker));
     }
 
     /// No message comes for the receiver that was `claimed`.
     pub(super) fn unreserve(&self, claimed: Claimed) {
-        let early = self.0.lock().end_permit(claimed.ticket());
+        let mut meeting = self.0.lock();
+        let receiver = meeting.permitted(claimed);
+        let early = meeting.end_permit(receiver);
+        drop(meeting);
         early.into_iter().for_each(|early| wake(early.waker));
     }
 
@@ -277,6 +283,9 @@ impl<T> Rendezvous<T> {
             return Ok(delivery.message);
         }
         if claimed != Claimed::No {
+            let early = asker.gives_up().and_then(|ticket| meeting.give_up(ticket));
+            drop(meeting);
+            drop(early);
             return Err(TryRecvError::Empty);
         }
         // A closed channel's offers are refused: their senders are about to take them back.
@@ -351,6 +360,20 @@ impl<T> Meeting<T> {
         self.delivered.push_back(Delivery { message, receiver });
     }
 
+    /// For whom a message is that was made under a permit: for nobody if who was `claimed` has given up.
+    fn permitted(&self, claimed: Claimed) -> Option<Ticket> {
+        claimed.ticket().filter(|&ticket| self.permits.contains(&Some(ticket)))
+    }
+
+    /// What is made for a receiver that was claimed is for nobody from now on; the caller drops the waker that
+    /// it has left.
+    fn give_up(&mut self, receiver: Ticket) -> Option<Early> {
+        let permit = self.permits.iter_mut().find(|permit| **permit == Some(receiver))?;
+        *permit = None;
+        let early = self.early.iter().position(|early| early.receiver == receiver)?;
+        Some(self.early.swap_remove(early))
+    }
+
     /// Ends a permit; the caller wakes who has looked too soon.
     fn end_permit(&mut self, receiver: Option<Ticket>) -> Option<Early> {
         let ended = self.permits.iter().position(|permit| *permit == receiver);
@@ -384,5 +407,32 @@ impl<T> Meeting<T> {
     fn withdraw(&mut self, id: OfferId) -> Option<Offer<T>> {
         let place = self.offers.iter().position(|offer| offer.id == id)?;
         self.offers.remove(place)
+    }
+}
+
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
+mod tests {
+    use std::pin::pin;
+
+    use super::*;
+    use crate::waitlist::Look;
+
+    #[test]
+    fn what_is_made_for_one_that_has_given_up_is_for_nobody_at_once() {
+        let (meeting, receivers) = (Rendezvous::new(), WaitList::new());
+        let gives_up = pin!(Waiter::blocked(&receivers));
+        gives_up.as_ref().register(Waker::noop());
+        let claimed = meeting.reserve(&receivers).unwrap().claimed;
+        let ticket = claimed.ticket().unwrap();
+        let look = |look| meeting.try_recv(Asker::Claimed(ticket, look), &receivers);
+        assert_eq!(look(Look::Again), Err(TryRecvError::Empty));
+        assert_eq!(look(Look::Last), Err(TryRecvError::Empty));
+        // It is still in the list as one that comes.
+        meeting.deliver(0, claimed);
+        let waits = pin!(Waiter::blocked(&receivers));
+        waits.as_ref().register(Waker::noop());
+        meeting.try_send(1, &receivers).unwrap();
+        let waits = || meeting.try_recv(Asker::Waiting(waits.as_ref()), &receivers);
+        assert_eq!([waits(), waits()], [Ok(0), Ok(1)]);
     }
 }

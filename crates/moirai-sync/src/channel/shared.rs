@@ -16,7 +16,7 @@ use crate::prim::atomic::{AtomicBool, AtomicU32};
 use crate::queue::Queue;
 use crate::spin::{Prospect, spin};
 use crate::strand;
-use crate::waitlist::{Asker, Claimed, Finished, Own, Seat, WaitList, Waiter};
+use crate::waitlist::{Asker, Claimed, Finished, Look, Own, Seat, WaitList, Waiter};
 
 use super::error::{RecvError, TryRecvError};
 use super::extras::Extras;
@@ -221,7 +221,20 @@ impl<T> Shared<T> {
         }
         // In the last moment somebody has brought something, or is about to, and counts on us. Where that
         // does not come either, the drop of the waiter tells the next one.
-        self.wait_for_promise(waiter.as_ref(), Some(Instant::now() + MEET_MAX), &mut attempt)
+        let deadline = Instant::now() + MEET_MAX;
+        let met = self.wait_for_promise(waiter.as_ref(), Some(deadline), &mut attempt);
+        match waiter.claimed() {
+            Claimed::Yes(ticket) if met.is_none() => {
+                match attempt(Asker::Claimed(ticket, Look::Last)) {
+                    Poll::Ready(result) => {
+                        let _: Finished = self.finish(side, waiter.as_ref());
+                        Some(result)
+                    }
+                    Poll::Pending => None,
+                }
+            }
+            _ => met,
+        }
     }
 
     /// Waits on the current strand for what `waiter` gets that was claimed; `None` if that does not come, or

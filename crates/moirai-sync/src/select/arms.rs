@@ -17,7 +17,7 @@ use crate::channel::{
     Attending, Permit, Receiver, RecvError, SendError, Sender, TryRecvError, TrySendError,
     broadcast, spsc, watch,
 };
-use crate::waitlist::{Asker, Own, Ticket, WaitList};
+use crate::waitlist::{Asker, Look, Own, Ticket, WaitList};
 
 /// One operation of a select.
 pub trait Arm {
@@ -62,7 +62,7 @@ pub struct Oneself(pub(super) Own);
 
 /// What was brought to the select, by name.
 #[derive(Clone, Copy, Debug)]
-pub struct Handed(pub(super) Ticket);
+pub struct Handed(pub(super) Ticket, pub(super) Look);
 
 /// Where an arm waits, if anywhere.
 #[derive(Clone, Copy, Debug)]
@@ -270,7 +270,7 @@ impl<T> Arm for RecvArm<'_, T> {
 
     fn take_handed_over(&self, handed: Handed) -> Option<Self::Output> {
         let receiver = self.0.filter(|receiver| receiver.is_rendezvous())?;
-        received(receiver.try_take(Asker::Claimed(handed.0)))
+        received(receiver.try_take(Asker::Claimed(handed.0, handed.1)))
     }
 }
 

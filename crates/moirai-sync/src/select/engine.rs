@@ -10,7 +10,7 @@ use crate::backoff::Backoff;
 use crate::channel::nudge::Nudge;
 use crate::coop;
 use crate::strand;
-use crate::waitlist::{Finished, Group, Ticket, WaitList, Waiter};
+use crate::waitlist::{Finished, Group, Look, Ticket, WaitList, Waiter};
 
 use super::arms::{Arms, Handed, Oneself};
 use super::order::Order;
@@ -171,13 +171,14 @@ fn places<'a, const N: usize, A: Arms>(
 /// up its claim, and the message would be for anybody, even for who has sent it.
 fn handed_over<A: Arms>(arms: &A, case: usize, ticket: Ticket) -> Option<A::Output> {
     let mut backoff = Backoff::new();
-    (0..HANDED_LOOKS_MAX).find_map(|_| {
-        let output = arms.take_handed_over(case, Handed(ticket));
+    let early = (1..HANDED_LOOKS_MAX).find_map(|_| {
+        let output = arms.take_handed_over(case, Handed(ticket, Look::Again));
         if output.is_none() {
             backoff.snooze();
         }
         output
-    })
+    });
+    early.or_else(|| arms.take_handed_over(case, Handed(ticket, Look::Last)))
 }
 
 /// So often a select looks for the message that it is promised: all but the first few looks give the core

@@ -45,7 +45,15 @@ pub(crate) enum Asker<'a> {
     Passing,
     Waiting(Pin<&'a Waiter<'a>>),
     /// A waiter that was claimed under this name.
-    Claimed(Ticket),
+    Claimed(Ticket, Look),
+}
+
+/// Whether one that was claimed looks again if it finds nothing. If not, its claim ends with the look, and what
+/// is brought for it from then on is for whoever comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    Again,
+    Last,
 }
 
 impl Asker<'_> {
@@ -53,7 +61,15 @@ impl Asker<'_> {
         match self {
             Self::Passing => Claimed::No,
             Self::Waiting(waiter) => waiter.claimed(),
-            Self::Claimed(ticket) => Claimed::Yes(ticket),
+            Self::Claimed(ticket, _) => Claimed::Yes(ticket),
+        }
+    }
+
+    /// Under which name it is claimed no more if it finds nothing.
+    pub(crate) fn gives_up(self) -> Option<Ticket> {
+        match self {
+            Self::Claimed(ticket, Look::Last) => Some(ticket),
+            _ => None,
         }
     }
 
