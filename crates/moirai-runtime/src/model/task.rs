@@ -403,20 +403,13 @@ fn run_staying(pool: &Pool, work: Work, then: impl FnOnce(&LocalQueue, Staying))
     });
 }
 
-/// It is gone on with once the other has run; at once if it was cancelled in its poll.
-fn go_on(local: &LocalQueue, Staying { work, go_on, .. }: Staying) {
-    local.take_awaited().into_iter().for_each(Work::run);
-    local.begin_run(Follows::Nothing);
-    go_on(work);
-}
-
-/// The other blocks: it is queued, and any worker runs it.
-fn queue(pool: &Pool, staying: Staying) {
-    pool.inject(staying.into_queued());
-}
-
-/// A task that waits for one that it has spawned, and its entry.
-fn spawner(pool: &Arc<Pool>) -> (Work, TaskHandle<()>, Arc<AtomicUsize>) {
+/// A task that spawns another and waits for it, run on a thread of its own. It stays, and is gone on with once
+/// the other has run, or at once if it was cancelled in its poll; or, if it is `queued`, for the other blocks,
+/// any worker runs it.
+fn spawn_staying(
+    pool: &Arc<Pool>,
+    queued: bool,
+) -> (thread::JoinHandle<()>, TaskHandle<()>, Arc<AtomicUsize>) {
     let (once, drops) = Once::new();
     let spawner = {
         let pool = Arc::downgrade(pool);
@@ -430,7 +423,18 @@ fn spawner(pool: &Arc<Pool>) -> (Work, TaskHandle<()>, Arc<AtomicUsize>) {
     };
     let handle = task::spawn_future(pool, spawner);
     let (work, _) = pool.injector(Domain::FIRST).pop_batch(|_| 0).unwrap();
-    (work, handle, drops)
+    let pool = Arc::clone(pool);
+    let worker = thread::spawn(move || {
+        run_staying(&pool, work, |local, staying| {
+            if queued {
+                return pool.inject(staying.into_queued());
+            }
+            local.take_awaited().into_iter().for_each(Work::run);
+            local.begin_run(Follows::Nothing);
+            (staying.go_on)(staying.work);
+        });
+    });
+    (worker, handle, drops)
 }
 
 /// A task that stays is cancelled: it ends, one way or the other.
@@ -439,16 +443,7 @@ fn a_stay_against_a_cancel() {
     for queued in [false, true] {
         loom::model(move || {
             let pool = idle_pool();
-            let (work, handle, drops) = spawner(&pool);
-            let worker = thread::spawn({
-                let pool = Arc::clone(&pool);
-                move || {
-                    run_staying(&pool, work, |local, staying| match queued {
-                        true => queue(&pool, staying),
-                        false => go_on(local, staying),
-                    });
-                }
-            });
+            let (worker, handle, drops) = spawn_staying(&pool, queued);
             handle.cancel();
             run_queued(&pool);
             worker.join().unwrap();
@@ -466,16 +461,7 @@ fn a_stay_against_shutdown() {
     for queued in [false, true] {
         loom::model(move || {
             let pool = idle_pool();
-            let (work, handle, drops) = spawner(&pool);
-            let worker = thread::spawn({
-                let pool = Arc::clone(&pool);
-                move || {
-                    run_staying(&pool, work, |local, staying| match queued {
-                        true => queue(&pool, staying),
-                        false => go_on(local, staying),
-                    });
-                }
-            });
+            let (worker, handle, drops) = spawn_staying(&pool, queued);
             pool.close();
             worker.join().unwrap();
             run_queued(&pool);
