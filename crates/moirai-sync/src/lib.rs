@@ -89,6 +89,7 @@ mod backoff;
 mod cache_padded;
 mod cancel;
 pub mod channel;
+mod circle;
 mod clock;
 pub mod coop;
 mod error;

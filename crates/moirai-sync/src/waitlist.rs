@@ -77,7 +77,6 @@
 mod claim;
 mod group;
 mod owned;
-mod queue;
 mod ready;
 mod seat;
 mod waiter;
@@ -88,6 +87,7 @@ use std::ptr;
 use std::task::Waker;
 
 use crate::asymmetric::{self, Support};
+use crate::circle::{Circle, End, Linked, Links};
 use crate::prim::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use crate::prim::{Mutex, UnsafeCell, fence_after_rmw};
 use crate::wake::wake;
@@ -95,7 +95,6 @@ use crate::wake::wake;
 use claim::{Claim, Won};
 pub(crate) use group::Group;
 pub(crate) use owned::{OwnedWaiter, Owner};
-use queue::{End, Queue};
 pub(crate) use ready::ReadySet;
 pub(crate) use seat::Seat;
 pub(crate) use waiter::{Asker, Finished, Look, Waiter};
@@ -124,9 +123,9 @@ pub(crate) struct WaitList {
 /// What the lock of a list guards.
 struct Lines {
     /// Who is QUEUED.
-    queue: Queue,
+    queue: Circle<Node>,
     /// Who is CLAIMED.
-    claimed: Queue,
+    claimed: Circle<Node>,
 }
 
 /// Names a claim; never used twice in one list.
@@ -183,16 +182,19 @@ struct Node {
     state: AtomicU32,
     kind: Kind,
     target: UnsafeCell<Target>,
-    links: UnsafeCell<Links>,
+    links: UnsafeCell<Links<Self>>,
     /// Neighbours point here.
     _pin: PhantomPinned,
 }
 
-/// Meaningless where the node is in no queue.
-#[derive(Clone, Copy)]
-struct Links {
-    prev: *const Node,
-    next: *const Node,
+// SAFETY: `state` is atomic; `target` (of Send + Sync types) and `links` are reached only under the lock of
+// the node's list, or by its owner once no list holds it.
+unsafe impl Sync for Node {}
+
+impl Linked for Node {
+    fn links(&self) -> &UnsafeCell<Links<Self>> {
+        &self.links
+    }
 }
 
 /// Who waits.
@@ -239,7 +241,7 @@ impl WaitList {
                 may_forget: AtomicBool::new(false),
                 promised: AtomicU32::new(0),
                 light: AtomicBool::new(false),
-                lines: Mutex::new(Lines { queue: Queue::EMPTY, claimed: Queue::EMPTY }),
+                lines: Mutex::new(Lines { queue: Circle::EMPTY, claimed: Circle::EMPTY }),
             }
         }
     }
@@ -358,8 +360,8 @@ impl WaitList {
 
     /// Whether somebody could be notified who is not the select `own`.
     pub(crate) fn has_other(&self, own: Own) -> bool {
-        let is_it = |_, target: &Target| target.is_open() && !target.is_of(own);
-        self.count.load(Ordering::Relaxed) != 0 && self.lines.lock().queue.any(is_it)
+        let is_it = |target: &Target| target.is_open() && !target.is_of(own);
+        self.count.load(Ordering::Relaxed) != 0 && any(&self.lines.lock().queue, is_it)
     }
 
     /// Whether futures may have been notified that are never polled again: any has waited here.
@@ -371,8 +373,8 @@ impl WaitList {
     /// Whether the waiter that was [claimed](Self::take_oldest) under the name of `ticket` is there, and has
     /// neither come nor gone.
     pub(crate) fn comes(&self, ticket: Ticket) -> bool {
-        let is_it = |_, target: &Target| matches!(target, Target::Claimed(its) if *its == ticket);
-        self.lines.lock().claimed.any(is_it)
+        let is_it = |target: &Target| matches!(target, Target::Claimed(its) if *its == ticket);
+        any(&self.lines.lock().claimed, is_it)
     }
 
     /// How many wait.
@@ -506,6 +508,12 @@ impl WaitList {
             self.may_forget.store(true, Ordering::Relaxed);
         }
     }
+}
+
+/// Whether one of those in `circle` is as `wanted`. It is reached under its lock only, which the caller holds.
+fn any(circle: &Circle<Node>, wanted: impl Fn(&Target) -> bool) -> bool {
+    // SAFETY: the caller holds the lock, which `target` is reached under as well.
+    unsafe { circle.any(|node| node.target.with(|target| wanted(&*target))) }
 }
 
 impl Target {

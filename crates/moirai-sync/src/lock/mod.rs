@@ -46,6 +46,7 @@ mod raw_mutex;
 mod raw_once;
 mod rwlock;
 mod semaphore;
+mod told;
 mod turns;
 
 pub use barrier::{Barrier, Passed};

@@ -39,6 +39,7 @@ use super::raw_mutex::RawMutex;
 /// thread.join().unwrap();
 /// assert_eq!(*TOTAL.lock(), 42);
 /// ```
+#[repr(C)]
 pub struct Mutex<T: ?Sized> {
     raw: RawMutex,
     value: UnsafeCell<T>,

@@ -1,14 +1,22 @@
 //! Who has a mutex, and who is next; what it guards is in `mutex`.
 //!
 //! ```text
-//!   bits  31 ... 1 | 0          LOCKED: somebody has it
-//!         barring  | LOCKED     barring: how many keep newcomers out
+//!   bits  31 ... 2 | 1    | 0         LOCKED: somebody has it
+//!         barring  | TELL | LOCKED    TELL: whoever gives it up tells the first in line
+//!                                     barring: how many keep newcomers out
 //!
 //!               1 try_lock, a newcomer's lock: only where nobody bars
 //!   FREE ──────────────────────────────────────────────────────────────► LOCKED
 //!     ▲  └─────── 2 the lock of one who has waited ────────────────────────► │
-//!     └───────────────────────────── 3 unlock, and tell the oldest waiter ◄──┘
+//!     └───────────────────────── 3 unlock; where TELL is set, tell_first ◄──┘
 //! ```
+//!
+//! **TELL** is set where somebody stands in line, unless a blocked strand was told and has not tried again
+//! yet: that one comes soon, and sees to it that the next one is told ([`Promise`]). Until then all others
+//! lock and unlock as if nobody waited. A future may never be polled again, so what it is told is no promise.
+//!
+//! **No wake-up is lost.** TELL is set under the lock of the line, by who joins it and then tries again: it
+//! finds the lock free, or whoever has it finds TELL, or somebody has promised.
 //!
 //! **Nobody is handed the lock.** The oldest waiter is told to try, and a newcomer may be faster:
 //! who runs on goes on, so a lock that is held for nanoseconds costs no switch of threads.
@@ -21,14 +29,14 @@
 //!
 //! **Nobody waits for ever.** Who was told [`VAIN_MAX`] times in vain, or once [`PATIENCE`] ago and now
 //! again, bars the lock: from then on only those who have waited take it, the oldest first, until the
-//! one who bars has it. A newcomer that finds a barred lock free joins the list and tells the next one,
+//! one who bars has it. A newcomer that finds a barred lock free joins the line and tells the next one,
 //! which may be itself: so a future that bars and is never polled again costs each newcomer a wait, not
 //! the lock.
 //!
 //! | access | ordering | pairs with |
 //! |---|---|---|
 //! | exchanges in `enter`, `take` | Acquire | the Release in `unlock`: what was done under the lock is seen |
-//! | subtraction in `unlock` | SeqCst | as above; and with the fence after it, the fence in `Waiter::register`: who waits sees it free or is told |
+//! | TELL | Relaxed | ordered by the word itself, and by the lock of the line |
 //! | `barring` | Relaxed | advice: a newcomer that misses it takes the lock once more |
 
 use std::future::poll_fn;
@@ -36,24 +44,45 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use crate::circle::End;
 use crate::coop;
 use crate::prim;
 use crate::prim::atomic::{AtomicU32, Ordering};
 use crate::strand;
-use crate::waitlist::{WaitList, Waiter};
+use crate::wake::wake;
 
-/// A mutex without what it guards.
+use super::told::{Line, Place, Standing, Told};
+
+/// A mutex without what it guards, which lies behind the word.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct RawMutex {
+    line: Line<Who, Promise>,
     word: AtomicU32,
-    waiters: WaitList,
+}
+
+/// Whether a blocked strand was told that has not tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Promise {
+    None,
+    Given,
+}
+
+/// Who waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Who {
+    /// A future: it looks once, for others want its thread, and may never be polled again.
+    Future,
+    /// A blocked strand: it looks for a while, and once it was told, it tries again soon.
+    Blocked,
 }
 
 const LOCKED: u32 = 1;
-const BAR: u32 = 2;
+const TELL: u32 = 2;
+const BAR: u32 = 4;
 
 /// What keeps a newcomer from the lock, and what one who has waited.
-const NEWCOMER: u32 = !0;
+const NEWCOMER: u32 = !TELL;
 const WAITED: u32 = LOCKED;
 
 /// How often a waiter is told in vain before it keeps newcomers out.
@@ -73,14 +102,14 @@ impl RawMutex {
     maybe_const! {
         /// Nobody has it.
         pub(super) fn new() -> Self {
-            Self { word: AtomicU32::new(0), waiters: WaitList::new() }
+            Self { line: Line::new(Promise::None), word: AtomicU32::new(0) }
         }
     }
 
     /// Takes it if nobody has it, whoever waits.
     #[inline]
     pub(super) fn try_lock(&self) -> Option<()> {
-        self.enter().or_else(|| self.take(WAITED, 0))
+        self.enter().or_else(|| self.take(LOCKED, 0))
     }
 
     /// Whether somebody has it.
@@ -98,21 +127,59 @@ impl RawMutex {
     #[inline]
     pub(super) async fn lock_async(&self) {
         coop::consume_budget().await;
-        if self.enter().is_none() {
-            let waiter = pin!(Waiter::new(&self.waiters));
-            let mut locking = Locking::new(self, Looks::Once);
-            poll_fn(|cx| locking.poll(waiter.as_ref(), cx)).await;
+        if self.enter().or_else(|| self.take(NEWCOMER, 0)).is_none() {
+            let place = pin!(Place::new(&self.line, Who::Future));
+            let mut locking = Locking::new(self, place.as_ref());
+            poll_fn(|cx| locking.poll(cx)).await;
         }
     }
 
     /// Gives it up, and tells the next one.
     #[inline]
     pub(super) fn unlock(&self) {
-        // SeqCst: the Release pairs with the Acquire in `enter` and `take`; the rest is for the
-        // fence, which pairs with the one in `Waiter::register`.
-        self.word.fetch_sub(LOCKED, Ordering::SeqCst);
-        prim::fence_after_rmw();
-        self.waiters.notify_one_fenced();
+        // Release: pairs with the Acquire in `enter` and `take`.
+        if self.word.fetch_sub(LOCKED, Ordering::Release) != LOCKED {
+            self.tell();
+        }
+    }
+
+    /// Tells the first in line, if it is to be told. Where somebody has the lock again, it would be told in
+    /// vain: he tells it.
+    #[cold]
+    #[inline(never)]
+    fn tell(&self) {
+        if self.word.load(Ordering::Relaxed) & (LOCKED | TELL) == TELL {
+            self.tell_first();
+        }
+    }
+
+    fn tell_first(&self) {
+        let waker = {
+            let mut line = self.line.lock();
+            if *line.state() == Promise::Given {
+                return;
+            }
+            let who = line.first();
+            let waker = line.tell_first(Told::One);
+            if who == Some(Who::Blocked) {
+                *line.state() = Promise::Given;
+            }
+            if who == Some(Who::Blocked) || line.is_empty() {
+                self.word.fetch_and(!TELL, Ordering::Relaxed);
+            }
+            waker
+        };
+        waker.into_iter().for_each(wake);
+    }
+
+    /// A blocked strand that was told has the lock, or goes away.
+    #[cold]
+    fn keep_promise(&self) {
+        let mut line = self.line.lock();
+        *line.state() = Promise::None;
+        if !line.is_empty() {
+            self.word.fetch_or(TELL, Ordering::Relaxed);
+        }
     }
 
     /// A newcomer's try.
@@ -142,25 +209,17 @@ impl RawMutex {
 
     #[cold]
     fn lock_waiting(&self, deadline: Option<Instant>) -> Option<()> {
-        let waiter = pin!(Waiter::blocked(&self.waiters));
-        let mut locking = Locking::new(self, Looks::ForAWhile);
-        strand::wait(deadline, |cx| locking.poll(waiter.as_ref(), cx))
+        let place = pin!(Place::new(&self.line, Who::Blocked));
+        let mut locking = Locking::new(self, place.as_ref());
+        strand::wait(deadline, |cx| locking.poll(cx))
     }
 }
 
-/// How often somebody looks whether it is free before it waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Looks {
-    /// A future: others want its thread.
-    Once,
-    ForAWhile,
-}
-
-/// Somebody's wait. It lives shorter than its waiter, which passes on what it was told.
+/// Somebody's wait; dropping it gives up, and passes on what it was told.
 #[derive(Debug)]
 struct Locking<'a> {
     raw: &'a RawMutex,
-    looks: Looks,
+    place: Pin<&'a Place<'a, Who, Promise>>,
     polls: u32,
     /// When it was told in vain first.
     vain_since: Option<Instant>,
@@ -169,28 +228,28 @@ struct Locking<'a> {
 }
 
 impl<'a> Locking<'a> {
-    fn new(raw: &'a RawMutex, looks: Looks) -> Self {
-        Self { raw, looks, polls: 0, vain_since: None, barring: 0 }
+    fn new(raw: &'a RawMutex, place: Pin<&'a Place<'a, Who, Promise>>) -> Self {
+        Self { raw, place, polls: 0, vain_since: None, barring: 0 }
     }
 
-    fn poll(&mut self, waiter: Pin<&Waiter<'_>>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.attempts().is_none() {
-            waiter.register(cx.waker());
+            self.join(cx);
             if self.attempt().is_none() {
                 self.wait();
                 return Poll::Pending;
             }
         }
         self.barring = 0;
-        // The baton, if we had one, is used up: our unlock tells the next one.
-        let _ = waiter.finish();
+        // What it was told, if it was, is used up: our unlock tells the next one.
+        let _: Standing = self.leave();
         Poll::Ready(())
     }
 
     fn attempts(&self) -> Option<()> {
-        self.attempt().or_else(|| match self.looks {
-            Looks::Once => None,
-            Looks::ForAWhile => (PAUSE_FIRST..=PAUSE_LAST).find_map(|step| {
+        self.attempt().or_else(|| match self.place.who() {
+            Who::Future => None,
+            Who::Blocked => (PAUSE_FIRST..=PAUSE_LAST).find_map(|step| {
                 (0..1 << step).for_each(|_| prim::spin_loop());
                 self.attempt()
             }),
@@ -202,7 +261,37 @@ impl<'a> Locking<'a> {
         self.raw.take(barred, self.barring)
     }
 
-    /// In the list, and about to sleep.
+    fn leave(&self) -> Standing {
+        let standing = self.place.leave();
+        if let (Standing::Told(_), Who::Blocked) = (standing, self.place.who()) {
+            self.raw.keep_promise();
+        }
+        standing
+    }
+
+    /// Stands in line, or stays there with another waker. Afterwards it must try again before it sleeps: the
+    /// lock may have been given up before it was in line.
+    fn join(&self, cx: &Context<'_>) {
+        let waker = cx.waker().clone();
+        let _replaced = {
+            let mut line = self.raw.line.lock();
+            let standing = self.place.standing();
+            if let (Standing::Told(_), Who::Blocked) = (standing, self.place.who()) {
+                *line.state() = Promise::None;
+            }
+            if *line.state() == Promise::None {
+                self.raw.word.fetch_or(TELL, Ordering::Relaxed);
+            }
+            match standing {
+                Standing::InLine => line.replace(&self.place, waker),
+                Standing::Apart => line.join(self.place, End::Tail, waker),
+                // It has waited longest.
+                Standing::Told(_) => line.join(self.place, End::Head, waker),
+            }
+        };
+    }
+
+    /// In line, and about to sleep.
     fn wait(&mut self) {
         let newcomer = self.polls == 0;
         self.polls = self.polls.saturating_add(1);
@@ -211,8 +300,8 @@ impl<'a> Locking<'a> {
             self.raw.word.fetch_add(BAR, Ordering::Relaxed);
         }
         // Nobody has it, yet a newcomer must not take it: whose turn it is may have gone meanwhile.
-        if newcomer && !self.raw.is_locked() {
-            self.raw.waiters.notify_one();
+        if newcomer {
+            self.raw.tell();
         }
     }
 
@@ -233,6 +322,10 @@ impl Drop for Locking<'_> {
     fn drop(&mut self) {
         if self.barring != 0 {
             self.raw.word.fetch_sub(BAR, Ordering::Relaxed);
+        }
+        // What it was told is for the next one.
+        if let Standing::Told(_) = self.leave() {
+            self.raw.tell();
         }
     }
 }
@@ -276,14 +369,13 @@ mod tests {
         let pass = || *time.0.lock().unwrap_or_else(PoisonError::into_inner) += between;
         strand::with_hooks(&OnStoppedTime(Arc::clone(&time) as _), || {
             let raw = RawMutex::new();
-            let waiter = pin!(Waiter::new(&raw.waiters));
-            let mut waiting = Locking::new(&raw, Looks::Once);
-            let mut poll =
-                || waiting.poll(waiter.as_ref(), &mut Context::from_waker(Waker::noop()));
+            let place = pin!(Place::new(&raw.line, Who::Future));
+            let mut waiting = Locking::new(&raw, place.as_ref());
+            let mut poll = || waiting.poll(&mut Context::from_waker(Waker::noop()));
             assert!(raw.try_lock().is_some());
             assert!(poll().is_pending());
             let mut vain = 0;
-            while raw.word.load(Ordering::Relaxed) == LOCKED {
+            while raw.word.load(Ordering::Relaxed) < BAR {
                 raw.unlock();
                 assert!(raw.enter().is_some(), "a newcomer is faster");
                 assert!(poll().is_pending());

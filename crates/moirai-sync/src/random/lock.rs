@@ -5,14 +5,16 @@
 //!
 //! | lock | left out, or wrong | found by, among others |
 //! |---|---|---|
-//! | mutex | telling the next one (`RawMutex::unlock`) | `one_has_the_mutex_at_a_time_whoever_gives_up` |
-//! | | the second try after registering (`Locking::poll`) | the same |
-//! | | lifting the bar in `Locking`'s drop; and in `RawMutex::take` | the same, twice |
+//! | mutex | setting TELL (`Locking::join`), or clearing it while others stand in line (`RawMutex::tell_first`) | the models of the mutex |
+//! | | the second try after joining (`Locking::poll`) | the same |
+//! | | telling the next one of what one was told who goes away (`Locking`'s drop) | the same |
+//! | | keeping a promise: with the lock or without (`RawMutex::keep_promise`), and in vain (`Locking::join`) | the same |
+//! | | lifting the bar in `Locking`'s drop; and in `RawMutex::take` | `one_has_the_mutex_at_a_time_whoever_gives_up`, twice |
 //! | | a look at LOCKED by one who has waited | the same |
-//! | | telling the next one of a barred lock (`Locking::wait`) | `a_future_that_kept_newcomers_out_and_is_not_polled_again_stops_nobody` |
+//! | | telling the next one of a barred lock (`Locking::wait`) | `model::mutex::a_future_that_bars_the_lock_and_is_not_polled_again_stops_nobody` |
 //! | | the bar itself (`Locking::is_impatient`) | `who_was_told_often_in_vain_has_the_lock_before_any_newcomer` |
-//! | | Acquire in `take`; in `enter` | `model::mutex::one_has_the_value_at_a_time_and_sees_what_was_done_before` |
-//! | | the fence in `unlock` | the models of the mutex |
+//! | | Release in `unlock`; Acquire in `take`, in `enter` | `model::mutex::one_has_the_value_at_a_time_and_sees_what_was_done_before` |
+//! | | Release in `Locked::tell_first` | `model::mutex::an_unlock_races_a_waiter_that_comes_and_one_that_goes` |
 //! | readers and writers | a writer that leaves one permit to a reader | `who_writes_is_alone_whoever_gives_up` |
 //! | | a permit that a writer does not give back; one too many in `downgrade` | the same, twice |
 //! | semaphore | giving back what was granted to who is gone (`Turn`'s drop) | `so_many_have_permits_and_no_more_whoever_gives_up` |

@@ -6,13 +6,10 @@
 
 use std::marker::PhantomPinned;
 use std::pin::Pin;
-use std::ptr;
 use std::task::Waker;
 
-use super::queue::End;
-use super::{
-    CLAIMED, Claimed, IDLE, Kind, Links, NOTIFIED, Node, QUEUED, Target, Ticket, WaitList,
-};
+use super::{CLAIMED, Claimed, IDLE, Kind, NOTIFIED, Node, QUEUED, Target, Ticket, WaitList};
+use crate::circle::{End, Links};
 use crate::prim::UnsafeCell;
 use crate::prim::atomic::{AtomicU32, Ordering};
 
@@ -108,7 +105,7 @@ impl<'a> Waiter<'a> {
             state: AtomicU32::new(IDLE),
             kind,
             target: UnsafeCell::new(Target::Nobody),
-            links: UnsafeCell::new(Links { prev: ptr::null(), next: ptr::null() }),
+            links: UnsafeCell::new(Links::NONE),
             _pin: PhantomPinned,
         };
         Self { list, node }
