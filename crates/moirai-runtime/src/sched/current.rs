@@ -46,8 +46,8 @@ pub(crate) struct Context<'a> {
     /// On a thread of the program's own that forks.
     guest: Option<&'a Guest<'a>>,
     pub(crate) busy: Cell<Busy>,
-    /// Whether it has rested since its permit was lent.
-    rested: Cell<bool>,
+    /// What it has done since its permit was lent.
+    way: Cell<Way>,
     /// The permit that it has held last.
     last: Cell<Option<PermitId>>,
     /// Where that one belongs.
@@ -79,6 +79,17 @@ pub(crate) enum Busy {
     Blocked,
 }
 
+/// How far a thread that computes makes way for whoever runs tasks with its permit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Not yet.
+    Kept,
+    /// It has left its core to whoever wants it.
+    Yielded,
+    /// It has slept.
+    Rested,
+}
+
 /// How soon scheduled work is to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -106,7 +117,7 @@ impl<'a> Context<'a> {
             remote: None,
             guest: None,
             busy: Cell::new(Busy::Task),
-            rested: Cell::new(false),
+            way: Cell::new(Way::Kept),
             last: Cell::new(None),
             domain: Cell::new(Domain::FIRST),
             place: Cell::new(None),
@@ -152,8 +163,8 @@ impl<'a> Context<'a> {
     }
 
     /// A worker that computes makes way for tasks that wait: another thread gets its permit, if it has
-    /// not got that yet, and its core, for it rests until it gets a permit back, or [`REST_MAX`] has
-    /// passed.
+    /// not got that yet, and its core: at first it only leaves that, and if it has no permit at its next look,
+    /// it rests until it gets one back, or [`REST_MAX`] has passed.
     ///
     /// Where a thread has been woken for them already, that gets the core: the system may have put it behind
     /// this one, and leaves it there for a millisecond, also while another core is free.
@@ -167,8 +178,28 @@ impl<'a> Context<'a> {
         } else if permit.is_held() && self.somebody_comes() {
             thread::yield_now();
         }
-        if permit.is_missed() && !self.rested.replace(true) {
-            self.rest(remote);
+        if permit.is_missed() {
+            self.make_way_for_loan(remote);
+        }
+    }
+
+    /// Most tasks take less time than it takes to rest and to be woken, and the system has given their thread
+    /// a core already, or does as soon as this one leaves its own.
+    fn make_way_for_loan(&self, remote: &Remote) {
+        match self.way.get() {
+            Way::Kept => {
+                self.way.set(Way::Yielded);
+                self.regain_permit();
+                if remote.own.permit.is_missed() {
+                    thread::yield_now();
+                    self.regain_permit();
+                }
+            }
+            Way::Yielded => {
+                self.way.set(Way::Rested);
+                self.rest(remote);
+            }
+            Way::Rested => {}
         }
     }
 
@@ -218,7 +249,7 @@ impl<'a> Context<'a> {
             remote.move_to(self.domain.get());
         }
         let before = remote.own.permit.hold(permit);
-        self.rested.set(false);
+        self.way.set(Way::Kept);
         self.pool.begin_to_run();
         self.pool.no_longer_without(before);
     }

@@ -6,16 +6,18 @@
 //! for them, so that neither a timer nor a message waits for the end of a computation:
 //!
 //! ```text
-//!   who computes:   look up ─► lend the permit, wake ─► rest ················► go on with it
-//!                                               │       (leaves its core)       ▲
+//!   who computes:   look up ─► lend the permit, wake ─► yield ─► look up ─► rest ······► go on with it
+//!                                               │              (leaves its core) ▲
 //!   a spare:                                    └─► runs tasks until there are none
 //!                                                    ─► lies down, gives the permit back
 //! ```
 //!
-//! **One thread for each permit**: the one that computes rests while the other one runs. If that blocks,
-//! the permit comes back at once; if it takes long, the rest ends (`REST_MAX` in `current`), and until
-//! there is a free permit, both run and the system divides the core between them. So no task can keep a
-//! computation from going on, and none that waits for that computation hangs.
+//! **One thread for each permit,** but for a moment: what tasks there are has nearly always run before the
+//! next look, and to rest and be woken would cost more than it did. One that has no permit by then rests
+//! until it gets one. If the other thread blocks, the permit comes back at once; if it takes long, the rest
+//! ends (`REST_MAX` in `current`), and until there is a free permit, both run and the system divides the core
+//! between them. So no task can keep a computation from going on, and none that waits for that computation
+//! hangs.
 //!
 //! **Polling on top instead** ([`Builder::poll_between_forks`](crate::Builder::poll_between_forks)): it
 //! looks every [`LOOK_US`](super::forks::LOOK_US) whether tasks wait, lets the driver wake some, and

@@ -17,7 +17,8 @@
 //! 3. if tasks wait, its permit goes to another thread. If it computes, that makes one more thread
 //!    than there are permits, so it is done at most as many times as there are permits. A closure
 //!    may compute for long, and lends its permit by itself wherever it forks: one that does not
-//!    answer so loses its permit after a [tenth](CLOSURE_SHARE) of that time.
+//!    answer so loses its permit after a [tenth](CLOSURE_SHARE) of that time. Where whoever brings a
+//!    task lends it at once, the watcher looks in as rarely as if nothing were stuck.
 //!
 //! Who forks wakes others only so often, and may then compute for long without looking up: if what it
 //! offers lies there for two ticks while a worker sleeps, the watcher wakes that one.
@@ -274,8 +275,12 @@ impl<'a> Watcher<'a> {
             round.due_in(patience - seen.age);
             return;
         }
-        if has_permit && !is_future && (self.pool.idle.free() == 0 || self.pool.shares_nothing()) {
-            // Something may come to wait at any time, and whoever brings it wakes no watcher.
+        if has_permit
+            && !is_future
+            && (self.pool.idle.free() == 0 || self.pool.shares_nothing())
+            && !self.pool.would_lend(remote)
+        {
+            // Something may come to wait at any time, and whoever brings it does nothing about it.
             round.due_in(answer_after.saturating_mul(2));
         }
         let activity = match remote.cpu.get().and_then(|clock| clock.used()) {

@@ -40,14 +40,23 @@ impl Pool {
                 remote.own.permit.is_held() && remote.post.signal.raise(Ask::Urgent) == Raised::New
             });
             if let Some(remote) = asked
-                && self.config.between_forks == Interrupts::Refused
-                // Else its queue goes with the permit: it lends that itself.
-                && !self.shares_nothing()
+                && self.others_lend()
             {
                 // As many are lent as may be: then tasks have threads enough.
                 let _: Lent = self.lend(remote);
             }
         }
+    }
+
+    /// Whether whoever brings a task next lends the permit of this worker, which computes.
+    pub(crate) fn would_lend(&self, remote: &Remote) -> bool {
+        let asked = remote.post.signal.peek().contains(Ask::Urgent);
+        remote.post.forks() && !asked && self.others_lend()
+    }
+
+    /// Else a worker polls tasks itself, or its queue goes with the permit, which it lends itself.
+    fn others_lend(&self) -> bool {
+        self.config.between_forks == Interrupts::Refused && !self.shares_nothing()
     }
 
     /// Lends the permit of a worker that computes to a thread that runs tasks.
