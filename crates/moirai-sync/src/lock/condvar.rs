@@ -1,11 +1,12 @@
 //! Waiting, with a mutex given up meanwhile, until somebody says that something has changed.
 
+use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
-use super::mutex::{Mutex, MutexGuard};
+use super::mutex::MutexGuard;
 use super::notify::{Notified, Notify, Unheard};
 
-/// Lets whoever holds a [`Mutex`] wait for a change that another one makes under it.
+/// Lets whoever holds a [`Mutex`](super::Mutex) wait for a change that another one makes under it.
 ///
 /// As with every condition variable, what is waited for is looked at again after each wait, for
 /// which there is [`wait_while`](Self::wait_while): whoever is told has to take the lock like any
@@ -99,12 +100,15 @@ impl Condvar {
         guard: MutexGuard<'a, T>,
         deadline: Option<Instant>,
     ) -> (MutexGuard<'a, T>, Waited) {
-        let (mut notified, mutex) = self.stand_in_line(guard);
-        let waited = match notified.wait_until(deadline) {
-            Some(()) => Waited::Notified,
-            None => Waited::TimedOut,
+        let mutex = MutexGuard::mutex(&guard);
+        let waited = {
+            let mut notified = pin!(self.notify.notified_or(Unheard::Lost));
+            Self::unlock_in_line(notified.as_mut(), guard);
+            match notified.wait_until(deadline) {
+                Some(()) => Waited::Notified,
+                None => Waited::TimedOut,
+            }
         };
-        drop(notified);
         (mutex.lock(), waited)
     }
 
@@ -135,8 +139,12 @@ impl Condvar {
     /// });
     /// ```
     pub async fn wait_async<'a, T: ?Sized>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
-        let (notified, mutex) = self.stand_in_line(guard);
-        notified.await;
+        let mutex = MutexGuard::mutex(&guard);
+        {
+            let mut notified = pin!(self.notify.notified_or(Unheard::Lost));
+            Self::unlock_in_line(notified.as_mut(), guard);
+            notified.await;
+        }
         mutex.lock_async().await
     }
 
@@ -158,12 +166,8 @@ impl Condvar {
 
     /// Stands in line before the lock is given up: who changes something under the lock after that
     /// finds the line, for the lock orders the two.
-    fn stand_in_line<'a, T: ?Sized>(
-        &self,
-        guard: MutexGuard<'a, T>,
-    ) -> (Notified<'_>, &'a Mutex<T>) {
-        let mut notified = self.notify.notified_or(Unheard::Lost);
+    fn unlock_in_line<T: ?Sized>(notified: Pin<&mut Notified<'_>>, guard: MutexGuard<'_, T>) {
         notified.enable();
-        (notified, MutexGuard::mutex(&guard))
+        drop(guard);
     }
 }

@@ -11,32 +11,36 @@
 //!     └─► (done)                 │ └──────────► TOLD ALL ─► (done), and nothing is passed on
 //!                                └─ drop ─► out of line
 //! ```
-//! PERMIT and a line are never there together: who joins sets QUEUED under the lock and takes the
-//! permit that it finds there; from then on a notification takes the lock.
+//! PERMIT and QUEUED are never there together: who joins the line, under its lock, takes the permit or sets
+//! QUEUED. From then on a notification takes the lock, and only who holds it writes the word.
+//!
+//! **Two locks a wait**: one to join the line, and one to be told. What it was told lies in its own place.
 //!
 //! **An old wait takes no new notification.** Who was there when all were notified is told by the
 //! epoch, also if it is polled for the first time after a `notify_one`, whose permit it leaves.
 //!
 //! | access | ordering | pairs with |
 //! |---|---|---|
-//! | PERMIT set | Release | the Acquire exchange in `take_permit` and `join`: what came before is seen |
+//! | PERMIT set | Release | the Acquire exchanges in `take_permit` and `stand`: what came before is seen |
 //! | epoch raised | Release | the Acquire loads of it: as above |
-//! | QUEUED | Relaxed | ordered by the word itself, and by the lock |
+//! | QUEUED | Relaxed; cleared with Release | ordered by the word itself, and by the lock; what others have released is passed on |
 //!
 //! Wakers are cloned before the lock, and called and dropped after it.
 
+#![allow(unsafe_code, reason = "a pinned place in a pinned future; model: src/model/notify.rs")]
+
 use std::fmt;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
+use crate::circle::End;
 use crate::coop;
-use crate::prim::Mutex;
 use crate::prim::atomic::{AtomicUsize, Ordering};
 use crate::strand;
 use crate::wake::{Wakers, wake};
 
-use super::line::{Line, Ticket};
+use super::told::{Line, Locked, Place, Standing, Told};
 
 const PERMIT: usize = 1;
 const QUEUED: usize = 2;
@@ -68,21 +72,7 @@ const EPOCH_ONE: usize = 4;
 /// ```
 pub struct Notify {
     word: AtomicUsize,
-    line: Mutex<Line<Waiting>>,
-}
-
-/// What lies in the place of one who waits.
-#[derive(Debug)]
-struct Waiting {
-    told: Told,
-    waker: Option<Waker>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Told {
-    Nothing,
-    One,
-    All,
+    line: Line<(), ()>,
 }
 
 /// What becomes of a notification that nobody hears.
@@ -96,7 +86,7 @@ impl Notify {
     maybe_const! {
         /// Nobody waits, and nothing has happened.
         pub fn new() -> Self {
-            Self { word: AtomicUsize::new(0), line: Mutex::new(Line::new()) }
+            Self { word: AtomicUsize::new(0), line: Line::new(()) }
         }
     }
 
@@ -121,15 +111,15 @@ impl Notify {
     pub(super) fn notify_waiting(&self, unheard: Unheard) {
         let waker = {
             let mut line = self.line.lock();
-            let waker = self.tell_first(&mut line, Told::One);
-            if waker.is_none() && unheard == Unheard::Kept {
+            if line.is_empty() && unheard == Unheard::Kept {
                 // Release: as in `notify_one`.
                 self.word.fetch_or(PERMIT, Ordering::Release);
             }
-            self.lower_flag(&mut line);
+            let waker = line.tell_first(Told::One);
+            self.lower_flag(&line);
             waker
         };
-        waker.flatten().into_iter().for_each(wake);
+        waker.into_iter().for_each(wake);
     }
 
     /// Tells all who wait now, those too whose [`Notified`] has not been polled yet. Nothing is kept
@@ -160,10 +150,10 @@ impl Notify {
             let mut line = self.line.lock();
             // Under the lock, so that nobody of the new epoch is in line. Release: as above.
             self.word.fetch_add(EPOCH_ONE, Ordering::Release);
-            while let Some(waker) = self.tell_first(&mut line, Told::All) {
-                wakers.extend(waker);
+            while !line.is_empty() {
+                wakers.extend(line.tell_first(Told::All));
             }
-            self.lower_flag(&mut line);
+            self.lower_flag(&line);
         }
         wakers.wake();
     }
@@ -181,7 +171,13 @@ impl Notify {
     }
 
     pub(super) fn notified_or(&self, unheard: Unheard) -> Notified<'_> {
-        Notified { notify: self, epoch: self.epoch(), stage: Stage::New, unheard }
+        Notified {
+            notify: self,
+            epoch: self.epoch(),
+            stage: Stage::New,
+            unheard,
+            place: Place::new(&self.line, ()),
+        }
     }
 
     /// Waits until notified, on the current strand.
@@ -196,17 +192,17 @@ impl Notify {
     /// });
     /// ```
     pub fn wait(&self) {
-        self.notified().wait_until(None);
+        pin!(self.notified()).wait_until(None);
     }
 
     /// As [`wait`](Self::wait), for at most `timeout`: whether it was notified.
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
-        self.notified().wait_until(Instant::now().checked_add(timeout)).is_some()
+        pin!(self.notified()).wait_until(Instant::now().checked_add(timeout)).is_some()
     }
 
     /// As [`wait`](Self::wait), until `deadline` at most: whether it was notified.
     pub fn wait_deadline(&self, deadline: Instant) -> bool {
-        self.notified().wait_until(Some(deadline)).is_some()
+        pin!(self.notified()).wait_until(Some(deadline)).is_some()
     }
 
     fn epoch(&self) -> usize {
@@ -234,52 +230,46 @@ impl Notify {
         None
     }
 
-    /// `line` is ours, locked.
-    fn tell_first(&self, line: &mut Line<Waiting>, told: Told) -> Option<Option<Waker>> {
-        let first = line.front()?;
-        first.told = told;
-        let waker = first.waker.take();
-        line.leave_front();
-        Some(waker)
-    }
-
-    /// Says that nobody is in line, if so. `line` is ours, locked.
-    fn lower_flag(&self, line: &mut Line<Waiting>) {
-        if line.front().is_none() {
-            self.word.fetch_and(!QUEUED, Ordering::Relaxed);
+    /// Says that nobody is in line, if so.
+    fn lower_flag(&self, line: &Locked<'_, (), ()>) {
+        let word = self.word.load(Ordering::Relaxed);
+        if word & QUEUED != 0 && line.is_empty() {
+            debug_assert_eq!(word & PERMIT, 0, "a permit beside a line");
+            // A store, for while QUEUED is set only who holds the lock writes the word. Release: passes on
+            // what was released by those who held the lock before.
+            self.word.store(word & !QUEUED, Ordering::Release);
         }
     }
 
-    /// Stands in line, unless it has been notified.
-    fn join(&self, epoch: usize, waker: Option<Waker>) -> Option<Ticket> {
+    /// Stands in line since `epoch`, unless it has been notified.
+    fn stand(
+        &self,
+        place: Pin<&Place<'_, (), ()>>,
+        epoch: usize,
+        waker: Option<Waker>,
+    ) -> Poll<()> {
         let mut line = self.line.lock();
-        // Acquire: pairs with the Release in `notify_one` and `notify_waiters`.
-        let word = self.word.fetch_or(QUEUED, Ordering::Acquire);
-        if word / EPOCH_ONE == epoch && word & PERMIT == 0 {
-            return Some(line.push(Waiting { told: Told::Nothing, waker }));
-        }
-        if word / EPOCH_ONE == epoch {
-            self.word.fetch_and(!PERMIT, Ordering::Relaxed);
-        }
-        self.lower_flag(&mut line);
-        None
-    }
-
-    /// Gives the place up of one who was told; any other one has `waker` woken from now on, if there is one.
-    fn leave_if_told(&self, ticket: Ticket, mut waker: Option<Waker>) -> Result<(), Ticket> {
-        let mut line = self.line.lock();
-        match line.get(&ticket) {
-            Some(place) if place.told == Told::Nothing => {
-                if waker.is_some() {
-                    std::mem::swap(&mut place.waker, &mut waker);
-                }
-                Err(ticket)
+        // Acquire: pairs with the Release in `notify_waiters`.
+        let mut word = self.word.load(Ordering::Acquire);
+        loop {
+            if word / EPOCH_ONE != epoch {
+                return Poll::Ready(());
             }
-            _ => {
-                line.take(ticket);
-                Ok(())
+            let (new, result) = match word & (PERMIT | QUEUED) {
+                0 => (word | QUEUED, Poll::Pending),
+                PERMIT => (word & !PERMIT, Poll::Ready(())),
+                _ => break,
+            };
+            // Acquire: pairs with the Release in `notify_one` and `notify_waiters`.
+            let acquire = Ordering::Acquire;
+            match self.word.compare_exchange_weak(word, new, acquire, acquire) {
+                Ok(_) if result.is_ready() => return result,
+                Ok(_) => break,
+                Err(changed) => word = changed,
             }
         }
+        line.join(place, End::Tail, waker);
+        Poll::Pending
     }
 }
 
@@ -291,77 +281,97 @@ pub struct Notified<'a> {
     epoch: usize,
     stage: Stage,
     unheard: Unheard,
+    /// Pinned with the future.
+    place: Place<'a, (), ()>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Stage {
     New,
-    Waiting(Ticket),
+    Waiting,
     Done,
 }
 
-impl Notified<'_> {
+impl<'a> Notified<'a> {
     /// Stands in line without being polled: from now on [`notify_one`](Notify::notify_one) counts.
     /// Whether it has been notified already.
     ///
     /// # Examples
     ///
     /// ```
+    /// use std::pin::pin;
     /// use moirai_sync::{lock::Notify, strand};
     ///
     /// let notify = Notify::new();
-    /// let mut notified = notify.notified();
-    /// assert!(!notified.enable());
+    /// let mut notified = pin!(notify.notified());
+    /// assert!(!notified.as_mut().enable());
     /// notify.notify_one();
     /// strand::block_on(notified);
     /// ```
-    pub fn enable(&mut self) -> bool {
+    pub fn enable(self: Pin<&mut Self>) -> bool {
         self.poll_with(None).is_ready()
     }
 
     /// Waits on the current strand; `None` if `deadline` passes first.
-    pub(super) fn wait_until(&mut self, deadline: Option<Instant>) -> Option<()> {
-        strand::wait(deadline, |cx| self.poll_with(Some(cx.waker())))
+    pub(super) fn wait_until(mut self: Pin<&mut Self>, deadline: Option<Instant>) -> Option<()> {
+        strand::wait(deadline, |cx| self.as_mut().poll_with(Some(cx.waker())))
     }
 
-    fn poll_with(&mut self, waker: Option<&Waker>) -> Poll<()> {
-        match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::New => self.begin(waker),
-            Stage::Waiting(ticket) => self.look(ticket, waker),
+    fn poll_with(mut self: Pin<&mut Self>, waker: Option<&Waker>) -> Poll<()> {
+        let polled = match self.stage {
+            Stage::New => self.as_ref().begin(waker),
+            Stage::Waiting => self.look(waker),
             Stage::Done => Poll::Ready(()),
-        }
+        };
+        let stage = if polled.is_ready() { Stage::Done } else { Stage::Waiting };
+        // SAFETY: `stage` is not pinned.
+        unsafe { self.as_mut().get_unchecked_mut().stage = stage };
+        polled
     }
 
-    fn begin(&mut self, waker: Option<&Waker>) -> Poll<()> {
-        if self.notify.epoch() != self.epoch || self.notify.take_permit(self.epoch).is_some() {
+    fn begin(self: Pin<&Self>, waker: Option<&Waker>) -> Poll<()> {
+        let (notify, epoch) = (self.notify, self.epoch);
+        if notify.epoch() != epoch || notify.take_permit(epoch).is_some() {
             return Poll::Ready(());
         }
-        match self.notify.join(self.epoch, waker.cloned()) {
-            Some(ticket) => {
-                self.stage = Stage::Waiting(ticket);
-                Poll::Pending
+        notify.stand(self.place(), epoch, waker.cloned())
+    }
+
+    fn look(&self, waker: Option<&Waker>) -> Poll<()> {
+        // Who is polled again was told, as a rule: a waker is cloned for one who was not.
+        if let (Standing::InLine, Some(waker)) = (self.place.standing(), waker) {
+            let waker = waker.clone();
+            let _replaced = self.notify.line.lock().replace(&self.place, waker);
+        }
+        match self.place.standing() {
+            Standing::InLine => Poll::Pending,
+            _ => {
+                let _: Standing = self.place.leave();
+                Poll::Ready(())
             }
-            None => Poll::Ready(()),
         }
     }
 
-    fn look(&mut self, ticket: Ticket, waker: Option<&Waker>) -> Poll<()> {
-        // Who is polled again was told, as a rule: a waker is cloned for one who was not.
-        let looked = self.notify.leave_if_told(ticket, None);
-        match looked.or_else(|ticket| self.notify.leave_if_told(ticket, waker.cloned())) {
-            Ok(()) => Poll::Ready(()),
-            Err(ticket) => {
-                self.stage = Stage::Waiting(ticket);
-                Poll::Pending
-            }
-        }
+    fn place(self: Pin<&Self>) -> Pin<&Place<'a, (), ()>> {
+        // SAFETY: it is pinned with `self`, out of which nothing moves it.
+        unsafe { self.map_unchecked(|this| &this.place) }
+    }
+
+    #[cold]
+    fn leave_line(&self) -> Standing {
+        let mut line = self.notify.line.lock();
+        let (standing, waker) = line.leave(&self.place);
+        self.notify.lower_flag(&line);
+        drop(line);
+        drop(waker);
+        standing
     }
 }
 
 impl Future for Notified<'_> {
     type Output = ();
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         if let Stage::New = self.stage {
             ready!(coop::poll_proceed(cx));
         }
@@ -371,16 +381,11 @@ impl Future for Notified<'_> {
 
 impl Drop for Notified<'_> {
     fn drop(&mut self) {
-        let Stage::Waiting(ticket) = std::mem::replace(&mut self.stage, Stage::Done) else {
-            return;
+        let standing = match self.place.standing() {
+            Standing::InLine => self.leave_line(),
+            standing => standing,
         };
-        let left = {
-            let mut line = self.notify.line.lock();
-            let left = line.take(ticket);
-            self.notify.lower_flag(&mut line);
-            left
-        };
-        if left.is_some_and(|place| place.told == Told::One) {
+        if standing == Standing::Told(Told::One) {
             match self.unheard {
                 Unheard::Kept => self.notify.notify_one(),
                 Unheard::Lost => self.notify.notify_waiting(Unheard::Lost),

@@ -282,11 +282,18 @@ impl<'a> Locking<'a> {
             if *line.state() == Promise::None {
                 self.raw.word.fetch_or(TELL, Ordering::Relaxed);
             }
-            match standing {
-                Standing::InLine => line.replace(&self.place, waker),
-                Standing::Apart => line.join(self.place, End::Tail, waker),
+            let end = match standing {
+                Standing::InLine => None,
+                Standing::Apart => Some(End::Tail),
                 // It has waited longest.
-                Standing::Told(_) => line.join(self.place, End::Head, waker),
+                Standing::Told(_) => Some(End::Head),
+            };
+            match end {
+                None => line.replace(&self.place, waker),
+                Some(end) => {
+                    line.join(self.place, end, Some(waker));
+                    None
+                }
             }
         };
     }

@@ -146,22 +146,18 @@ impl<T: Copy, S> Locked<'_, T, S> {
         waker
     }
 
-    /// Stands in line, and has `waker` woken when it is told; returns what is to be dropped.
+    /// Stands in line, and has `waker` woken when it is told, if there is one.
     #[inline]
-    pub(super) fn join(
-        &mut self,
-        place: Pin<&Place<'_, T, S>>,
-        end: End,
-        waker: Waker,
-    ) -> Option<Waker> {
+    pub(super) fn join(&mut self, place: Pin<&Place<'_, T, S>>, end: End, waker: Option<Waker>) {
         assert!(place.is_of(self.line) && !place.is_in_line(), "one stands in one line at a time");
         // SAFETY: we hold the lock; the node is pinned, in no line, and its drop leaves this one.
         unsafe { self.inner.circle.push(&raw const place.node, end) };
         place.node.standing.store(IN_LINE, Ordering::Relaxed);
-        self.replace(&place, waker)
+        // SAFETY: `waker` is reached under the lock only; it is `None` where a place is in no line.
+        place.node.waker.with_mut(|place| unsafe { *place = waker });
     }
 
-    /// Wakes `waker` from now on, if the place is in line; returns what is to be dropped.
+    /// Has `waker` woken from now on, if the place is in line; returns what is to be dropped.
     pub(super) fn replace(&mut self, place: &Place<'_, T, S>, waker: Waker) -> Option<Waker> {
         assert!(place.is_of(self.line), "a place is in its own line");
         if !place.is_in_line() {
@@ -171,16 +167,17 @@ impl<T: Copy, S> Locked<'_, T, S> {
         place.node.waker.with_mut(|place| unsafe { (*place).replace(waker) })
     }
 
-    /// Leaves the line, if the place is in it; returns what is to be dropped.
-    fn leave(&mut self, place: &Place<'_, T, S>) -> Option<Waker> {
-        if !place.is_in_line() {
-            return None;
+    /// As [`Place::leave`]; returns also what is to be dropped.
+    pub(super) fn leave(&mut self, place: &Place<'_, T, S>) -> (Standing, Option<Waker>) {
+        assert!(place.is_of(self.line), "a place is in its own line");
+        let standing = place.standing();
+        if standing == Standing::InLine {
+            // SAFETY: we hold the lock, and a place that is in line is in its own.
+            unsafe { self.inner.circle.unlink(&raw const place.node) };
         }
-        // SAFETY: we hold the lock, and a place that is in line is in its own.
-        unsafe { self.inner.circle.unlink(&raw const place.node) };
         place.node.standing.store(APART, Ordering::Relaxed);
         // SAFETY: `waker` is reached under the lock only.
-        place.node.waker.with_mut(|waker| unsafe { (*waker).take() })
+        (standing, place.node.waker.with_mut(|waker| unsafe { (*waker).take() }))
     }
 }
 
@@ -229,18 +226,8 @@ impl<'a, T: Copy, S> Place<'a, T, S> {
 
     #[cold]
     fn leave_line(&self) -> Standing {
-        let waker = {
-            let mut line = self.line.lock();
-            if !self.is_in_line() {
-                // Told in the last moment, under the lock.
-                let told = self.standing();
-                self.node.standing.store(APART, Ordering::Relaxed);
-                return told;
-            }
-            line.leave(self)
-        };
-        drop(waker);
-        Standing::InLine
+        let (standing, _waker) = self.line.lock().leave(self);
+        standing
     }
 
     fn is_of(&self, line: &Line<T, S>) -> bool {

@@ -154,3 +154,37 @@ fn all_are_told_and_nothing_is_kept() {
         assert!(poll_once(notify.notified()).is_none(), "kept");
     });
 }
+
+/// All are told, one in line and one that is polled late: either sees what came before, also where that one
+/// learns it from the word alone, which was written again when the line was empty.
+#[test]
+fn an_end_of_the_epoch_orders_what_came_before() {
+    explore(50, || {
+        // Leaked, so that a wait can move to another thread.
+        let notify: &Notify = Box::leak(Box::new(Notify::new()));
+        let value = Arc::new(AtomicU32::new(0));
+        let late = notify.notified();
+        let mut first = Box::pin(notify.notified());
+        assert!(!first.as_mut().enable());
+        let telling = thread::spawn({
+            let value = Arc::clone(&value);
+            move || {
+                // Relaxed on purpose: the notification alone must order it.
+                value.store(1, Ordering::Relaxed);
+                notify.notify_waiters();
+            }
+        });
+        let looking = thread::spawn({
+            let value = Arc::clone(&value);
+            move || {
+                let told = poll_once(late).is_some();
+                assert!(!told || value.load(Ordering::Relaxed) == 1, "told of nothing");
+            }
+        });
+        if first.as_mut().enable() {
+            assert_eq!(value.load(Ordering::Relaxed), 1);
+        }
+        [telling, looking].into_iter().for_each(|thread| thread.join().unwrap());
+        assert!(first.as_mut().enable(), "told");
+    });
+}

@@ -24,10 +24,12 @@
 //! | | QUEUED for newcomers (`try_acquire`) | `who_wants_many_is_not_passed_by_those_who_want_few` |
 //! | | Release in `release` | `model::semaphore::one_permit_lets_in_one_at_a_time` |
 //! | notifications | passing on what one who is gone was told (`Notified`'s drop) | `who_waits_hears_of_each_thing_whoever_goes_away` |
-//! | | the permit that was there (`join`); keeping one (`notify_waiting`) | the same, twice |
+//! | | the permit that was there (`Notify::stand`); keeping one (`notify_waiting`) | `model::notify::a_wait_that_is_dropped_takes_no_notification_with_it`, twice |
+//! | | saying that nobody is in line any more (`Notified`'s drop) | `model::notify::a_notification_races_the_drop_of_who_is_told` |
 //! | | the epoch, where somebody waits (`notify_waiters`) | `all_who_wait_are_told_at_once` |
-//! | | the epoch in `take_permit` | `model::notify::an_old_wait_takes_no_new_notification` |
-//! | | Release in `notify_one` | `model::notify::a_notification_is_heard_and_orders_what_came_before` |
+//! | | the epoch in `take_permit`; in `stand` | `model::notify::an_old_wait_takes_no_new_notification`, twice |
+//! | | Release in `notify_one`; Acquire in `stand` | `model::notify::a_notification_is_heard_and_orders_what_came_before`, twice |
+//! | | Release in `lower_flag`; in `Locked::tell_first` | `model::notify::an_end_of_the_epoch_orders_what_came_before`, twice |
 //! | condition variable | passing on what one who is gone was told | `what_changes_under_the_lock_reaches_who_waits_for_it` |
 //! | | standing in line before the lock is given up | the same |
 //! | | all but one (`notify_all`) | `all_who_wait_are_told_of_a_change` |

@@ -95,16 +95,16 @@ fn a_wait_that_all_were_told_of_leaves_a_later_notification_to_others() {
 #[test]
 fn a_wait_that_is_enabled_stands_in_line() {
     let notify = Notify::new();
-    let (mut first, mut second) = (notify.notified(), notify.notified());
-    assert!(!first.enable());
-    assert!(!second.enable());
-    assert!(!first.enable());
+    let (mut first, mut second) = (pin!(notify.notified()), Box::pin(notify.notified()));
+    assert!(!first.as_mut().enable());
+    assert!(!second.as_mut().enable());
+    assert!(!first.as_mut().enable());
     notify.notify_one();
-    assert!(!second.enable());
-    assert!(first.enable());
-    assert!(poll(pin!(first)).is_ready());
+    assert!(!second.as_mut().enable());
+    assert!(first.as_mut().enable());
+    assert!(poll(first).is_ready());
     drop(second);
-    assert!(!notify.notified().enable());
+    assert!(!pin!(notify.notified()).enable());
 }
 
 #[test]
