@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use loom::thread;
 
+use super::explore;
 use crate::queue::front::Front;
 use crate::queue::ring::Ring;
 use crate::queue::{Close, PopError, PushError};
@@ -85,8 +86,22 @@ fn close_races_push() {
         let sender = thread::spawn(move || other.push(Box::new(7)).is_ok());
         assert_eq!(ring.close(), Close::Closed);
         let received = ring.pop().is_ok();
-        assert!(ring.pop().is_err());
+        assert_eq!(ring.pop().map(|value| *value), Err(PopError::Closed));
         assert_eq!(sender.join().unwrap(), received);
+    });
+}
+
+/// The length is never one that the ring did not have.
+#[test]
+fn the_length_of_a_ring_races_push_and_pop() {
+    explore(30, || {
+        let ring = Arc::new(Ring::new(3));
+        let other = Arc::clone(&ring);
+        let looking = thread::spawn(move || assert!(other.len() <= 1));
+        push(&ring, 7);
+        assert_eq!(pop(&ring), 7);
+        looking.join().unwrap();
+        assert_eq!(ring.len(), 0);
     });
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use loom::thread;
 
+use super::explore;
 use crate::asymmetric;
 use crate::queue::front::Front;
 use crate::queue::list::List;
@@ -48,6 +49,20 @@ fn a_ring_of_one_or_two_laps() {
             sender.join().unwrap();
         });
     }
+}
+
+/// The length is never one that the ring did not have.
+#[test]
+fn the_length_of_a_ring_for_two_races_push_and_pop() {
+    explore(30, || {
+        let ring = Arc::new(Spsc::new(2));
+        let other = Arc::clone(&ring);
+        let looking = thread::spawn(move || assert!(other.len() <= 1));
+        push(&ring, 7);
+        assert_eq!(pop(&ring), 7);
+        looking.join().unwrap();
+        assert_eq!(ring.len(), 0);
+    });
 }
 
 /// A push that succeeded before the close is received; none succeeds after it.

@@ -6,8 +6,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use moirai_sync::channel;
-use moirai_sync::strand;
+use moirai_sync::{channel, select, strand};
 
 use crate::woken::Woken;
 
@@ -105,6 +104,38 @@ fn stress_sent_equals_received_with_random_cancels() {
     }
     assert_eq!(sent, received + receiver.len() as u64);
     println!("{sent} sent, {cancelled} receives cancelled");
+}
+
+/// Polls `future` so many times at most, and drops it.
+fn polled<F: Future>(future: F, polls: usize) -> Option<F::Output> {
+    let (mut future, woken) = (pin!(future), Arc::<Woken>::default());
+    (0..polls).find_map(|_| match poll(future.as_mut(), &woken) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    })
+}
+
+#[test]
+fn whoever_is_dropped_after_any_poll_has_returned_its_message_or_left_it() {
+    for polls in 0..4 {
+        for (sender, receiver) in [channel::bounded(1), channel::unbounded()] {
+            sender.send(1).unwrap();
+            let received = polled(receiver.recv_async(), polls).is_some();
+            assert_eq!(receiver.len(), usize::from(!received), "a receive, {polls}");
+        }
+        for make in [|| channel::bounded(1), channel::unbounded] {
+            let ((first, a), (second, b)) = (make(), make());
+            first.send(1).unwrap();
+            second.send(2).unwrap();
+            let select = async { select!(async { recv(a) -> n => n, recv(b) -> n => n }).await };
+            let received = polled(select, polls).is_some();
+            assert_eq!(a.len() + b.len(), 2 - usize::from(received), "a select, {polls}");
+        }
+        let (mut sender, mut receiver) = channel::spsc::unbounded();
+        sender.send(1).unwrap();
+        let received = polled(receiver.recv_async(), polls).is_some();
+        assert_eq!(receiver.len(), usize::from(!received), "an only receiver's receive, {polls}");
+    }
 }
 
 #[test]

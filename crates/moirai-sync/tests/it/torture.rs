@@ -1,21 +1,4 @@
-//! What has gone wrong in other channels, each as a test. `cargo xtask miri` runs them as well.
-//!
-//! | what went wrong elsewhere | test |
-//! |---|---|
-//! | a block freed twice, when the last receiver went during the first send | `the_last_receiver_leaves_during_the_first_send` |
-//! | a message taken twice and another one lost | `each_message_is_taken_once_by_many_with_batches` |
-//! | a send after the close raced a receive; a transmute in the disconnected arm | `a_send_that_races_the_end_keeps_or_delivers` |
-//! | wakers of futures that were polled and dropped | `futures_that_were_polled_and_dropped_leave_nothing_behind` |
-//! | indices that overflow; capacities that are no power of two | `every_small_capacity_laps` |
-//! | a ring that gave a value twice, or one that nobody had written | `any_sequence_of_operations_does_what_a_deque_would` |
-//! | values of zero, of types without one | `values_that_cannot_be_zero_pass` |
-//! | a drop or a clone that panics: dropped twice | `a_message_whose_drop_panics_is_dropped_once` |
-//! | a batched receive of a closed channel into a vector that is not empty | `batches_go_behind_what_is_in_the_vector` |
-//! | a length below zero | `the_length_is_never_more_than_what_was_sent` |
-//! | a deadlock with wakers that use the channel | `wakers_may_use_the_channel_they_are_woken_from` |
-//! | a guard that was forgotten | `forgotten_permits_loans_and_guards_are_safe` |
-//! | broadcasts: clones made in parallel, hangs after a reopening, drops and clones that panic | `broadcast.rs` |
-//! | Send and Sync of types that are neither | `ends_cross_threads_only_with_messages_that_may` |
+//! What has gone wrong in other channels, each as a test; the table is in `docs/torture.md`.
 
 use std::pin::pin;
 use std::rc::Rc;
