@@ -22,6 +22,12 @@ const WAVES: u64 = 100;
 const STORM: Storm =
     Storm { outstanding: OUTSTANDING, waves: WAVES, uncounted: u64::MAX, metering: Metering::Off };
 
+/// Smaller ones: of one that fits a first cache, and of one that does not.
+const SMALLER: [(&str, &str, u64); 2] = [
+    ("data_misses_300", "of both caches, 300 outstanding", 300),
+    ("data_misses_1000", "of both caches, 1000 outstanding", 1_000),
+];
+
 /// Both sides, by name.
 const SIDES: [&str; 2] = ["slab", "malloc"];
 
@@ -70,6 +76,13 @@ pub(crate) fn measure() -> Result<Comparison, String> {
         let costs = |side: usize, last| valgrind::per_task(&programs[side], STORM, last);
         let core = [costs(0, LastCache::OfCore)?, costs(1, LastCache::OfCore)?];
         let shared = [costs(0, LastCache::Shared)?, costs(1, LastCache::Shared)?];
+        for (case, what, outstanding) in SMALLER {
+            let storm =
+                Storm { outstanding, waves: OUTSTANDING * WAVES / outstanding / 4, ..STORM };
+            let costs = |side: usize| valgrind::per_task(&programs[side], storm, LastCache::Shared);
+            let sides = [costs(0)?, costs(1)?].map(Costs::data_misses);
+            figures.push(Figure { case, unit: "misses", what, sides, goal: Some(MISSES_GOAL) });
+        }
         figures.extend(misses(core, shared));
     }
     Ok(Comparison { figures, skipped })
@@ -77,11 +90,11 @@ pub(crate) fn measure() -> Result<Comparison, String> {
 
 fn misses(core: [Costs; 2], shared: [Costs; 2]) -> [Figure; 5] {
     let figure = |case, unit, what, sides| Figure { case, unit, what, sides, goal: None };
-    let all = shared.map(|costs| costs.d1_misses + costs.last_misses);
+    let all = shared.map(Costs::data_misses);
     [
         Figure {
             goal: Some(MISSES_GOAL),
-            ..figure("data_misses", "misses", "of a first and a last cache", all)
+            ..figure("data_misses", "misses", "of both caches", all)
         },
         figure("d1_misses", "misses", "of 32 KiB", shared.map(|costs| costs.d1_misses)),
         figure("l2_misses", "misses", "of 1 MiB behind it", core.map(|costs| costs.last_misses)),
@@ -113,7 +126,7 @@ impl fmt::Display for Comparison {
         let [slab, malloc] = SIDES;
         writeln!(
             f,
-            "  {:<14}{:<39}{slab:>9}{malloc:>9}{:>8}{:>7}",
+            "  {:<18}{:<39}{slab:>9}{malloc:>9}{:>8}{:>7}",
             "case", "what", "ratio", "goal"
         )?;
         for Figure { case, what, sides: [slab, malloc], goal, .. } in &self.figures {
@@ -126,7 +139,7 @@ impl fmt::Display for Comparison {
             let ratio = if ratio.is_finite() { format!("{ratio:.3}") } else { "-".to_owned() };
             writeln!(
                 f,
-                "  {case:<14}{what:<39}{slab:>9.3}{malloc:>9.3}{ratio:>8}{shown:>7}{verdict}"
+                "  {case:<18}{what:<39}{slab:>9.3}{malloc:>9.3}{ratio:>8}{shown:>7}{verdict}"
             )?;
         }
         match &self.skipped {

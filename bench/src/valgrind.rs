@@ -30,6 +30,13 @@ pub(crate) struct Costs {
     pub(crate) last_misses: f64,
 }
 
+impl Costs {
+    /// Of both caches.
+    pub(crate) fn data_misses(self) -> f64 {
+        self.d1_misses + self.last_misses
+    }
+}
+
 /// Why there are no figures, if valgrind is not there.
 pub(crate) fn missing() -> Option<String> {
     let version = Command::new("valgrind").arg("--version").output();
