@@ -1,8 +1,8 @@
 //! The public injector: a queue behind a lock. Knows no thread; who waits for items is its user's
 //! affair.
 //!
-//! Rejected: the scheduler's own injector, which links its items through their headers, so they
-//! must have one; a lock-free list of blocks, which pays where many threads inject at once, and an
+//! Rejected: the scheduler's own injector, which links what comes from outside through its headers, so
+//! items must have one; a lock-free list of blocks, which pays where many threads inject at once, and an
 //! executor that does so is better served by its rings.
 
 use std::collections::VecDeque;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loom::thread;
 
 use crate::sched::injector::Injector;
-use crate::sched::work::{Chain, Tally};
+use crate::sched::work::{Chain, Tally, Work};
 
 fn run_all(mut chain: Chain) {
     while let Some(work) = chain.pop() {
@@ -14,9 +14,10 @@ fn run_all(mut chain: Chain) {
 }
 
 fn pop(injector: &Injector) {
-    if let Some((work, rest)) = injector.pop_batch(|left| left) {
+    let mut rest = Vec::new();
+    if let Some(work) = injector.pop_batch(|left| left, |work| rest.push(work)) {
         work.run();
-        run_all(rest);
+        rest.into_iter().for_each(Work::run);
     }
 }
 
@@ -76,5 +77,30 @@ fn close_against_push_and_take() {
         taker.join().unwrap();
         pop(&injector);
         all_ran(&tally, 1);
+    });
+}
+
+#[test]
+fn close_against_an_array_and_one_who_takes() {
+    loom::model(|| {
+        let (injector, tally) = (Arc::new(Injector::new()), Tally::default());
+        injector.push(tally.work(0)).unwrap();
+        let pusher = {
+            let (injector, works) = (Arc::clone(&injector), vec![tally.work(1), tally.work(2)]);
+            thread::spawn(move || {
+                if let Err(works) = injector.push_all(works) {
+                    works.into_iter().for_each(Work::run);
+                }
+            })
+        };
+        let taker = {
+            let injector = Arc::clone(&injector);
+            thread::spawn(move || pop(&injector))
+        };
+        run_all(injector.close());
+        pusher.join().unwrap();
+        taker.join().unwrap();
+        assert!(injector.pop().is_none());
+        all_ran(&tally, 3);
     });
 }

@@ -81,7 +81,7 @@ fn idle_pool() -> Arc<Pool> {
 /// Runs what is in the injector until it is empty; says whether there was anything.
 fn run_queued(pool: &Pool) -> bool {
     let mut ran = false;
-    while let Some((work, _)) = pool.injector(Domain::FIRST).pop_batch(|_| 0) {
+    while let Some(work) = pool.injector(Domain::FIRST).pop() {
         work.run();
         ran = true;
     }

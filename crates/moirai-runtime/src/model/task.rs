@@ -279,7 +279,7 @@ where
 {
     let first = task::spawn_future(pool, async {});
     let second = task::spawn_future(pool, second(first));
-    let (work, _) = pool.injector(Domain::FIRST).pop_batch(|_| 0).unwrap();
+    let work = pool.injector(Domain::FIRST).pop().unwrap();
     run_queued(pool);
     (work, second)
 }
@@ -422,7 +422,7 @@ fn spawn_staying(
         }
     };
     let handle = task::spawn_future(pool, spawner);
-    let (work, _) = pool.injector(Domain::FIRST).pop_batch(|_| 0).unwrap();
+    let work = pool.injector(Domain::FIRST).pop().unwrap();
     let pool = Arc::clone(pool);
     let worker = thread::spawn(move || {
         run_staying(&pool, work, |local, staying| {

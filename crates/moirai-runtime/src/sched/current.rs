@@ -31,7 +31,7 @@ use super::permits::PermitId;
 use super::pool::Pool;
 use super::remote::Remote;
 use super::waits::Frames;
-use super::work::{Chain, Header, Work};
+use super::work::{Header, Work};
 use crate::stack;
 use crate::topology::Domain;
 
@@ -344,9 +344,9 @@ impl<'a> Context<'a> {
             return;
         }
         let queued = iter::from_fn(|| self.local.as_ref()?.pop());
-        let chain: Chain = queued.collect();
-        if chain.len() != 0 {
-            self.pool.send_chain_home(self.last(), chain);
+        let queued: Vec<Work> = queued.collect();
+        if !queued.is_empty() {
+            self.pool.send_all_home(self.last(), queued);
         }
     }
 
@@ -392,14 +392,14 @@ impl<'a> Context<'a> {
     }
 
     #[cold]
-    fn overflow(&self, overflow: Chain) {
+    fn overflow(&self, overflow: Vec<Work>) {
         if let Some(remote) = self.remote {
             remote.own.counters.overflowed.add(overflow.len() as u64);
         }
         if self.pool.shares_nothing() {
-            self.pool.send_chain_home(self.last(), overflow);
+            self.pool.send_all_home(self.last(), overflow);
         } else {
-            self.pool.inject_chain(overflow, self.domain.get());
+            self.pool.inject_all(overflow, self.domain.get());
         }
     }
 

@@ -206,7 +206,7 @@ fn next_task(context: &Context<'_>) -> Option<Work> {
         let work = urgent
             .or_else(|| local.pop())
             .or_else(|| if pool.homes.are_used() { context.pop_home() } else { None })
-            .or_else(|| pool.injector(context.domain()).pop_batch(|_| 0).map(|(work, _)| work))
+            .or_else(|| pool.injector(context.domain()).pop())
             // No one else may be free to look there.
             .or_else(|| if pool.has_tasks() { steal(context, local) } else { None })?;
         match work.kind() {

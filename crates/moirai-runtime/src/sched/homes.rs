@@ -41,10 +41,10 @@ impl Homes {
         self.queues[home.index()].push(work)
     }
 
-    /// Adds all of `chain`; it comes back if the pool has ended.
-    pub(crate) fn push_chain(&self, home: PermitId, chain: Chain) -> Result<(), Chain> {
+    /// Adds all of `works`; they come back if the pool has ended.
+    pub(crate) fn push_all(&self, home: PermitId, works: Vec<Work>) -> Result<(), Vec<Work>> {
         self.use_them();
-        self.queues[home.index()].push_chain(chain)
+        self.queues[home.index()].push_all(works)
     }
 
     fn use_them(&self) {
@@ -56,7 +56,7 @@ impl Homes {
 
     /// Takes the oldest work of a permit; for its holder.
     pub(crate) fn pop(&self, home: PermitId) -> Option<Work> {
-        self.queues[home.index()].pop_batch(|_| 0).map(|(work, _)| work)
+        self.queues[home.index()].pop()
     }
 
     /// Whether there may be any work here.

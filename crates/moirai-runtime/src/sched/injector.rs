@@ -1,13 +1,17 @@
-//! Work from outside of the workers: any amount, without an allocation, since the work links itself.
+//! Work that no worker has: what comes from outside, and what workers have too much of.
 //!
-//! Whoever pushes does one exchange on a stack, the *inbox*, and never waits for a worker. A worker
-//! that finds the list empty takes the whole inbox, turns it round, and serves itself from there:
+//! Whoever pushes from outside does one exchange on a stack, the *inbox*, allocates nothing, since the work
+//! links itself, and never waits for a worker. What a full ring gives away comes as an array of pointers:
+//! who has so much has left its lines behind long ago, and to link them, one after the other and under a
+//! lock, would fetch each once more.
 //!
 //! ```text
 //!   push ──► inbox: newest ─► .. ─► oldest        one word, pushed to and taken whole
 //!                         │ taken whole, turned round
 //!                         ▼
-//!   list: oldest ─► .. ─► newest ──► pop_batch    behind a lock that only workers take
+//!   backlog: [linked], [array], [array] .. ──► pop_batch    behind a lock that only workers take
+//!                                 ▲
+//!   push_all ─────────────────────┘
 //! ```
 //!
 //! A stack that is only pushed to and taken whole has no ABA problem (Treiber, *Systems programming:
@@ -21,7 +25,8 @@
 
 #![allow(unsafe_code, reason = "turns links back into work; model: src/model/injector.rs")]
 
-use std::ptr;
+use std::collections::VecDeque;
+use std::{iter, ptr, vec};
 
 use moirai_sync::__prim::Mutex;
 use moirai_sync::__prim::atomic::{AtomicPtr, AtomicUsize, Ordering};
@@ -32,9 +37,24 @@ use super::work::{Chain, Header, Work};
 #[derive(Debug)]
 pub(crate) struct Injector {
     inbox: CachePadded<AtomicPtr<Header>>,
-    list: Mutex<Chain>,
-    /// The length of the list, readable without the lock.
+    backlog: Mutex<Backlog>,
+    /// The length of the backlog, readable without the lock.
     len: AtomicUsize,
+}
+
+/// The oldest first.
+#[derive(Debug, Default)]
+struct Backlog {
+    /// None is empty.
+    batches: VecDeque<Batch>,
+    len: usize,
+}
+
+/// What came together.
+#[derive(Debug)]
+enum Batch {
+    Linked(Chain),
+    Array(vec::IntoIter<Work>),
 }
 
 /// What a closed inbox holds: no header is there.
@@ -44,7 +64,7 @@ impl Injector {
     pub(crate) fn new() -> Self {
         Self {
             inbox: CachePadded::new(AtomicPtr::new(ptr::null_mut())),
-            list: Mutex::new(Chain::new()),
+            backlog: Mutex::default(),
             len: AtomicUsize::new(0),
         }
     }
@@ -71,37 +91,45 @@ impl Injector {
         }
     }
 
-    /// Adds all of `chain`; it comes back if the injector is closed.
-    pub(crate) fn push_chain(&self, chain: Chain) -> Result<(), Chain> {
-        let mut list = self.list.lock();
+    /// Adds all of `works`; they come back if the injector is closed.
+    pub(crate) fn push_all(&self, works: Vec<Work>) -> Result<(), Vec<Work>> {
+        let mut backlog = self.backlog.lock();
         // Relaxed: `close` takes the lock after it has closed the inbox.
         if self.inbox.load(Ordering::Relaxed) == CLOSED {
-            return Err(chain);
+            return Err(works);
         }
-        list.append(chain);
-        self.publish(&list);
+        self.empty_inbox(&mut backlog);
+        backlog.push(Batch::Array(works.into_iter()));
+        self.publish(&backlog);
         Ok(())
     }
 
-    /// Takes the oldest work, and up to `more` after it.
-    pub(crate) fn pop_batch(&self, more: impl FnOnce(usize) -> usize) -> Option<(Work, Chain)> {
+    /// Takes the oldest work.
+    pub(crate) fn pop(&self) -> Option<Work> {
+        self.pop_batch(|_| 0, |_| unreachable!("more than none"))
+    }
+
+    /// Takes the oldest work, and gives up to `more` after it to `rest`, which is called under a lock.
+    pub(crate) fn pop_batch(
+        &self,
+        more: impl FnOnce(usize) -> usize,
+        mut rest: impl FnMut(Work),
+    ) -> Option<Work> {
         if self.is_empty() {
             return None;
         }
-        let mut list = self.list.lock();
-        if list.len() == 0 {
-            list.append(self.take_inbox());
-        }
-        let first = list.pop()?;
-        let mut rest = Chain::new();
-        for _ in 0..more(list.len()) {
-            match list.pop() {
-                Some(work) => rest.push(work),
-                None => break,
-            }
-        }
-        self.publish(&list);
-        Some((first, rest))
+        let mut backlog = self.backlog.lock();
+        self.empty_inbox(&mut backlog);
+        let first = backlog.pop()?;
+        let more = more(backlog.len);
+        backlog.take(more, &mut rest);
+        self.publish(&backlog);
+        Some(first)
+    }
+
+    /// What has come so far goes before what comes next.
+    fn empty_inbox(&self, backlog: &mut Backlog) {
+        backlog.push(Batch::Linked(self.take_inbox()));
     }
 
     fn take_inbox(&self) -> Chain {
@@ -128,9 +156,12 @@ impl Injector {
         // Acquire: pairs with the Release in `push`. Release: what came before the close is seen
         // by a push that is refused.
         let head = self.inbox.swap(CLOSED, Ordering::AcqRel);
-        let mut list = self.list.lock();
-        let mut rest = std::mem::replace(&mut *list, Chain::new());
-        self.publish(&list);
+        let mut backlog = self.backlog.lock();
+        let mut rest = Chain::new();
+        while let Some(work) = backlog.pop() {
+            rest.push(work);
+        }
+        self.publish(&backlog);
         if head != CLOSED {
             // SAFETY: the swap gave us the whole list, linked by `push`.
             rest.append(unsafe { Chain::reversed(head) });
@@ -144,9 +175,61 @@ impl Injector {
         (head.is_null() || head == CLOSED) && self.len.load(Ordering::Relaxed) == 0
     }
 
-    fn publish(&self, list: &Chain) {
+    fn publish(&self, backlog: &Backlog) {
         // Relaxed: written under the lock; read as a hint.
-        self.len.store(list.len(), Ordering::Relaxed);
+        self.len.store(backlog.len, Ordering::Relaxed);
+    }
+}
+
+impl Backlog {
+    fn push(&mut self, batch: Batch) {
+        let len = batch.len();
+        if len == 0 {
+            return;
+        }
+        self.len += len;
+        match (self.batches.back_mut(), batch) {
+            // As much as there may be from outside, in one place.
+            (Some(Batch::Linked(last)), Batch::Linked(more)) => last.append(more),
+            (_, batch) => self.batches.push_back(batch),
+        }
+    }
+
+    fn pop(&mut self) -> Option<Work> {
+        let mut first = None;
+        self.take(1, &mut |work| first = Some(work));
+        first
+    }
+
+    /// Gives the `n` oldest to `to`, or all.
+    fn take(&mut self, n: usize, to: &mut impl FnMut(Work)) {
+        let mut n = n.min(self.len);
+        self.len -= n;
+        while n != 0 {
+            let Some(batch) = self.batches.front_mut() else {
+                unreachable!("{n} fewer than were counted")
+            };
+            let taken = n.min(batch.len());
+            match batch {
+                Batch::Linked(chain) => {
+                    iter::from_fn(|| chain.pop()).take(taken).for_each(&mut *to);
+                }
+                Batch::Array(works) => works.take(taken).for_each(&mut *to),
+            }
+            if batch.len() == 0 {
+                self.batches.pop_front();
+            }
+            n -= taken;
+        }
+    }
+}
+
+impl Batch {
+    fn len(&self) -> usize {
+        match self {
+            Self::Linked(chain) => chain.len(),
+            Self::Array(works) => works.len(),
+        }
     }
 }
 
@@ -155,36 +238,40 @@ mod tests {
     use super::*;
     use crate::sched::work::Tally;
 
+    /// Takes half of what there is, and runs it.
+    fn run_half(injector: &Injector) -> bool {
+        let mut rest = Vec::new();
+        let Some(work) = injector.pop_batch(|left| left / 2, |work| rest.push(work)) else {
+            return false;
+        };
+        work.run();
+        rest.into_iter().for_each(Work::run);
+        true
+    }
+
     fn run_all(injector: &Injector) {
-        while let Some((work, mut rest)) = injector.pop_batch(|left| left / 2) {
-            work.run();
-            while let Some(work) = rest.pop() {
-                work.run();
-            }
-        }
+        while run_half(injector) {}
     }
 
     #[test]
     fn work_leaves_in_the_order_in_which_it_came() {
         let (injector, tally) = (Injector::new(), Tally::default());
         (0..5).for_each(|n| injector.push(tally.work(n)).unwrap());
-        let (first, mut rest) = injector.pop_batch(|left| left / 2).unwrap();
-        first.run();
-        (5..9).for_each(|n| injector.push(tally.work(n)).unwrap());
-        while let Some(work) = rest.pop() {
-            work.run();
-        }
+        assert!(run_half(&injector));
+        injector.push_all((5..9).map(|n| tally.work(n)).collect()).unwrap();
+        (9..12).for_each(|n| injector.push(tally.work(n)).unwrap());
+        assert!(run_half(&injector));
+        (12..14).for_each(|n| injector.push(tally.work(n)).unwrap());
+        injector.push_all((14..20).map(|n| tally.work(n)).collect()).unwrap();
         run_all(&injector);
-        assert!(tally.ran().into_iter().eq(0..9));
+        assert!(tally.ran().into_iter().eq(0..20));
         assert!(injector.is_empty());
     }
 
     #[test]
     fn a_closed_injector_gives_back_what_it_had_and_what_comes_later() {
         let (injector, tally) = (Injector::new(), Tally::default());
-        let mut chain = Chain::new();
-        chain.push(tally.work(0));
-        injector.push_chain(chain).unwrap();
+        injector.push_all(vec![tally.work(0)]).unwrap();
         injector.push(tally.work(1)).unwrap();
         let mut rest = injector.close();
         assert_eq!(rest.len(), 2);
@@ -192,12 +279,10 @@ mod tests {
             work.run();
         }
         injector.push(tally.work(2)).unwrap_err().run();
-        let mut chain = Chain::new();
-        chain.push(tally.work(3));
-        injector.push_chain(chain).unwrap_err().pop().unwrap().run();
+        injector.push_all(vec![tally.work(3)]).unwrap_err().pop().unwrap().run();
         assert_eq!(injector.close().len(), 0);
         assert!(injector.is_empty());
-        assert!(injector.pop_batch(|left| left).is_none());
+        assert!(injector.pop().is_none());
         assert_eq!(tally.ran(), [0, 1, 2, 3]);
     }
 

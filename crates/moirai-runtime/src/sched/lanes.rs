@@ -86,13 +86,13 @@ impl Lanes {
         } else {
             [&self.critical, &self.high]
         };
-        let (work, _) = order.into_iter().find_map(|queue| queue.pop_batch(|_| 0))?;
+        let work = order.into_iter().find_map(Injector::pop)?;
         self.urgent.fetch_sub(1, Ordering::Relaxed);
         Some(work)
     }
 
     pub(crate) fn pop_low(&self) -> Option<Work> {
-        self.low.pop_batch(|_| 0).map(|(work, _)| work)
+        self.low.pop()
     }
 
     /// Whether nothing waits; as a hint.

@@ -42,7 +42,7 @@ use moirai_sync::CachePadded;
 
 use super::deque::{self, Local, Stealer};
 use super::slot::Slot;
-use super::work::{Chain, Header, Work};
+use super::work::{Header, Work};
 
 pub(crate) struct LocalQueue {
     kept: Arc<CachePadded<Kept>>,
@@ -137,7 +137,7 @@ pub(crate) enum Pushed {
     /// Something is in the ring that others may take.
     Ring,
     /// The ring was full: this is for the injector.
-    Overflow(Chain),
+    Overflow(Vec<Work>),
 }
 
 impl LocalQueue {
@@ -277,7 +277,7 @@ impl LocalQueue {
         while let Some(work) = self.kept.take().or_else(queued) {
             pushed = match (pushed, self.push_back(work)) {
                 (Pushed::Overflow(mut first), Pushed::Overflow(more)) => {
-                    first.append(more);
+                    first.extend(more);
                     Pushed::Overflow(first)
                 }
                 (Pushed::Overflow(first), _) => Pushed::Overflow(first),
@@ -420,14 +420,11 @@ mod tests {
         for n in 0..RING_CAPACITY as u32 {
             assert!(matches!(queue.push_back(tally.work(n)), Pushed::Ring));
         }
-        let Pushed::Overflow(mut overflow) = queue.push_back(tally.work(RING_CAPACITY as u32))
-        else {
+        let Pushed::Overflow(overflow) = queue.push_back(tally.work(RING_CAPACITY as u32)) else {
             panic!("it took one more than it holds");
         };
         assert_eq!(overflow.len(), RING_CAPACITY / 2 + 1);
-        while let Some(work) = overflow.pop() {
-            work.run();
-        }
+        overflow.into_iter().for_each(Work::run);
         while let Some(work) = queue.pop() {
             work.run();
         }
@@ -473,10 +470,8 @@ mod tests {
                 });
             }
             for n in 0..count {
-                if let Pushed::Overflow(mut overflow) = owner.push_back(tally.work(n)) {
-                    while let Some(work) = overflow.pop() {
-                        work.run();
-                    }
+                if let Pushed::Overflow(overflow) = owner.push_back(tally.work(n)) {
+                    overflow.into_iter().for_each(Work::run);
                 }
                 if n % 3 == 0 {
                     run(owner.pop());

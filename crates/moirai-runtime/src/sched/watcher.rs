@@ -43,7 +43,7 @@ use super::pool::{Pool, Watching};
 use super::remote::{Remote, Shown};
 use super::signal::Ask;
 use super::watch::Off;
-use super::work::{Chain, Kind, Work};
+use super::work::{Kind, Work};
 use super::worker::FAIRNESS_INTERVAL;
 use crate::trace::{Activity, Relief, Stall};
 
@@ -366,9 +366,9 @@ impl<'a> Watcher<'a> {
             self.spill.pop().or_else(stolen)
         });
         let kept = iter::from_fn(|| remote.queue.kept.take());
-        let queued: Chain = kept.chain(stolen).collect();
-        if queued.len() != 0 {
-            self.pool.send_chain_home(home, queued);
+        let queued: Vec<Work> = kept.chain(stolen).collect();
+        if !queued.is_empty() {
+            self.pool.send_all_home(home, queued);
         }
     }
 

@@ -53,10 +53,10 @@ impl Pool {
     }
 
     /// As [`send_home`](Self::send_home), for several.
-    pub(crate) fn send_chain_home(&self, home: PermitId, chain: Chain) {
-        match self.homes.push_chain(home, chain) {
+    pub(crate) fn send_all_home(&self, home: PermitId, works: Vec<Work>) {
+        match self.homes.push_all(home, works) {
             Ok(()) => self.wake_home(home),
-            Err(chain) => self.inject_late(chain),
+            Err(works) => self.inject_late(Chain::from_iter(works)),
         }
     }
 
@@ -113,10 +113,10 @@ impl Pool {
     }
 
     /// As [`inject`](Self::inject), for what a full ring gave back.
-    pub(crate) fn inject_chain(&self, chain: Chain, domain: Domain) {
-        match self.injector(domain).push_chain(chain) {
+    pub(crate) fn inject_all(&self, works: Vec<Work>, domain: Domain) {
+        match self.injector(domain).push_all(works) {
             Ok(()) => self.wake_near(domain),
-            Err(chain) => self.inject_late(chain),
+            Err(works) => self.inject_late(Chain::from_iter(works)),
         }
     }
 

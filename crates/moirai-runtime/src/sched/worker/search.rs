@@ -105,18 +105,17 @@ impl Worker<'_> {
                 .min(INJECTED_MAX)
                 .min(self.local().ring().room()),
         };
-        let (work, mut rest) = injector.pop_batch(share)?;
-        let moved = rest.len() != 0;
-        self.remote.own.counters.injected.add(1 + rest.len() as u64);
-        while let Some(more) = rest.pop() {
-            // The share is no more than the room.
+        let mut moved = 0;
+        let work = injector.pop_batch(share, |more| {
+            moved += 1;
             if let Err(overflow) = self.local().ring().push(more) {
-                pool.inject_chain(overflow.collect(), domain);
+                unreachable!("{overflow:?} from a ring with room");
             }
-        }
+        })?;
+        self.remote.own.counters.injected.add(1 + moved);
         // What was moved or left behind was in no queue for a moment, so a worker that lay down just
         // then has not seen it: it counts as published anew. (A searcher looks again in `run`.)
-        if self.search.get() == Search::No && (moved || !injector.is_empty()) {
+        if self.search.get() == Search::No && (moved != 0 || !injector.is_empty()) {
             self.wake_near();
         }
         Some(work)
