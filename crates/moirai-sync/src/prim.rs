@@ -135,6 +135,16 @@ use std::thread::available_parallelism as available;
 pub use std::thread::panicking;
 use std::time::Duration;
 
+/// A number that hardly any other thread has while this one lives: for hints.
+#[inline(always)]
+pub fn thread_token() -> u32 {
+    std::thread_local! {
+        static TOKEN: u8 = const { 0 };
+    }
+    // Threads have pages of their own; the lowest bits say nothing.
+    TOKEN.with(|token| (std::ptr::from_ref(token).addr() >> 4) as u32)
+}
+
 /// A full fence that may lean on a SeqCst read-modify-write just before it, on the same thread. On
 /// x86-64 that instruction is a full fence itself, and only the compiler must be told.
 #[inline(always)]

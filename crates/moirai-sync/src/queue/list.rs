@@ -32,7 +32,8 @@
 //!
 //! **Two senders at once** would pass the line of `tail` to and fro, a transfer for each message, and two
 //! receivers that of `head`. So who loses the exchange stands back for long enough that the other does some
-//! hundreds in the meantime: with every turn the lines of the block move as well.
+//! hundreds in the meantime: with every turn the lines of the block move as well. Receivers that take turns
+//! without losing one are told apart by their threads ([`crowd`](super::crowd)).
 //!
 //! A sender that stops between its two steps (position taken, value not yet written) makes the
 //! receiver of that slot wait for it: it spins, then yields.
@@ -63,6 +64,7 @@ use crate::prim::fence_after_rmw;
 
 use super::Close;
 use super::block::{self, values_in_block};
+use super::crowd::Crowd;
 use super::gate::Ends;
 use super::shelf::Shelf;
 use slots::Head;
@@ -104,6 +106,7 @@ struct Receivers<T> {
     position: Position<T>,
     /// Where a pop has seen `tail` last, without its flag.
     seen: AtomicUsize,
+    crowd: Crowd,
 }
 
 // SAFETY: a value is moved in by one thread and out by another, each with exclusive access to its
@@ -137,7 +140,8 @@ impl<T> List<T> {
             index: AtomicUsize::new(Self::START),
             block: AtomicPtr::new(ptr::null_mut()),
         };
-        let receivers = Receivers { position: position(), seen: AtomicUsize::new(Self::START) };
+        let seen = AtomicUsize::new(Self::START);
+        let receivers = Receivers { position: position(), seen, crowd: Crowd::new() };
         Self {
             _before: Apart::new(()),
             head: Apart::new(receivers),

@@ -34,6 +34,7 @@
 
 mod block;
 pub(crate) mod chain;
+mod crowd;
 pub(crate) mod front;
 mod gate;
 mod homes;

@@ -27,12 +27,15 @@ use crate::prim::atomic::Ordering;
 
 use super::super::PopError;
 use super::slots::take;
-use super::{Block, FLAG, List, lap, offset};
+use super::{Block, FLAG, List, Receivers, lap, offset};
 
 impl<T> List<T> {
     /// Takes the oldest value.
     #[inline(always)] // into the few functions that others call
     pub(crate) fn pop(&self) -> Result<T, PopError> {
+        if self.head.crowd.is_met() {
+            self.meet();
+        }
         let mut backoff = Backoff::new();
         loop {
             // Acquire: pairs with the Release in `leave_block`, as in `push`.
@@ -85,6 +88,17 @@ impl<T> List<T> {
             unsafe { self.taken(block, 1) };
             return Ok(value);
         }
+    }
+
+    /// Another receiver was here.
+    #[cold]
+    #[inline(never)]
+    fn meet(&self) {
+        let Receivers { position, seen, crowd } = &*self.head;
+        // Relaxed, both: hints.
+        let at = || Self::before(position.index.load(Ordering::Relaxed));
+        let left = Self::before(seen.load(Ordering::Relaxed)).wrapping_sub(at()) as isize;
+        crowd.meet(left.max(0) as usize, at);
     }
 
     /// Says why nothing is at `head`, if that is so.
