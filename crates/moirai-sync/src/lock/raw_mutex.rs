@@ -29,9 +29,10 @@
 //!
 //! **Nobody waits for ever.** Who was told [`VAIN_MAX`] times in vain, or once [`PATIENCE`] ago and now
 //! again, bars the lock: from then on only those who have waited take it, the oldest first, until the
-//! one who bars has it. A newcomer that finds a barred lock free joins the line and tells the next one,
-//! which may be itself: so a future that bars and is never polled again costs each newcomer a wait, not
-//! the lock.
+//! one who bars has it; `try_lock` alone asks nobody. A newcomer that finds a barred lock free joins the line
+//! and tells the next one, which may be itself: so a future that bars and is never polled again costs each
+//! newcomer a wait, not the lock. One that was told and is never polled again keeps that to itself: whoever is
+//! behind it waits until somebody else gives the lock up.
 //!
 //! | access | ordering | pairs with |
 //! |---|---|---|

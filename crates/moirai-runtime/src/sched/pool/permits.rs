@@ -48,10 +48,12 @@ impl Pool {
         }
     }
 
-    /// Whether whoever brings a task next lends the permit of this worker, which computes.
+    /// Whether whoever brings a task next lends the permit of this worker, which computes. What has a home is
+    /// only asked for, and nothing is if it was forgotten that anybody forks.
     pub(crate) fn would_lend(&self, remote: &Remote) -> bool {
         let asked = remote.post.signal.peek().contains(Ask::Urgent);
-        remote.post.forks() && !asked && self.others_lend()
+        let forks = self.forks() && remote.post.forks();
+        forks && !asked && !self.homes.are_used() && self.others_lend()
     }
 
     /// Else a worker polls tasks itself, or its queue goes with the permit, which it lends itself.
