@@ -40,6 +40,7 @@ mod gate;
 mod homes;
 mod key;
 pub(crate) mod levels;
+mod lines;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod pair;

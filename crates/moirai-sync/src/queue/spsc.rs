@@ -4,12 +4,7 @@
 //! its position. Each side fetches the lines of slots some way ahead, where the other one was last: else
 //! a read-modify-write, which waits for all stores before it, would wait for each of those lines.
 //!
-//! **Large values.** Where the receiver has only read a value, its lines are in both caches, and the sender's
-//! next write to each takes it from the receiver's: for 64 KiB, most of what a message costs. So a receiver
-//! that has caught up, and would wait now, first writes to the lines of the place that it gives back. It has
-//! the time, and the sender gets them as quickly as the receiver got them. A message of 64 KiB, filled on one
-//! core and added up on another, took half as long (AMD EPYC, a ring of 8). It is the lines that cost, not
-//! how many places they are of: one or two in turn were no quicker than 8.
+//! Large values: see [`lines`](super::lines).
 
 #![allow(unsafe_code, reason = "slots change hands by two positions; model: src/model/spsc.rs")]
 
@@ -19,6 +14,7 @@ use std::mem::MaybeUninit;
 use crate::prim::{UnsafeCell, prefetch_read, prefetch_write};
 
 use super::front::Front;
+use super::lines;
 use super::pair::{Fence, Pair, Published};
 use super::ring::CAPACITY_MAX;
 use super::{Close, PopError, PushError};
@@ -26,18 +22,14 @@ use super::{Close, PopError, PushError};
 /// So far ahead the sides fetch lines: about as many as are on their way at once.
 const AHEAD_BYTES: usize = 256;
 
-/// The size of a value whose lines the receiver writes to. For one of 1 KiB that makes no difference.
-const LARGE_BYTES: usize = 4096;
-
-/// Of a line in the caches, or less.
-const LINE_BYTES: usize = 64;
-
 #[repr(C)] // in this order: what is only read shares no line with what is written
 pub(crate) struct Spsc<T> {
     pair: Pair<()>,
     /// A power of two of them, so that positions may wrap around.
     slots: Box<[UnsafeCell<MaybeUninit<T>>]>,
     capacity: usize,
+    /// Whether slots are given back with their lines.
+    with_lines: bool,
 }
 
 // SAFETY: a value is moved in by one thread and out by another, each with exclusive access to its
@@ -53,7 +45,8 @@ impl<T> Spsc<T> {
         let slots = (0..capacity.next_power_of_two())
             .map(|_| UnsafeCell::new(MaybeUninit::uninit()))
             .collect();
-        Self { pair: Pair::new(|| ()), slots, capacity }
+        let with_lines = lines::are_many::<T>() && lines::are_dear();
+        Self { pair: Pair::new(|| ()), slots, capacity, with_lines }
     }
 
     #[inline]
@@ -197,8 +190,8 @@ impl<T> Spsc<T> {
         value
     }
 
-    /// Gives the `n` slots at `head` back to the sender; large ones, where the receiver knows of no other
-    /// value, with their lines.
+    /// Gives the `n` slots at `head` back to the sender, where the receiver knows of no other value perhaps
+    /// with their lines.
     ///
     /// # Safety
     ///
@@ -206,11 +199,11 @@ impl<T> Spsc<T> {
     #[inline]
     unsafe fn release(&self, head: usize, n: usize, by: Fence) {
         // SAFETY: the caller is the receiver. It counts those `n` still.
-        if size_of::<T>() >= LARGE_BYTES && unsafe { self.pair.at_hand() } <= n {
+        if lines::are_many::<T>() && self.with_lines && unsafe { self.pair.at_hand() } <= n {
             for i in 0..n {
                 let slot = self.slot(head.wrapping_add(i));
                 // SAFETY: the slot is the receiver's, and there is no value in it.
-                slot.with_mut(|slot| unsafe { write_to_lines(slot) });
+                slot.with_mut(|slot| unsafe { lines::take(slot) });
             }
         }
         // SAFETY: as the caller says.
@@ -309,18 +302,6 @@ impl<T> Spsc<T> {
     }
 }
 
-/// Writes to each line of a slot, so that they are in the caches of this core alone.
-///
-/// # Safety
-///
-/// The slot is the caller's and holds no value.
-unsafe fn write_to_lines<T>(slot: *mut MaybeUninit<T>) {
-    for offset in (0..size_of::<T>()).step_by(LINE_BYTES) {
-        // SAFETY: within the slot, where any bytes may lie.
-        unsafe { slot.cast::<u8>().add(offset).write(0) };
-    }
-}
-
 impl<T> Drop for Spsc<T> {
     fn drop(&mut self) {
         // SAFETY: `&mut self`: there is neither a sender nor a receiver.
@@ -395,7 +376,8 @@ mod tests {
 
     #[test]
     fn large_values_come_out_whole_each_way() {
-        type Large = [usize; 2 * LARGE_BYTES / size_of::<usize>()];
+        type Large = [usize; 1 << 10];
+        assert!(lines::are_many::<Large>());
         type Take = fn(&Spsc<Large>) -> Large;
         let lent: Take = |ring| {
             // SAFETY: one thread. The value is a copy.
@@ -410,8 +392,12 @@ mod tests {
             assert_eq!(unsafe { ring.pop_batch(&mut values, 1) }, Ok(1));
             values[0]
         };
-        for take in [lent, batch, |ring| pop(ring).unwrap()] {
-            let ring = Spsc::new(3);
+        for (take, with_lines) in [lent, batch, |ring| pop(ring).unwrap()]
+            .into_iter()
+            .flat_map(|take| [(take, true), (take, false)])
+        {
+            let mut ring = Spsc::new(3);
+            ring.with_lines = with_lines;
             let (mut sent, mut taken) = (0..6, 0..6);
             for (pushes, takes) in [(3, 3), (2, 1), (1, 2)] {
                 sent.by_ref().take(pushes).for_each(|value| push(&ring, [value; _]).unwrap());
