@@ -45,10 +45,14 @@ pub fn current_num_workers() -> usize {
 
 /// Calls `f`, and polls no tasks in the middle of it.
 ///
-/// A worker that computes polls tasks that wait, at its forks and between the steps of long loops, if
-/// the computation began in [`spawn_parallel`](crate::spawn_parallel). Use this around forks that
-/// happen while a lock is held which a task may want: a task that is polled by the thread that holds
-/// the lock would wait for it for ever. What `f` forks is not interrupted either, wherever it runs.
+/// For a runtime with [`poll_between_forks`](crate::Builder::poll_between_forks), where a worker that
+/// computes in a closure of [`spawn_parallel`](crate::spawn_parallel) polls tasks that wait, at its forks
+/// and between the steps of long loops. Use this around forks that happen while a lock is held which a
+/// task may want: a task that is polled by the thread that holds the lock would wait for it for ever.
+/// What `f` forks is not interrupted either, wherever it runs.
+///
+/// Without that option no worker polls tasks in the middle of a computation, and this changes nothing: a
+/// task that wants the lock waits for it on another thread.
 ///
 /// # Examples
 ///

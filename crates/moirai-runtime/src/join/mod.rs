@@ -41,7 +41,7 @@
 //! | `current_num_threads` | [`current_num_workers`] |
 //! | `ThreadPool::install` | [`Handle::block_on`](crate::Handle::block_on) of an async block that forks |
 //! | a lock held across a fork, on a thread of the program's own | the same: such work is not interrupted |
-//! | the same in a closure of `spawn_parallel`, if tasks want the lock, too | [`parallel_uninterruptible`] |
+//! | the same in a closure of `spawn_parallel`, if tasks want the lock, too | the same; with `Builder::poll_between_forks`, [`parallel_uninterruptible`] |
 //! | `scope_fifo`, `in_place_scope`, `yield_now` | not there |
 //!
 //! A thread that is no worker computes with the workers, instead of waiting for them.
