@@ -7,6 +7,7 @@ use super::indexed::IndexedParallelIterator as _;
 use super::parallel::ParallelIterator as _;
 use super::sort::{sort, sort_unstable};
 
+use super::adapt::Map;
 use super::source::{
     SliceChunkBy, SliceChunkByMut, SliceChunks, SliceChunksExact, SliceChunksExactMut,
     SliceChunksMut, SliceRChunks, SliceRChunksExact, SliceRChunksExactMut, SliceRChunksMut,
@@ -106,6 +107,26 @@ pub trait ParallelSlice<T: Sync> {
     #[track_caller]
     fn par_windows(&self, len: usize) -> SliceWindows<'_, T> {
         SliceWindows::new(self.as_parallel_slice(), len)
+    }
+
+    /// All runs of `N` neighbours, as arrays.
+    ///
+    /// # Panics
+    ///
+    /// If `N` is 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_runtime::par::*;
+    ///
+    /// assert!([1, 2, 3].par_array_windows().all(|[a, b]| a < b));
+    /// ```
+    #[track_caller]
+    fn par_array_windows<const N: usize>(
+        &self,
+    ) -> Map<SliceWindows<'_, T>, impl Fn(&[T]) -> &[T; N] + Sync + Send> {
+        self.par_windows(N).map(array_of)
     }
 
     /// What stands between items that `separates` accepts.
@@ -493,5 +514,13 @@ fn permute<T, K>(slice: &mut [T], order: &mut [(K, usize)]) {
         }
         order[place].1 = index;
         slice.swap(place, index);
+    }
+}
+
+/// A window, whose length is known.
+fn array_of<T, const N: usize>(window: &[T]) -> &[T; N] {
+    match window.as_array() {
+        Some(array) => array,
+        None => unreachable!("a window has as many items as asked for"),
     }
 }

@@ -218,6 +218,7 @@ fn lengths_that_cannot_be_are_refused() {
     refused(|| drop((0..3).into_par_iter().zip_eq(0..4)));
     refused(|| drop([1, 2].par_chunks(0)));
     refused(|| drop([1, 2].par_windows(0)));
+    refused(|| drop([1, 2].par_array_windows::<0>()));
     refused(|| drop(vec![1, 2].par_drain(1..3)));
     let huge = || iter::repeat_n((), usize::MAX).chain(iter::once(()));
     assert_eq!(huge().opt_len(), None);

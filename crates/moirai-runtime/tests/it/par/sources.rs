@@ -37,6 +37,8 @@ proptest! {
             )*};
         }
         same!(par_chunks chunks par_chunks_exact chunks_exact par_rchunks rchunks par_rchunks_exact rchunks_exact par_windows windows);
+        prop_assert_eq!(v.par_array_windows().with_max_len(max).collect::<Vec<&[u8; 3]>>(), v.array_windows().collect::<Vec<_>>());
+        prop_assert_eq!(v.par_array_windows::<3>().rev().len(), v.array_windows::<3>().len());
         let mut w = v.clone();
         macro_rules! same_mut {
             ($($par:ident $std:ident)*) => {$(
