@@ -176,7 +176,15 @@ macro_rules! select_biased {
 /// As [`select!`], but of several arms that are ready each is taken as often as its weight says.
 ///
 /// Every arm but `default` has a weight in front, a `u32`. The weights count among the arms that are
-/// ready; an arm of weight 0 is taken when no other is.
+/// ready; an arm of weight 0 is taken when no other is. Elsewhere a weight does not compile:
+///
+/// ```compile_fail
+/// let receiver = moirai_sync::channel::never::<u8>();
+/// moirai_sync::select! {
+///     weight(3) => recv(receiver) -> _ => {}
+///     default => {}
+/// }
+/// ```
 ///
 /// # Examples
 ///
@@ -209,7 +217,16 @@ macro_rules! select_weighted {
 
 /// As [`select!`], but of several arms that are ready the one of the highest priority is taken.
 ///
-/// Every arm but `default` has a priority in front, an `i32`; of equal ones the first is taken.
+/// Every arm but `default` has a priority in front, an `i32`; of equal ones the first is taken. Elsewhere
+/// a priority does not compile:
+///
+/// ```compile_fail
+/// let receiver = moirai_sync::channel::never::<u8>();
+/// moirai_sync::select! {
+///     priority(3) => recv(receiver) -> _ => {}
+///     default => {}
+/// }
+/// ```
 ///
 /// # Examples
 ///
@@ -286,11 +303,21 @@ macro_rules! __select {
     (@arm $how:tt $arms:tt [$($default:tt)+] default $($rest:tt)*) => {
         ::core::compile_error!("a select can have only one `default` arm")
     };
+    (@arm ($strand:tt (weighted)) $arms:tt $default:tt weight($number:expr) => $($rest:tt)*) => {
+        $crate::__select!(
+            @operation ($strand (weighted)) $arms $default (true) (weight $number) $($rest)*
+        )
+    };
+    (@arm ($strand:tt (priority)) $arms:tt $default:tt priority($number:expr) => $($rest:tt)*) => {
+        $crate::__select!(
+            @operation ($strand (priority)) $arms $default (true) (priority $number) $($rest)*
+        )
+    };
     (@arm $how:tt $arms:tt $default:tt weight($number:expr) => $($rest:tt)*) => {
-        $crate::__select!(@operation $how $arms $default (true) (weight $number) $($rest)*)
+        ::core::compile_error!("only the arms of `select_weighted!` have a weight")
     };
     (@arm $how:tt $arms:tt $default:tt priority($number:expr) => $($rest:tt)*) => {
-        $crate::__select!(@operation $how $arms $default (true) (priority $number) $($rest)*)
+        ::core::compile_error!("only the arms of `select_priority!` have a priority")
     };
     (@arm $how:tt $arms:tt $default:tt if $guard:expr => $($rest:tt)*) => {
         $crate::__select!(@operation $how $arms $default ($guard) () $($rest)*)
