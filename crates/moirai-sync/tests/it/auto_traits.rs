@@ -85,6 +85,8 @@ fn types_with_a_message_go_where_it_may() {
         channel::BoundedChannel<M> = "SY SY SY";
         channel::PriorityChannel<M> = "SY SY SY";
         channel::NumaChannel<M> = "SY SY SY";
+        channel::mpmc_ws::Channel<M> = "SY SY SY";
+        channel::broadcast::BroadcastChannel<M> = "SY SY SY";
         channel::DistributionStrategy<M> = "SY SY SY";
         channel::WorkerReceiver<M> = "SY SY -";
         channel::WorkerIter<'static, M> = "SY SY -";
@@ -112,6 +114,10 @@ fn types_with_a_message_go_where_it_may() {
         channel::Messages<ops::Throttle<ops::ReceiverSource<M>>> = "SY SY -";
         channel::Messages<ops::Filter<ops::ReceiverSource<M>, fn(&M) -> bool>> = "SY SY -";
         channel::Messages<ops::Map<ops::ReceiverSource<M>, fn(M) -> M>> = "SY SY -";
+        channel::Messages<ops::Scan<ops::ReceiverSource<M>, u8, fn(&mut u8, M) -> M>> = "SY SY -";
+        channel::Messages<ops::Distinct<ops::ReceiverSource<M>>> = "SY S -";
+        ops::IntoIter<ops::ReceiverSource<M>> = "SY SY -";
+        ops::Either<M, M> = "SY S -";
         channel::Messages<ops::Batch<ops::ReceiverSource<M>>> = "SY S -";
         channel::Messages<ops::Dedup<ops::ReceiverSource<M>>> = "SY S -";
         channel::Messages<ops::Debounce<ops::ReceiverSource<M>>> = "SY S -";
@@ -138,6 +144,7 @@ fn types_with_a_message_go_where_it_may() {
 fn streams_and_sinks_go_where_their_messages_may() {
     assert_all(&check_of_messages! {
         channel::RecvStream<M> = "S S -";
+        ops::MessageStream<ops::ReceiverSource<M>> = "SY SY -";
         channel::SendSink<M> = "S S -";
     });
 }
@@ -168,6 +175,7 @@ fn types_without_one_go_anywhere_unless_they_are_a_threads_own() {
         channel::ChannelMetrics = "SY";
         channel::PrometheusExporter = "SY";
         channel::Level = "SY";
+        channel::broadcast::Overflow = "SY";
         channel::broadcast::RecvError = "SY";
         channel::broadcast::TryRecvError = "SY";
         channel::broadcast::RecvTimeoutError = "SY";
@@ -205,6 +213,7 @@ fn types_without_one_go_anywhere_unless_they_are_a_threads_own() {
         TaskError = "SY";
         strand::Blocking = "-";
         strand::Timer = "SY";
+        strand::TimerKey = "SY";
         coop::ConsumeBudget = "SY";
     });
 }
