@@ -230,6 +230,15 @@ impl<T> Default for ChannelBuilder<T> {
 }
 
 /// An error from [`ChannelBuilder::build`].
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::channel::ChannelBuilder;
+///
+/// let error = ChannelBuilder::<u8>::new().with_priorities(65).build().unwrap_err();
+/// assert_eq!(error.to_string(), "`with_priorities` is 65, expected 1..=64");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {

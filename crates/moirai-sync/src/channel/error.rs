@@ -4,10 +4,35 @@ use std::fmt;
 
 /// An error from [`Sender::send`](super::Sender::send): no receiver is left, or the channel was
 /// closed; or it is full, where its [strategy](super::BackpressureStrategy) is not to wait.
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::channel::{self, SendError};
+///
+/// let (sender, receiver) = channel::unbounded();
+/// drop(receiver);
+/// let SendError(message) = sender.send("kept").unwrap_err();
+/// assert_eq!(message, "kept");
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
 /// An error from [`Sender::try_send`](super::Sender::try_send).
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::channel::{self, TrySendError};
+///
+/// let (sender, receiver) = channel::bounded(1);
+/// sender.send(1).unwrap();
+/// assert_eq!(sender.try_send(2), Err(TrySendError::Full(2)));
+/// drop(receiver);
+/// let error = sender.try_send(3).unwrap_err();
+/// assert!(error.is_disconnected() && !error.is_full());
+/// assert_eq!(error.into_inner(), 3);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
     /// The channel holds as many messages as it may.
@@ -18,6 +43,19 @@ pub enum TrySendError<T> {
 
 /// An error from [`Sender::send_timeout`](super::Sender::send_timeout) or
 /// [`Sender::send_deadline`](super::Sender::send_deadline).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use moirai_sync::channel;
+///
+/// let (sender, _receiver) = channel::bounded(1);
+/// sender.send(1).unwrap();
+/// let error = sender.send_timeout(2, Duration::from_millis(1)).unwrap_err();
+/// assert!(error.is_timeout());
+/// assert_eq!(error.into_inner(), 2);
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SendTimeoutError<T> {
     /// The channel stayed full.
@@ -28,10 +66,32 @@ pub enum SendTimeoutError<T> {
 
 /// An error from [`Receiver::recv`](super::Receiver::recv): the channel is empty, and no message
 /// can follow.
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::channel::{self, RecvError};
+///
+/// let (sender, receiver) = channel::unbounded();
+/// sender.send("last").unwrap();
+/// drop(sender);
+/// assert_eq!((receiver.recv(), receiver.recv()), (Ok("last"), Err(RecvError)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RecvError;
 
 /// An error from [`Receiver::try_recv`](super::Receiver::try_recv).
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::channel::{self, TryRecvError};
+///
+/// let (sender, receiver) = channel::unbounded::<u8>();
+/// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+/// drop(sender);
+/// assert!(receiver.try_recv().unwrap_err().is_disconnected());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
     /// No message is there now.
@@ -42,6 +102,17 @@ pub enum TryRecvError {
 
 /// An error from [`Receiver::recv_timeout`](super::Receiver::recv_timeout) or
 /// [`Receiver::recv_deadline`](super::Receiver::recv_deadline).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use moirai_sync::channel;
+///
+/// let (_sender, receiver) = channel::unbounded::<u8>();
+/// let error = receiver.recv_timeout(Duration::from_millis(1)).unwrap_err();
+/// assert!(error.is_timeout() && !error.is_disconnected());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecvTimeoutError {
     /// No message came in time.

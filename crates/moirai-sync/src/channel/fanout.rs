@@ -1,24 +1,4 @@
-//! One sending end for several channels, each with a worker behind it.
-//!
-//! Each message goes to one worker. Which one is said by a [`DistributionStrategy`]; the share of a
-//! worker that is gone goes to the next one. With [`DistributionStrategy::LeastLoaded`] a send waits for
-//! room anywhere, with the others in the channel that was chosen.
-//!
-//! # Examples
-//!
-//! ```
-//! use moirai_sync::channel::{self, DistributionStrategy, FanoutChannel};
-//!
-//! let (senders, receivers): (Vec<_>, Vec<_>) = (0..4).map(|_| channel::bounded(16)).unzip();
-//! let workers: Vec<_> = receivers
-//!     .into_iter()
-//!     .map(|receiver| std::thread::spawn(move || receiver.iter().count()))
-//!     .collect();
-//! let fanout = FanoutChannel::new(senders, DistributionStrategy::RoundRobin);
-//! (0..1000).for_each(|job| fanout.send(job).unwrap());
-//! drop(fanout);
-//! assert!(workers.into_iter().all(|worker| worker.join().unwrap() == 250));
-//! ```
+//! One sending end for several channels, each with a worker behind it: who gets which message.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -36,6 +16,20 @@ use super::Sender;
 use super::error::{SendError, SendTimeoutError, TrySendError};
 
 /// Which worker gets a message.
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::channel::{self, DistributionStrategy, FanoutChannel};
+///
+/// let (senders, receivers): (Vec<_>, Vec<_>) = (0..2).map(|_| channel::unbounded()).unzip();
+/// let by_user = DistributionStrategy::Hash(|(user, _): &(u64, &str)| *user);
+/// let fanout = FanoutChannel::new(senders, by_user);
+/// for message in [(7, "logs in"), (8, "logs in"), (7, "logs out")] {
+///     fanout.send(message).unwrap();
+/// }
+/// assert!(receivers[1].try_iter().eq([(7, "logs in"), (7, "logs out")]));
+/// ```
 #[derive(Default)]
 pub enum DistributionStrategy<T> {
     /// One after the other: each gets as many as the others. Who is slow holds up the rest.
@@ -50,7 +44,27 @@ pub enum DistributionStrategy<T> {
     Random,
 }
 
-/// Sends each message to one of several channels.
+/// One sending end for several channels, each with a worker behind it.
+///
+/// Each message goes to one worker. Which one is said by a [`DistributionStrategy`]; the share of a
+/// worker that is gone goes to the next one. With [`DistributionStrategy::LeastLoaded`] a send waits for
+/// room anywhere, with the others in the channel that was chosen.
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::channel::{self, DistributionStrategy, FanoutChannel};
+///
+/// let (senders, receivers): (Vec<_>, Vec<_>) = (0..4).map(|_| channel::bounded(16)).unzip();
+/// let workers: Vec<_> = receivers
+///     .into_iter()
+///     .map(|receiver| std::thread::spawn(move || receiver.iter().count()))
+///     .collect();
+/// let fanout = FanoutChannel::new(senders, DistributionStrategy::RoundRobin);
+/// (0..1000).for_each(|job| fanout.send(job).unwrap());
+/// drop(fanout);
+/// assert!(workers.into_iter().all(|worker| worker.join().unwrap() == 250));
+/// ```
 pub struct FanoutChannel<T> {
     senders: Vec<Sender<T>>,
     strategy: DistributionStrategy<T>,

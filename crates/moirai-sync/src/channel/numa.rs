@@ -1,15 +1,5 @@
-//! Channels that keep a message on the node of memory where it was sent, as long as that goes.
-//!
-//! Each node has a queue of its own, and there is one for all. A message goes into its sender's, or
-//! where that has its share, into the common one; a receiver takes from its own node's, then from the
-//! common one, then from another node's. So nobody's messages are left behind, and the bound is one for
-//! all: a channel is full when it is full everywhere.
-//!
-//! What a node is, a function says that names the one of the calling thread; this crate knows none.
-//!
-//! - **Order.** What is sent on one node is received there in order, as long as its share is not used
-//!   up; what goes through different queues has no order.
-//! - **Fairness.** One receive of 64 begins with the messages of any node.
+//! Channels that keep a message on the node of memory where it was sent, as long as that goes. What that
+//! means stands with [`numa`]; what a node is, the caller says: this crate knows none.
 
 use crate::queue::Queue;
 use crate::queue::shards::HOMES_MAX;
@@ -17,10 +7,19 @@ use crate::queue::shards::HOMES_MAX;
 use super::error::TrySendError;
 use super::{Receiver, Sender, bounded, handles};
 
-/// Makes a channel for so many nodes that holds at most `capacity` messages, at least 1: an equal share
-/// for each node, and one for all. `node` names that of the calling thread, modulo their number.
+/// Makes a channel for so many nodes of memory that holds at most `capacity` messages, at least 1: an equal
+/// share for each node, and one for all. `node` names that of the calling thread, modulo their number.
+///
+/// Each node has a queue of its own, and there is one for all. A message goes into its sender's, or
+/// where that has its share, into the common one; a receiver takes from its own node's, then from the
+/// common one, then from another node's. So nobody's messages are left behind, and the bound is one for
+/// all: a channel is full when it is full everywhere.
 ///
 /// With one node (or none) it is [`bounded`]; more than 1024 count as 1024.
+///
+/// - **Order.** What is sent on one node is received there in order, as long as its share is not used
+///   up; what goes through different queues has no order.
+/// - **Fairness.** One receive of 64 begins with the messages of any node.
 ///
 /// # Examples
 ///
@@ -42,6 +41,9 @@ pub fn numa<T>(nodes: usize, capacity: usize, node: fn() -> usize) -> (Sender<T>
 impl<T> Sender<T> {
     /// Sends `message` into the queue of this thread's node, if that has a place now. Of a channel
     /// without nodes, as [`try_send`](Self::try_send).
+    ///
+    /// Where others send on the same node at the same moment and one of them takes its last place first,
+    /// the message goes into the common queue.
     ///
     /// # Errors
     ///

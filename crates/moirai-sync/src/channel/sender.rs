@@ -471,6 +471,19 @@ impl<T> Sender<T> {
 }
 
 /// A sender that does not keep the channel open; from [`Sender::downgrade`].
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::channel;
+///
+/// let (sender, receiver) = channel::unbounded();
+/// let weak = sender.downgrade();
+/// weak.upgrade().unwrap().send("while another sender is there").unwrap();
+/// drop(sender);
+/// assert!(weak.upgrade().is_none());
+/// assert!(receiver.iter().eq(["while another sender is there"]));
+/// ```
 pub struct WeakSender<T> {
     channel: Hold<T>,
 }

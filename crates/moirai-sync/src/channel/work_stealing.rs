@@ -1,18 +1,5 @@
-//! Channels with a queue for each worker, of which the others take what it does not get to.
-//!
-//! A message is sent to one worker, or to whichever has time: then it goes into a queue that all share,
-//! and costs what it does in every other channel. A worker receives what is its own, oldest first; where
-//! that is nothing, what is for anybody; and where that is nothing either, what is another's, oldest first
-//! as well. So a worker that stalls holds up nobody's messages, and none that is busy looks at the others'
-//! queues.
-//!
-//! - **Order.** Messages for one worker are received in the order in which they were sent, by whomever;
-//!   one that was stolen may be done with before or after its neighbours. So are messages for anybody; but
-//!   a message for one worker may go before one for anybody that was sent earlier.
-//! - **Waiting.** Whoever has waited longest is woken for a message, not the worker that it is for.
-//! - **Starvation.** A worker that always has messages of its own takes one for anybody after each 63. One
-//!   that stalls while all others are busy keeps its messages for that long.
-//! - **The sender** is that of every other channel; it never waits, for there is no bound.
+//! Channels with a queue for each worker, of which the others take what it does not get to. What that means
+//! stands with [`work_stealing`].
 
 use std::fmt;
 use std::iter::FusedIterator;
@@ -27,6 +14,20 @@ use super::{Receiver, Sender, handles};
 
 /// Makes a channel with a queue for each of so many workers, at least 1 and at most 1024; less counts
 /// as 1, and more as 1024.
+///
+/// A message is sent to one worker, or to whichever has time: then it goes into a queue that all share,
+/// and costs what it does in every other channel. A worker receives what is its own, oldest first; where
+/// that is nothing, what is for anybody; and where that is nothing either, what is another's, oldest first
+/// as well. So a worker that stalls holds up nobody's messages, and none that is busy looks at the others'
+/// queues.
+///
+/// - **Order.** Messages for one worker are received in the order in which they were sent, by whomever;
+///   one that was stolen may be done with before or after its neighbours. So are messages for anybody; but
+///   a message for one worker may go before one for anybody that was sent earlier.
+/// - **Waiting.** Whoever has waited longest is woken for a message, not the worker that it is for.
+/// - **Starvation.** A worker that always has messages of its own takes one for anybody after each 63. One
+///   that stalls while all others are busy keeps its messages for that long.
+/// - **The sender** is that of every other channel; it never waits, for there is no bound.
 ///
 /// # Examples
 ///

@@ -5,6 +5,19 @@ use std::fmt;
 use crate::queue::log::ReadError;
 
 /// An error from [`BroadcastReceiver::recv`](super::BroadcastReceiver::recv).
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::channel::broadcast::{BroadcastChannel, RecvError};
+///
+/// let (sender, mut receiver) = BroadcastChannel::with_capacity(2);
+/// (1..=5).for_each(|n| _ = sender.send(n));
+/// assert_eq!(receiver.recv(), Err(RecvError::Lagged(3)));
+/// assert_eq!((receiver.recv(), receiver.recv()), (Ok(4), Ok(5)));
+/// drop(sender);
+/// assert_eq!(receiver.recv(), Err(RecvError::Disconnected));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecvError {
     /// So many messages were replaced before they were received. The next receive gets the oldest one
@@ -15,6 +28,18 @@ pub enum RecvError {
 }
 
 /// An error from [`BroadcastReceiver::try_recv`](super::BroadcastReceiver::try_recv).
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::channel::broadcast::{BroadcastChannel, TryRecvError};
+///
+/// let (sender, mut receiver) = BroadcastChannel::with_capacity(1);
+/// assert_eq!(receiver.try_recv(), Err(TryRecvError::Empty));
+/// (1..=2).for_each(|n| _ = sender.send(n));
+/// assert_eq!(receiver.try_recv(), Err(TryRecvError::Lagged(1)));
+/// assert_eq!(receiver.try_recv(), Ok(2));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryRecvError {
     /// No message is there now.
@@ -28,6 +53,17 @@ pub enum TryRecvError {
 
 /// An error from [`BroadcastReceiver::recv_timeout`](super::BroadcastReceiver::recv_timeout) or
 /// [`BroadcastReceiver::recv_deadline`](super::BroadcastReceiver::recv_deadline).
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use moirai_sync::channel::broadcast::{BroadcastChannel, RecvTimeoutError};
+///
+/// let (_sender, mut receiver) = BroadcastChannel::<u8>::with_capacity(1);
+/// let late = receiver.recv_timeout(Duration::from_millis(1));
+/// assert_eq!(late, Err(RecvTimeoutError::Timeout));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecvTimeoutError {
     /// No message came in time.

@@ -297,6 +297,19 @@ impl<T> Drop for Broadcaster<T> {
 }
 
 /// A sender that does not keep the channel open; from [`Broadcaster::downgrade`].
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::channel::broadcast::BroadcastChannel;
+///
+/// let (sender, mut receiver) = BroadcastChannel::with_capacity(4);
+/// let weak = sender.downgrade();
+/// weak.upgrade().unwrap().send(1).unwrap();
+/// drop(sender);
+/// assert!(weak.upgrade().is_none());
+/// assert_eq!(receiver.recv(), Ok(1));
+/// ```
 pub struct WeakBroadcaster<T> {
     shared: Arc<Shared<T>>,
 }
