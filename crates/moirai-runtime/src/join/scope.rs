@@ -16,6 +16,13 @@
 //!
 //! **Why what is spawned may borrow:** `scope` does not return or unwind before `left` is 0, and a job
 //! counts itself off after its closure, and all that it holds, is gone.
+//!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | count in `spawn` | Relaxed | nothing: the caller's own part keeps it above 0 |
+//! | exchange in `end_one` | AcqRel | those of who ended before: the last has seen all that they did, and [`Latch`] hands it to the owner |
+//! | `tickets`, read in `spawn` | SeqCst | the exchange in `Ticket::run`, between the two looks at the list: it sees the job, or we see it gone |
+//! | `tickets`, counted up | Relaxed | nothing: how many there are matters little |
 
 #![allow(unsafe_code, reason = "closures that borrow, behind a pointer; model: src/model/join.rs")]
 

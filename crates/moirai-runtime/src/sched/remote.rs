@@ -1,4 +1,9 @@
 //! What others see of a worker.
+//!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | exchange in `give` | Release | Acquire in `take`: who gets the permit sees what was done with it |
+//! | `domain`, what runs | Relaxed | nothing: hints, each read by itself |
 
 #![allow(unsafe_code, reason = "reads tables that live for ever through atomic pointers")]
 

@@ -15,6 +15,12 @@
 //! owner, the thread whose token is in `place.owner`; a thread that reads its own token there is the
 //! owner, since nobody else writes that token. Its fields are atomic only so that `live` may read
 //! `used` from another thread. Cells are reached through the references that their words count.
+//!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | a free cell's word, stored | Release | the looks by name: see [`word`](super::word) |
+//! | `owner` | Relaxed | nothing: who reads its own token has written it; the exchanges of [`remote`](super::remote) hand a chunk over |
+//! | `local` | Relaxed | nothing: the owner's; another reads `used` as a hint |
 
 #![allow(unsafe_code, reason = "headers reached from cells; model: src/model/slab.rs")]
 
