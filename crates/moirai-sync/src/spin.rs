@@ -19,7 +19,8 @@
 //!
 //! **On a busy machine** a processor that is given away does not come back before somebody who computes has
 //! used up his slice, some milliseconds, while a thread that is woken runs at once. So whoever was kept
-//! waiting for his processor for [`CROWDED`] sleeps instead, and for long does not give it away again.
+//! waiting for his processor for [`CROWDED`] sleeps, and so he does the next time; if it happens again, he does
+//! not give it away for long. Once is no sign: of many who share a channel, two may have kept all at work.
 //!
 //! On a thread with hooks nobody spins: there, others may be waiting for the thread.
 
@@ -174,6 +175,7 @@ impl Habit {
                 return;
             }
             Outcome::Failed => 1,
+            Outcome::Crowded if self.last == 0 => 1,
             Outcome::Crowded => LEFT_OUT_CROWDED_MIN,
         };
         let next = (2 * self.last + 1).clamp(least, left_out_max);
@@ -193,7 +195,7 @@ const GIVE_WAY_NEAR: u32 = 32;
 /// How often a spin is left out at most before it is tried again.
 const LEFT_OUT_MAX: u16 = 31;
 
-/// How often the processor is not given away, at first and at most, after others were seen to keep it.
+/// How often the processor is not given away, at least and at most, after others were seen to keep it twice.
 const LEFT_OUT_CROWDED_MIN: u16 = 255;
 const LEFT_OUT_CROWDED_MAX: u16 = 1023;
 
@@ -285,9 +287,10 @@ mod tests {
             assert!(matches!(given, GaveWay::ForLong(result) if result == comes));
             assert_eq!(attempts, 1);
         }
-        // After 255, 511 and then 1023 each time.
+        // After 1, 255, 511 and then 1023 each time.
         let tries_in = |waits| tries_in(waits, Outcome::Crowded, LEFT_OUT_CROWDED_MAX);
-        assert_eq!((tries_in(256 + 512), tries_in(256 + 512 + 10 * 1024)), (2, 12));
+        let first = 2 + 256 + 512;
+        assert_eq!((tries_in(first), tries_in(first + 10 * 1024)), (3, 13));
     }
 
     #[test]
