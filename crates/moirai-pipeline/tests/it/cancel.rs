@@ -7,7 +7,6 @@ use std::pin::pin;
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll, Waker};
 use std::thread;
-use std::time::{Duration, Instant};
 
 /// Waits until nobody else holds `held`.
 fn wait_until_released(held: &Arc<()>) {
@@ -34,10 +33,9 @@ fn an_error_is_returned_while_the_source_is_stuck_in_a_read() {
             .name("refuse")
             .ordered()
             .run(source, |_| Ok(()));
-        let begun = Instant::now();
         let error = runtime.block_on(run).map(|done| done.report).unwrap_err();
         assert_eq!(error.stage(), Some("refuse"));
-        assert!(begun.elapsed() < Duration::from_secs(5));
+        // The source has been stuck until here.
         drop(unblock);
     });
 }
@@ -121,11 +119,10 @@ fn a_runtime_that_is_shut_down_ends_the_run_as_cancelled() {
         assert!(first.is_pending());
         inside.recv().unwrap();
         drop(runtime);
-        let begun = Instant::now();
         let error = loop {
             match run.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(ended) => break ended.map(|done| done.report).unwrap_err(),
-                Poll::Pending => assert!(begun.elapsed() < Duration::from_secs(10)),
+                Poll::Pending => thread::yield_now(),
             }
         };
         assert!(

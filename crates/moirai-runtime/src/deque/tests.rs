@@ -151,9 +151,12 @@ fn three_stealers_an_owner_and_an_injector_see_every_item_once() {
                             if last && found.is_empty() {
                                 break;
                             }
-                            seen.extend(found.success());
+                            match found.success() {
+                                Some(item) => seen.push(item),
+                                // After each item it would cost a turn of whatever else runs.
+                                None => thread::yield_now(),
+                            }
                             seen.extend(drained(&mine));
-                            thread::yield_now();
                         }
                         seen
                     })

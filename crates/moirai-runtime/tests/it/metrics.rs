@@ -16,6 +16,12 @@ fn runtime(workers: usize) -> Runtime {
     Runtime::builder().worker_threads(workers).build().unwrap()
 }
 
+/// One worker that nobody stands in for, however long the machine keeps it from its core.
+fn one_worker() -> Runtime {
+    let builder = Runtime::builder().worker_threads(1).spare_threads(0);
+    builder.stall_after(Duration::MAX).build().unwrap()
+}
+
 fn metrics(runtime: &Runtime) -> RuntimeMetrics {
     runtime.handle().metrics()
 }
@@ -35,7 +41,7 @@ fn until(runtime: &Runtime, what: impl Fn(&RuntimeMetrics) -> bool) -> RuntimeMe
 #[test]
 fn each_poll_and_each_closure_is_one_run() {
     watch(|| {
-        let runtime = runtime(1);
+        let runtime = one_worker();
         let handles: Vec<_> = (0..100).map(|_| runtime.spawn(async {})).collect();
         handles.into_iter().for_each(|handle| handle.join().unwrap());
         let handles: Vec<_> = (0..50).map(|_| runtime.spawn_parallel(|| ())).collect();
@@ -56,7 +62,7 @@ fn each_poll_and_each_closure_is_one_run() {
 #[test]
 fn a_task_that_awaits_a_hundred_others_is_polled_a_few_times() {
     watch(|| {
-        let runtime = runtime(1);
+        let runtime = one_worker();
         let parent = runtime.spawn(async {
             let children: Vec<_> = (0..100).map(|_| spawn(async {})).collect();
             for child in children {
@@ -100,8 +106,7 @@ fn a_theft_counts_what_it_brought() {
 #[test]
 fn a_full_queue_counts_what_it_gives_away() {
     watch(|| {
-        // Nobody takes tasks from a worker that is held up.
-        let runtime = Runtime::builder().worker_threads(1).spare_threads(0).build().unwrap();
+        let runtime = one_worker();
         let count = 2_100;
         let all = async move {
             let handles: Vec<TaskHandle<()>> = (0..count).map(|_| spawn_parallel(|| ())).collect();
