@@ -5,6 +5,10 @@
 //! and sees more passes the word on. The loop is written once ([`Shared::poll`]), and every way to
 //! wait goes through it: a thread spins a little and parks, a task is suspended. This file knows
 //! neither threads nor tasks.
+//!
+//! **Hysteresis.** A sender that still spins goes on when the queue is half empty. One that sleeps is told of the
+//! first place: whoever receives may take one message and then wait for that very sender by other means, and the
+//! queue would never be half empty.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
