@@ -207,3 +207,33 @@ fn a_try_gets_the_message_of_a_select_that_is_blocked() {
         selecting.join().unwrap();
     });
 }
+
+/// A select that sends and one that receives, both of which have to wait for the other.
+#[test]
+fn a_select_that_sends_meets_one_that_receives() {
+    explore(30, || {
+        let (sender, receiver) = rendezvous();
+        let selecting = thread::spawn(move || {
+            select! { send(sender, 7) -> sent => sent.unwrap() }
+        });
+        assert_eq!(select! { recv(receiver) -> message => message }, Ok(7));
+        selecting.join().unwrap();
+    });
+}
+
+/// The same with one place between them, which both selects use: the second message waits for the first.
+#[test]
+fn two_selects_on_one_place_pass_two_messages() {
+    explore(30, || {
+        let (sender, receiver) = bounded(1);
+        let selecting = thread::spawn(move || {
+            for message in [1, 2] {
+                select! { send(sender, message) -> sent => sent.unwrap() }
+            }
+        });
+        for message in [1, 2] {
+            assert_eq!(select! { recv(receiver) -> received => received }, Ok(message));
+        }
+        selecting.join().unwrap();
+    });
+}

@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
+use std::time::Duration;
 
 use std::collections::VecDeque;
 
 use moirai_sync::channel::{
     self, Permit, Receiver, Sender, TryRecvError, TrySendError, WeakSender, mpsc, spsc,
 };
+use moirai_sync::{CancelToken, WaitGroup, lock};
 use proptest::prelude::*;
 
 use crate::woken::poll;
@@ -425,6 +427,48 @@ fn forgotten_permits_loans_and_guards_are_safe() {
     assert_eq!(receiver.recv().as_deref(), Ok(&1));
     sender.loan().unwrap().send(Box::new(2)).unwrap();
     assert_eq!(receiver.recv_ref().unwrap().into_inner(), Box::new(2));
+}
+
+/// What has a lock is not given back, and who waits for it can give up; the rest goes on.
+#[test]
+#[allow(clippy::mem_forget, reason = "what is tested")]
+fn forgotten_guards_of_locks_keep_what_they_have_and_no_more() {
+    use std::mem::forget;
+
+    const SOON: Duration = Duration::from_millis(1);
+
+    let mutex = lock::Mutex::new(1);
+    forget(mutex.lock());
+    assert!(mutex.is_locked() && mutex.lock_timeout(SOON).is_none());
+    assert!(poll(pin!(mutex.lock_async())).is_pending());
+    assert_eq!(mutex.into_inner(), 1);
+
+    let rwlock = lock::RwLock::new(1);
+    forget(rwlock.read());
+    assert_eq!(rwlock.try_read().as_deref(), Some(&1));
+    assert!(rwlock.write_timeout(SOON).is_none());
+    assert_eq!(rwlock.try_read().as_deref(), Some(&1));
+    assert_eq!(rwlock.into_inner(), 1);
+
+    let semaphore = lock::Semaphore::new(3);
+    forget(semaphore.acquire().unwrap());
+    forget(semaphore.acquire_many(1).unwrap().split(1));
+    assert_eq!(semaphore.available_permits(), 1);
+    assert!(semaphore.acquire_many_timeout(2, SOON).is_err());
+    drop(semaphore.acquire().unwrap());
+    assert_eq!(semaphore.available_permits(), 1);
+
+    let group = WaitGroup::new();
+    let member = std::mem::ManuallyDrop::new(group.add());
+    assert!(!group.wait_timeout(SOON));
+    drop(std::mem::ManuallyDrop::into_inner(member));
+    assert!(group.wait_timeout(SOON));
+
+    let token = CancelToken::new();
+    let guard = std::mem::ManuallyDrop::new(token.clone().drop_guard());
+    assert!(!token.is_cancelled());
+    drop(std::mem::ManuallyDrop::into_inner(guard));
+    assert!(token.is_cancelled());
 }
 
 #[test]
