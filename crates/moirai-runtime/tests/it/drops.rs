@@ -1,12 +1,13 @@
 //! Values whose drop panics: nothing is dropped twice, nothing is left, and the threads go on.
 
 use std::future::{pending, poll_fn};
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
-use moirai_runtime::{Handle, Runtime, TaskHandle};
+use moirai_runtime::{Handle, JoinSet, Runtime, TaskHandle, nursery};
 
 use crate::{runtime, watch, works_on};
 
@@ -189,5 +190,45 @@ fn a_value_whose_drop_panics_is_dropped_once_when_its_runtime_ends() {
                 });
             }
         }
+    });
+}
+
+/// Handles, a set and the future of a nursery that is in the middle of its body: whoever forgets them keeps
+/// no task, and no runtime, from its end. Fails if shutdown leaves an idle task of which there is a handle
+/// (`Pool::shut_down_idle`).
+#[test]
+fn what_is_forgotten_keeps_no_runtime_from_its_end() {
+    watch(|| {
+        let alive = Arc::new(());
+        let (begins, begun) = moirai_sync::channel::unbounded();
+        let never = || {
+            let (alive, begins) = (Arc::clone(&alive), begins.clone());
+            async move {
+                let _alive = alive;
+                begins.send(()).unwrap();
+                pending::<Result<(), ()>>().await
+            }
+        };
+        let runtime = runtime(1);
+        let handle = ManuallyDrop::new(runtime.spawn(never()));
+        let cancelling = ManuallyDrop::new(runtime.spawn(never()).cancel_on_drop());
+        let mut set = ManuallyDrop::new(JoinSet::new());
+        set.spawn_on(never(), runtime.handle());
+        let mut group = ManuallyDrop::new(Box::pin(nursery(async |n| {
+            n.spawn(never());
+            pending::<Result<(), ()>>().await
+        })));
+        let polled = runtime.block_on(poll_fn(|cx| Poll::Ready(group.as_mut().poll(cx))));
+        assert!(polled.is_pending());
+        (0..4).for_each(|_| begun.recv().unwrap());
+        assert!(!handle.is_finished());
+        drop(runtime);
+        assert!(handle.is_finished());
+        assert_eq!(Arc::strong_count(&alive), 1);
+        // Found again, for Miri counts what is forgotten.
+        drop(ManuallyDrop::into_inner(handle));
+        drop(ManuallyDrop::into_inner(cancelling));
+        drop(ManuallyDrop::into_inner(set));
+        drop(ManuallyDrop::into_inner(group));
     });
 }
