@@ -46,6 +46,20 @@ pub struct WaitGroup {
 }
 
 /// Counts as one in its [`WaitGroup`] until it is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::WaitGroup;
+///
+/// let group = WaitGroup::new();
+/// let member = group.add();
+/// std::thread::spawn(move || {
+///     let _counts_until_the_end = member;
+/// });
+/// group.wait();
+/// assert!(group.is_empty());
+/// ```
 #[must_use = "dropping a member leaves the group"]
 pub struct WaitMember {
     shared: Arc<Shared>,

@@ -45,6 +45,14 @@ pub struct Barrier {
 }
 
 /// That one was let through a [`Barrier`].
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::lock::{Barrier, Passed};
+///
+/// assert_eq!(Barrier::new(1).wait(), Passed::Leader);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passed {
     /// As the last one who came: one of each generation.

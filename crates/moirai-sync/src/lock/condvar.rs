@@ -33,6 +33,17 @@ pub struct Condvar {
 }
 
 /// Whether a wait with a limit was told of a change.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use moirai_sync::lock::{Condvar, Mutex, Waited};
+///
+/// let (mutex, changed) = (Mutex::new(0), Condvar::new());
+/// let (_guard, waited) = changed.wait_timeout(mutex.lock(), Duration::from_millis(1));
+/// assert_eq!(waited, Waited::TimedOut);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited {
     /// It was told.

@@ -45,7 +45,17 @@ pub struct Mutex<T: ?Sized> {
     value: UnsafeCell<T>,
 }
 
-/// The name of [`Mutex`] in older code.
+/// The same as [`Mutex`].
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::lock::FastMutex;
+///
+/// let count = FastMutex::new(1);
+/// *count.lock() += 1;
+/// assert_eq!(count.into_inner(), 2);
+/// ```
 pub type FastMutex<T> = Mutex<T>;
 
 // SAFETY: the value goes with the mutex.
@@ -70,6 +80,18 @@ pub struct MutexGuard<'a, T: ?Sized> {
 }
 
 /// The lock of a [`Mutex`], with a part of what it guards; from [`MutexGuard::map`].
+///
+/// # Examples
+///
+/// ```
+/// use moirai_sync::lock::{Mutex, MutexGuard};
+///
+/// let pair = Mutex::new((1, "one"));
+/// let mut number = MutexGuard::map(pair.lock(), |pair| &mut pair.0);
+/// *number += 1;
+/// drop(number);
+/// assert_eq!(pair.into_inner(), (2, "one"));
+/// ```
 #[must_use = "the mutex is unlocked when this is dropped"]
 pub struct MappedMutexGuard<'a, T: ?Sized> {
     raw: &'a RawMutex,
