@@ -4,6 +4,15 @@ use std::fmt;
 use std::io;
 
 /// An error from [`Builder::build`](crate::Builder::build).
+///
+/// # Examples
+///
+/// ```
+/// use moirai_runtime::{BuildError, Runtime};
+///
+/// let error = Runtime::builder().worker_threads(0).build().unwrap_err();
+/// assert!(matches!(error, BuildError::OutOfRange { option: "worker_threads", value: 0, .. }));
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum BuildError {

@@ -24,6 +24,14 @@ use crate::unwind::{Caught, catch};
 use super::wait;
 
 /// What the closure of a [`broadcast`] is told.
+///
+/// # Examples
+///
+/// ```
+/// let shares = moirai_runtime::broadcast(|context| (context.index(), context.num_workers()));
+/// let workers = shares.len();
+/// assert!(shares.into_iter().eq((0..workers).map(|index| (index, workers))));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct BroadcastContext {
     index: usize,

@@ -377,6 +377,17 @@ impl<T> fmt::Debug for TaskHandle<T> {
 
 /// A [`TaskHandle`] that cancels its task when it is dropped; from
 /// [`TaskHandle::cancel_on_drop`].
+///
+/// # Examples
+///
+/// ```
+/// let runtime = moirai_runtime::Runtime::new()?;
+/// let kept = runtime.spawn(async { 42 }).cancel_on_drop();
+/// let dropped = runtime.spawn(std::future::pending::<()>()).cancel_on_drop();
+/// drop(dropped);
+/// assert_eq!(kept.join().unwrap(), 42);
+/// # Ok::<(), moirai_runtime::BuildError>(())
+/// ```
 #[must_use = "dropping this cancels the task"]
 pub struct CancelOnDrop<T> {
     handle: TaskHandle<T>,

@@ -12,6 +12,24 @@
 use moirai_sync::__prim::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// How a task stands; from [`Handle::task_status`](crate::Handle::task_status).
+///
+/// # Examples
+///
+/// ```
+/// use moirai_runtime::{Runtime, TaskStatus};
+///
+/// let runtime = Runtime::new()?;
+/// let task = runtime.spawn(std::future::pending::<()>());
+/// assert!(!runtime.handle().task_status(task.id()).has_ended());
+/// task.cancel();
+/// let id = task.id();
+/// while !task.is_finished() {
+///     std::thread::yield_now();
+/// }
+/// // Known as long as somebody has its handle.
+/// assert_eq!(runtime.handle().task_status(id), TaskStatus::Cancelled);
+/// # Ok::<(), moirai_runtime::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TaskStatus {
