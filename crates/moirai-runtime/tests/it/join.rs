@@ -8,7 +8,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use moirai_runtime::{
-    TaskError, block_on, result_channel, sleep, spawn, spawn_blocking, spawn_parallel, yield_now,
+    Runtime, TaskError, block_on, result_channel, sleep, spawn, spawn_blocking, spawn_parallel,
+    yield_now,
 };
 use moirai_sync::channel;
 
@@ -173,7 +174,9 @@ fn a_chain_of_results_does_not_keep_the_others_waiting() {
 #[test]
 fn what_waits_for_a_task_that_was_run_in_place_need_not_wait_for_the_rest() {
     watch(|| {
-        let runtime = runtime(1);
+        // Nobody runs in its stead what waits for a worker that is slow.
+        let builder = Runtime::builder().worker_threads(1);
+        let runtime = builder.stall_after(Duration::MAX).build().unwrap();
         let (sender, receiver) = channel::bounded::<()>(1);
         let waker = Arc::new(Mutex::new(None::<Waker>));
         let waiter = Arc::clone(&waker);

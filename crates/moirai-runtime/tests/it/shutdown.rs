@@ -273,7 +273,9 @@ fn a_runtime_is_dropped_by_whatever_runs_on_it_or_by_an_ending_thread() {
 fn the_last_handle_is_dropped_on_a_worker() {
     for _ in 0..if cfg!(miri) { 2 } else { 100 } {
         watch(|| {
-            let runtime = runtime(1);
+            // Nobody stands in for the worker: its own end waits for no other that is in a task still.
+            let builder = Runtime::builder().worker_threads(1);
+            let runtime = builder.stall_after(Duration::MAX).build().unwrap();
             let handle = runtime.handle().clone();
             let tasks: Vec<_> = (0..10).map(|_| handle.spawn(pending::<()>())).collect();
             let (sender, receiver) = channel::bounded(1);
