@@ -68,9 +68,10 @@ impl Worker<'_> {
             }
             match remote.queue.ring.steal(self.local().ring(), share) {
                 Ok(work) => {
-                    self.loot.took(self.remote.own.counters.runs.get());
                     // The ring was empty before.
-                    self.count_theft(reach, 1 + self.local().ring().len());
+                    let stolen = 1 + self.local().ring().len();
+                    self.loot.took(self.remote.own.counters.runs.get(), stolen);
+                    self.count_theft(reach, stolen);
                     return Some(work);
                 }
                 Err(Missed::Busy) => *missed = Missed::Busy,
