@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::cargo::Cargo;
 use crate::failure::{Failure, no_arguments};
-use crate::{crossbeam, examples, loom, platforms, shuttle, test};
+use crate::{crossbeam, examples, loom, platforms, shuttle, test, tokei};
 
 struct Step {
     name: &'static str,
@@ -20,6 +20,7 @@ const STEPS: &[Step] = &[
     Step { name: "test", run: || test::run(&[]) },
     Step { name: "test, all features", run: features },
     Step { name: "crossbeam's tests", run: || crossbeam::run(&["--quick".to_owned()]) },
+    Step { name: "tokei on our loops", run: || tokei::run(&[]) },
     Step { name: "examples", run: || examples::run(&[]) },
     Step { name: "docs", run: docs },
     Step { name: "platforms", run: || platforms::run(&[]) },

@@ -9,11 +9,10 @@
 //! gives it more attempts, alone.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use crate::cargo::Cargo;
 use crate::failure::Failure;
-use crate::repo;
+use crate::{registry, repo};
 
 /// Runs the tests, with `--quick` all but those that take long.
 pub(crate) fn run(args: &[String]) -> Result<(), Failure> {
@@ -93,49 +92,15 @@ enum Slow {
 
 /// Copies the tests; returns the names of their files.
 fn copy_tests() -> Result<Vec<String>, Failure> {
-    let source = original()?.join("tests");
+    let source = registry::source_of(MANIFEST, ORIGINAL)?.join("tests");
     let target = repo::root().join(PACKAGE).join("tests");
-    let failed = |what: &Path, error: std::io::Error| {
-        Failure::Failed(format!("cannot copy the tests: {}: {error}", what.display()))
-    };
-    fs::create_dir_all(&target).map_err(|error| failed(&target, error))?;
     let mut names = Vec::new();
-    for entry in fs::read_dir(&source).map_err(|error| failed(&source, error))? {
-        let path = entry.map_err(|error| failed(&source, error))?.path();
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        let Some(stem) = name.strip_suffix(".rs") else { continue };
-        let text = fs::read(&path).map_err(|error| failed(&path, error))?;
-        let copy = target.join(name);
-        // A file that is the same stays, and is not compiled again.
-        if fs::read(&copy).ok().as_ref() != Some(&text) {
-            fs::write(&copy, text).map_err(|error| failed(&copy, error))?;
-        }
-        names.push(stem.to_owned());
+    for file in registry::files(&source)? {
+        let Some(name) = file.to_str().and_then(|name| name.strip_suffix(".rs")) else { continue };
+        registry::write(&target.join(&file), &registry::read(&source.join(&file))?)?;
+        names.push(name.to_owned());
     }
-    names.sort();
     Ok(names)
-}
-
-/// The folder of crossbeam-channel on this machine; fetches it if it is not there yet.
-fn original() -> Result<PathBuf, Failure> {
-    let metadata = Cargo::new(["metadata", "--manifest-path", MANIFEST, "--locked"])
-        .args(["--format-version", "1"])
-        .output()?;
-    manifest_of(&metadata, ORIGINAL)
-        .and_then(|manifest| Path::new(&manifest).parent().map(Path::to_path_buf))
-        .ok_or_else(|| Failure::Failed(format!("cargo does not know where {ORIGINAL} is")))
-}
-
-/// The path of the manifest of `package`, a name and a version as in a folder of the registry.
-/// Reads as much of the JSON as that needs.
-fn manifest_of(metadata: &str, package: &str) -> Option<String> {
-    let paths = metadata.split("\"manifest_path\":\"").skip(1);
-    paths.filter_map(|rest| rest.split('"').next()).map(|path| path.replace("\\\\", "\\")).find(
-        |path| {
-            let folder = Path::new(path).parent().and_then(Path::file_name);
-            folder.is_some_and(|folder| folder == package)
-        },
-    )
 }
 
 /// The version is pinned in the manifest; this is the same.
@@ -177,15 +142,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_manifest_of_a_package_is_found_among_others() {
-        let metadata = r#"{"packages":[{"manifest_path":"/r/crossbeam-utils-0.8.23/Cargo.toml"},
-            {"manifest_path":"/r/crossbeam-channel-0.5.17/Cargo.toml","metadata":null}]}"#;
-        let found = manifest_of(&metadata.replace('\n', ""), ORIGINAL);
-        assert_eq!(found.as_deref(), Some("/r/crossbeam-channel-0.5.17/Cargo.toml"));
-        assert_eq!(manifest_of(metadata, "crossbeam-channel-0.5.1"), None);
-    }
-
-    #[test]
     fn a_test_that_failed_and_is_about_time_is_known() {
         assert_eq!(failed_test("test of_it::late ... FAILED"), Some("of_it::late"));
         assert_eq!(failed_test("test late ... ok"), None);
@@ -196,8 +152,6 @@ mod tests {
 
     #[test]
     fn the_version_is_the_one_in_the_manifest() {
-        let manifest = fs::read_to_string(repo::root().join(MANIFEST)).unwrap();
-        let (_, version) = ORIGINAL.rsplit_once('-').unwrap();
-        assert!(manifest.contains(&format!("version = \"={version}\"")), "{version}");
+        registry::assert_pinned(MANIFEST, ORIGINAL);
     }
 }

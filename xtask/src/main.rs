@@ -16,11 +16,13 @@ mod features;
 mod loom;
 mod miri;
 mod platforms;
+mod registry;
 mod repo;
 mod sanitize;
 mod shuttle;
 mod test;
 mod tidy;
+mod tokei;
 
 use std::process::ExitCode;
 
@@ -82,6 +84,12 @@ const COMMANDS: &[Command] = &[
         args: "[--quick] [FILE]...",
         about: "crossbeam-channel's own tests on our channels; --quick leaves the long ones out",
         run: crossbeam::run,
+    },
+    Command {
+        name: "tokei",
+        args: "[FOLDER]...",
+        about: "the line counter tokei, its `use` lines of rayon rewritten, beside the original",
+        run: tokei::run,
     },
     Command {
         name: "miri",
@@ -186,6 +194,7 @@ mod tests {
             "loom",
             "shuttle",
             "crossbeam",
+            "tokei",
             "platforms",
             "deny",
         ] {
