@@ -111,6 +111,7 @@ fn spsc_unbounded() -> Vec<Entrant> {
         on_threads("async-channel@threads", || one_each(async_channel::unbounded())),
         on_threads("tokio@threads", || one_each(tokio::sync::mpsc::unbounded_channel())),
         on_threads("crossfire-spsc@threads", || one_each(crossfire::spsc::unbounded_blocking())),
+        on_threads("crossfire-mpmc@threads", || one_each(crossfire::mpmc::unbounded_blocking())),
         on_threads("may", || one_each(may::sync::spsc::channel())),
     ]
 }
@@ -182,6 +183,9 @@ fn mpsc_unbounded_threads() -> Vec<Entrant> {
         on_threads("crossfire-mpsc@threads", || {
             spread_senders(crossfire::mpsc::unbounded_blocking(), MANY)
         }),
+        on_threads("crossfire-mpmc@threads", || {
+            spread_senders(crossfire::mpmc::unbounded_blocking(), MANY)
+        }),
         on_threads("may", || spread_senders(may::sync::mpsc::channel(), MANY)),
     ]
 }
@@ -212,6 +216,9 @@ fn mpsc_unbounded_tasks(executors: &Executors) -> Vec<Entrant> {
     }));
     rows.extend(foreign!(in_tasks, executors, "crossfire-mpsc", || {
         spread_senders(crossfire::mpsc::unbounded_async(), MANY)
+    }));
+    rows.extend(foreign!(in_tasks, executors, "crossfire-mpmc", || {
+        spread_senders(crossfire::mpmc::unbounded_async(), MANY)
     }));
     rows
 }
@@ -300,6 +307,7 @@ fn ping_pong_on_threads() -> Vec<Entrant> {
         ping_pong_threads("tokio@threads", || tokio::sync::mpsc::channel(1)),
         ping_pong_threads("thingbuf@threads", || thingbuf::mpsc::blocking::channel(1)),
         ping_pong_threads("crossfire-spsc@threads", || crossfire::spsc::bounded_blocking(1)),
+        ping_pong_threads("crossfire-mpmc@threads", || crossfire::mpmc::bounded_blocking(1)),
         ping_pong_threads("rtrb", || {
             let (producer, consumer) = rtrb::RingBuffer::new(1);
             (Spinning(producer), Spinning(consumer))
@@ -321,6 +329,9 @@ fn ping_pong_in_tasks(executors: &Executors) -> Vec<Entrant> {
     rows.extend(foreign!(ping_pong_tasks, executors, "crossfire-spsc", || {
         crossfire::spsc::bounded_async(1)
     }));
+    rows.extend(foreign!(ping_pong_tasks, executors, "crossfire-mpmc", || {
+        crossfire::mpmc::bounded_async(1)
+    }));
     rows
 }
 
@@ -329,11 +340,16 @@ fn create_drop_bounded() -> Vec<Entrant> {
     vec![
         create_drop("moirai", || channel::bounded::<u64>(N)),
         create_drop("crossbeam", || crossbeam_channel::bounded::<u64>(N)),
+        create_drop("std", || std::sync::mpsc::sync_channel::<u64>(N)),
         create_drop("flume", || flume::bounded::<u64>(N)),
         create_drop("kanal", || kanal::bounded::<u64>(N)),
         create_drop("async-channel", || async_channel::bounded::<u64>(N)),
         create_drop("tokio", || tokio::sync::mpsc::channel::<u64>(N)),
+        create_drop("thingbuf", || thingbuf::mpsc::channel::<u64>(N)),
+        create_drop("thingbuf-blocking", || thingbuf::mpsc::blocking::channel::<u64>(N)),
+        create_drop("tachyonix", || tachyonix::channel::<u64>(N)),
         create_drop("crossfire-spsc", || crossfire::spsc::bounded_blocking::<u64>(N)),
+        create_drop("crossfire-mpmc", || crossfire::mpmc::bounded_blocking::<u64>(N)),
         create_drop("rtrb", || rtrb::RingBuffer::<u64>::new(N)),
     ]
 }
@@ -342,11 +358,13 @@ fn create_drop_unbounded() -> Vec<Entrant> {
     vec![
         create_drop("moirai", channel::unbounded::<u64>),
         create_drop("crossbeam", crossbeam_channel::unbounded::<u64>),
+        create_drop("std", std::sync::mpsc::channel::<u64>),
         create_drop("flume", flume::unbounded::<u64>),
         create_drop("kanal", kanal::unbounded::<u64>),
         create_drop("async-channel", async_channel::unbounded::<u64>),
         create_drop("tokio", tokio::sync::mpsc::unbounded_channel::<u64>),
         create_drop("crossfire-spsc", crossfire::spsc::unbounded_blocking::<u64>),
+        create_drop("crossfire-mpmc", crossfire::mpmc::unbounded_blocking::<u64>),
         create_drop("may", may::sync::spsc::channel::<u64>),
     ]
 }
