@@ -2,7 +2,8 @@
 //! sorts.
 //!
 //! The trees are written once and run by every peer through [`ForkJoin`], from a thread that belongs to
-//! none of them. All have as many threads as there are cores. Every result is checked.
+//! none of them. All have as many threads as there are cores. Every result is checked. forte's samples are
+//! taken in processes of their own: a thread of its pool wakes all the time, and would disturb the others.
 
 mod par;
 mod rivals;
@@ -12,10 +13,11 @@ use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use self::rivals::{Chili, ForkJoin, Moirai, Rayon, Sequential};
+use self::rivals::{Chili, ForkJoin, Forte, Moirai, Rayon, Sequential};
+use crate::child;
 use crate::exec::Group;
 use crate::harness::report::Standing;
-use crate::harness::{Case, Effort, Entrant, Failure, Outcome, Sample, Workload};
+use crate::harness::{Case, Effort, Entrant, Failure, Outcome, SAMPLE_TIME, Sample, Workload};
 
 /// The name of the suite.
 pub(crate) const NAME: &str = "join";
@@ -44,16 +46,72 @@ const STEPS_PER_MS: u64 = 500_000;
 
 /// The groups of the suite, in the order in which they run.
 pub(crate) fn groups() -> Vec<Group> {
-    let cases = [
-        case("join_lone", "us", "per join of 2 x 1 ms, all other threads asleep", |peer| peer.lone),
-        case("join_coarse", "us", "per tree of 4 x 5 ms, as above", |peer| peer.coarse),
-        case("fib32", "ns", "per fork, of 3.5 million at once", |peer| peer.fib32),
-        case("fib25", "ns", "per fork, of 121 thousand at once", |peer| peer.fib25),
-        case("tree", "ns", "per node of a lopsided tree of a million", |peer| peer.tree),
-        case("tiny", "ns", "per tree of 88 forks, entered from outside", |peer| peer.tiny),
-    ];
-    cases.into_iter().chain(par::cases()).map(Group::alone).collect()
+    FORKS.iter().map(case).chain(par::cases()).map(Group::alone).collect()
 }
+
+/// The child's side of the cases in which a peer is measured in a process of its own.
+pub(crate) fn sample_alone(case: &str, peer: &str) -> Option<Outcome> {
+    let case = FORKS.iter().find(|it| it.name == case).filter(|_| peer == Forte::NAME)?;
+    let workload = (case.workload)(&Peer::of::<Forte>());
+    // The first run starts the threads.
+    Some(workload(1).and_then(|_| {
+        let mut iterations = 1;
+        loop {
+            let sample = workload(iterations)?;
+            if sample.elapsed >= SAMPLE_TIME {
+                return Ok(sample);
+            }
+            iterations *= 2;
+        }
+    }))
+}
+
+/// A case of forks.
+struct Forks {
+    name: &'static str,
+    unit: &'static str,
+    what: &'static str,
+    workload: fn(&Peer) -> fn(u64) -> Outcome,
+}
+
+const FORKS: [Forks; 6] = [
+    Forks {
+        name: "join_lone",
+        unit: "us",
+        what: "per join of 2 x 1 ms, all other threads asleep",
+        workload: |peer| peer.lone,
+    },
+    Forks {
+        name: "join_coarse",
+        unit: "us",
+        what: "per tree of 4 x 5 ms, as above",
+        workload: |peer| peer.coarse,
+    },
+    Forks {
+        name: "fib32",
+        unit: "ns",
+        what: "per fork, of 3.5 million at once",
+        workload: |peer| peer.fib32,
+    },
+    Forks {
+        name: "fib25",
+        unit: "ns",
+        what: "per fork, of 121 thousand at once",
+        workload: |peer| peer.fib25,
+    },
+    Forks {
+        name: "tree",
+        unit: "ns",
+        what: "per node of a lopsided tree of a million",
+        workload: |peer| peer.tree,
+    },
+    Forks {
+        name: "tiny",
+        unit: "ns",
+        what: "per tree of 88 forks, entered from outside",
+        workload: |peer| peer.tiny,
+    },
+];
 
 /// The workloads of one peer.
 #[derive(Clone, Copy)]
@@ -81,21 +139,18 @@ impl Peer {
     }
 }
 
-fn case(
-    name: &'static str,
-    unit: &'static str,
-    what: &'static str,
-    workload: fn(&Peer) -> fn(u64) -> Outcome,
-) -> Case {
-    let peers =
+fn case(forks: &Forks) -> Case {
+    let here =
         [Peer::of::<Moirai>(), Peer::of::<Rayon>(), Peer::of::<Chili>(), Peer::of::<Sequential>()];
-    let entrants = peers
+    let mut entrants: Vec<_> = here
         .iter()
         .map(|peer| {
-            let workload: Workload = Arc::new(workload(peer));
+            let workload: Workload = Arc::new((forks.workload)(peer));
             Entrant { peer: peer.name, workload: Ok(workload) }
         })
         .collect();
+    entrants.insert(here.len() - 1, child::entrant(forks.name, Forte::NAME));
+    let Forks { name, unit, what, .. } = *forks;
     Case { name, unit, what, effort: Effort::Calibrated, entrants }
 }
 

@@ -140,7 +140,9 @@ fn alone(case: String, peer: String) -> ExitCode {
 }
 
 fn sample_alone(case: &str, peer: &str) -> Outcome {
-    let sample = exec::sample_alone(case, peer).or_else(|| stall::sample_alone(case, peer));
+    let sample = exec::sample_alone(case, peer)
+        .or_else(|| stall::sample_alone(case, peer))
+        .or_else(|| join::sample_alone(case, peer));
     let why = || Failure::Refused(format!("no case of child processes is called `{case}`"));
     sample.unwrap_or_else(|| Err(why()))
 }

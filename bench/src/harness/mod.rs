@@ -15,7 +15,7 @@ use std::time::Duration;
 pub(crate) use driver::{Driver, Failure, catch_panic_messages};
 
 /// How long one calibrated sample takes, about.
-const SAMPLE_TIME: Duration = Duration::from_millis(30);
+pub(crate) const SAMPLE_TIME: Duration = Duration::from_millis(30);
 
 /// Calibration multiplies the iterations by at most this, a step.
 const GROWTH_MAX: f64 = 16.0;

@@ -1,6 +1,8 @@
 //! Who forks: each calls two closures, as it would for its users.
 
 use std::hint::black_box;
+use std::sync::Once;
+use std::thread;
 
 /// A way to run two closures at the same time.
 pub(super) trait ForkJoin {
@@ -88,6 +90,37 @@ impl ForkJoin for Chili {
         RB: Send,
     {
         scope.join(a, b)
+    }
+}
+
+/// A pool of forte's, of which the thread that enters is a part; it takes the second closure first, and
+/// gives work away only where a fork finds that a clock has ticked.
+pub(super) struct Forte;
+
+impl ForkJoin for Forte {
+    const NAME: &'static str = "forte";
+    type Scope<'s> = &'s forte::Worker;
+
+    fn enter<R: Send>(f: impl FnOnce(&mut &forte::Worker) -> R + Send) -> R {
+        static POOL: forte::ThreadPool = forte::ThreadPool::new();
+        static GROWN: Once = Once::new();
+        GROWN.call_once(|| {
+            // One less than there are cores: the thread that enters works too.
+            let others = thread::available_parallelism().map_or(0, |cores| cores.get() - 1);
+            assert_eq!(POOL.resize_to(others), others, "the threads of the pool");
+        });
+        POOL.with_worker(|mut worker| f(&mut worker))
+    }
+
+    #[inline(always)]
+    fn join<A, B, RA, RB>(scope: &mut &forte::Worker, a: A, b: B) -> (RA, RB)
+    where
+        A: FnOnce(&mut &forte::Worker) -> RA + Send,
+        B: FnOnce(&mut &forte::Worker) -> RB + Send,
+        RA: Send,
+        RB: Send,
+    {
+        scope.join(|mut worker| a(&mut worker), |mut worker| b(&mut worker))
     }
 }
 
