@@ -2,6 +2,10 @@
 //!
 //! Each worker has a mailbox, `sched::mailbox`, and looks into it between two tasks, in its sleep, and
 //! while it waits for a part of its own work.
+//!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | `left` counted down in `Share::run` | AcqRel | each other: who is last has seen the results of all, and passes them on with the latch |
 
 #![allow(unsafe_code, reason = "shares on the caller's stack; model: src/model/join.rs")]
 

@@ -1,4 +1,5 @@
-//! Places of a ring for one and one, lent to its sender or its receiver.
+//! Places of a ring for one and one, lent to its sender or its receiver. Has no atomics: a place is handed
+//! over by the ring's `Pair`, where the orderings are.
 
 #![allow(
     unsafe_code,

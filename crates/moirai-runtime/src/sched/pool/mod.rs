@@ -9,6 +9,17 @@
 //! | `publish` | work comes, and somebody is woken for it |
 //! | `permits` | who runs, who computes, and who watches the clock |
 //! | `end` | the pool ends, and everything with it |
+//!
+//! What is not in the tables of `publish` and `permits`:
+//!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | `closed`: exchange in `begin_to_close`, load in `is_closed` | SeqCst | each other and `to_idle` of a task: whoever ran it sees the close, or `shut_down_idle` sees it idle |
+//! | fence in `shut_down_idle` | SeqCst | the same, between the close and the look at the tasks |
+//! | fence in `is_closed` | SeqCst | the same, in a loom model only |
+//! | `closed` in `refuses` | Relaxed | nothing: a hint |
+//! | `started` | Relaxed | nothing: it bounds a search; each place is published by its `OnceLock` |
+//! | `next_home` | Relaxed | nothing: it deals out turns |
 
 mod config;
 mod end;

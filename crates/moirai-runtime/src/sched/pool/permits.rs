@@ -3,6 +3,7 @@
 //! | access | ordering | pairs with |
 //! |---|---|---|
 //! | `driver_manned` | SeqCst | belongs to what `has_work` orders |
+//! | `forking` | Relaxed | nothing: a hint |
 
 use moirai_sync::__prim::atomic::Ordering;
 

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | fence in `rouse` | SeqCst | the fence in `Worker::wait_in_driver`: it sees the grant, or we see it in the driver |
 //! | fence in `has_work` | SeqCst | the fence in `Idle::wake_one`: published work or a changed word is seen |
+//! | fence in `wake_home`, `somebody_sleeps` | SeqCst | the fence in `has_work`, of whoever gave a permit back or lay down: it sees the work, or we see that |
 
 use std::ops::Range;
 

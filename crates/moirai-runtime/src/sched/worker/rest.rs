@@ -1,4 +1,9 @@
 //! How a worker sleeps, with or without the driver, and gets a permit back.
+//!
+//! | access | ordering | pairs with |
+//! |---|---|---|
+//! | fence in `wait_in_driver` | SeqCst | those in `Pool::rouse` and in a call to a lone worker: we see the grant, the mail, the call or the close, or they see us in the driver |
+//! | `in_driver` | Relaxed | ordered by these fences |
 
 use std::time::Instant;
 
