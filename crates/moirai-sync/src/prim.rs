@@ -270,14 +270,22 @@ pub fn random_below(n: u64) -> u64 {
 }
 
 #[cfg(not(any(moirai_loom, moirai_shuttle)))]
+thread_local! {
+    /// What [`random`] draws from; 0 before the first draw.
+    static STATE: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// Determines what this thread draws from now on.
+#[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
+pub(crate) fn seed_random(seed: u64) {
+    STATE.set(seed | 1);
+}
+
+#[cfg(not(any(moirai_loom, moirai_shuttle)))]
 #[inline]
 fn random() -> u64 {
-    use std::cell::Cell;
     use std::hash::{BuildHasher, RandomState};
 
-    thread_local! {
-        static STATE: Cell<u64> = const { Cell::new(0) };
-    }
     #[cold]
     fn seed() -> u64 {
         RandomState::new().hash_one(0) | 1

@@ -102,12 +102,32 @@ fn identity<const N: usize>() -> [u32; N] {
 
 #[cfg(all(test, not(any(moirai_loom, moirai_shuttle))))]
 mod tests {
+    use std::hash::{BuildHasher, RandomState};
+
+    use crate::channel;
+    use crate::{select, select_weighted};
+
     use super::*;
+
+    /// All arms ready so often.
+    const MESSAGES: usize = if cfg!(miri) { 100 } else { 1_000_000 };
+    /// A percent; chance alone makes more of a hundred.
+    const SLACK: usize = if cfg!(miri) { MESSAGES / 4 } else { MESSAGES / 100 };
 
     const ROUNDS: u32 = if cfg!(miri) { 500 } else { 100_000 };
 
+    /// Begins a sequence of draws, and prints its seed; replay it in `MOIRAI_SEED`.
+    #[allow(clippy::print_stdout, reason = "a random test prints its seed")]
+    fn seeded() {
+        let given = std::env::var("MOIRAI_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed = given.unwrap_or_else(|| RandomState::new().hash_one(0));
+        println!("seed {seed}");
+        prim::seed_random(seed);
+    }
+
     /// How often each case was the first of those in `ready`.
     fn firsts<const N: usize>(mut order: impl Order, ready: [bool; N]) -> [u32; N] {
+        seeded();
         let mut counts = [0; N];
         for _ in 0..ROUNDS {
             if let Some(case) = order.first(|case| ready[case].then_some(case)) {
@@ -132,6 +152,62 @@ mod tests {
         assert_share(a, 0.5);
         assert_share(d, 0.5);
         firsts(Fair::<5>, [true; 5]).into_iter().for_each(|count| assert_share(count, 0.2));
+    }
+
+    /// All arms ready, a million times: each message comes once, and each arm has its share.
+    #[test]
+    fn with_all_arms_ready_nothing_is_lost_and_every_arm_is_taken_equally_often() {
+        seeded();
+        let channels = [(); 4].map(|()| channel::bounded(MESSAGES));
+        for (sender, _) in &channels {
+            (0..MESSAGES).for_each(|n| sender.send(n).unwrap());
+        }
+        let [a, b, c, d] = channels.each_ref().map(|(_, receiver)| receiver);
+        let mut next = [0_usize; 4];
+        for _ in 0..MESSAGES {
+            let (arm, n) = select! {
+                recv(a) -> n => (0, n.unwrap()),
+                recv(b) -> n => (1, n.unwrap()),
+                recv(c) -> n => (2, n.unwrap()),
+                recv(d) -> n => (3, n.unwrap()),
+            };
+            assert_eq!(n, next[arm]);
+            next[arm] += 1;
+        }
+        assert_eq!(next.iter().sum::<usize>(), MESSAGES);
+        for (taken, (_, receiver)) in next.into_iter().zip(&channels) {
+            assert_eq!(taken + receiver.len(), MESSAGES);
+            assert!(taken.abs_diff(MESSAGES / 4) < SLACK, "{next:?}");
+        }
+    }
+
+    #[test]
+    fn weights_of_three_to_one_are_kept_within_a_percent() {
+        seeded();
+        let (first, a) = channel::bounded(MESSAGES);
+        let (second, b) = channel::bounded(MESSAGES);
+        (0..MESSAGES).for_each(|n| first.send(n).unwrap());
+        (0..MESSAGES).for_each(|n| second.send(n).unwrap());
+        let mut taken = [0_usize; 2];
+        for _ in 0..MESSAGES {
+            select_weighted! {
+                weight(3) => n = a.recv() => { n.unwrap(); taken[0] += 1 },
+                weight(1) => n = b.recv() => { n.unwrap(); taken[1] += 1 },
+            }
+        }
+        assert_eq!(taken, [MESSAGES - a.len(), MESSAGES - b.len()]);
+        assert!(taken[0].abs_diff(MESSAGES * 3 / 4) < SLACK, "{taken:?}");
+    }
+
+    #[test]
+    fn the_same_seed_draws_the_same() {
+        let drawn = || {
+            prim::seed_random(42);
+            [(); 20].map(|()| Weighted([3, 5, 1]).first(Some))
+        };
+        let first = drawn();
+        prim::random_below(7);
+        assert_eq!(first, drawn());
     }
 
     #[test]
