@@ -3,11 +3,12 @@
 //! A priority channel has up to 64 levels: a receive takes from the highest one that holds a message,
 //! and within a level the oldest. Its handles are those of every other channel, so batches, `select!`,
 //! permits, timeouts and futures are there as well; [`send_priority`](Sender::send_priority) and its
-//! twins say how urgent a message is, and [`recv_priority`](Receiver::recv_priority) how urgent it was.
+//! twins say how urgent a message is, [`recv_priority`](Receiver::recv_priority) how urgent it was, and
+//! [`recv_level`](Receiver::recv_level) on which of the levels it came.
 //!
 //! - **Levels** are numbered from 0, the least urgent. The four [priorities](Priority) are the lowest
-//!   four, in their order; a channel with more has levels above [`Priority::Critical`]. A level that a
-//!   channel has not counts as its highest.
+//!   four, in their order; a channel with more has levels above [`Priority::Critical`], which only a
+//!   [`Level`] tells apart. A level that a channel has not counts as its highest.
 //! - **Without a level,** by [`send`](Sender::send), in a batch, through a permit or an arm of a select,
 //!   a message is [`Priority::Normal`].
 //! - **The bound,** where there is one, is for all levels together: a channel full of what is not urgent
@@ -19,7 +20,7 @@
 //! - **Several receivers** at the same moment may take messages of two levels in either order.
 //! - **Memory.** Each level that was ever used keeps one block of 63 messages at most.
 //! - **A channel without levels** has one: what is sent by `send_priority` goes as by `send`, and
-//!   `recv_priority` says [`Priority::Normal`].
+//!   `recv_priority` says [`Priority::Normal`], as `recv_level` does.
 
 use std::time::{Duration, Instant};
 
@@ -70,7 +71,8 @@ pub fn unbounded<T>(levels: usize) -> (Sender<T>, Receiver<T>) {
     handles(|| Queue::levels(levels, None, None))
 }
 
-/// A level of a priority channel: a [`Priority`], or a number from 0 to 63; higher ones go first.
+/// A level of a priority channel: a [`Priority`], or a number from 0 to 63; higher ones go first. Its
+/// number is `u8::from(level)`.
 ///
 /// # Examples
 ///
@@ -79,6 +81,7 @@ pub fn unbounded<T>(levels: usize) -> (Sender<T>, Receiver<T>) {
 ///
 /// assert_eq!(Level::from(Priority::High), Level::from(2));
 /// assert!(Level::from(4) > Level::from(Priority::Critical));
+/// assert_eq!(u8::from(Level::from(40)), 40);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Level(u8);
@@ -93,6 +96,13 @@ impl From<Priority> for Level {
 impl From<u8> for Level {
     fn from(number: u8) -> Self {
         Self(number.min(LEVELS_MAX as u8 - 1))
+    }
+}
+
+impl From<Level> for u8 {
+    /// The number of the level, from 0 to 63.
+    fn from(level: Level) -> Self {
+        level.0
     }
 }
 
@@ -241,7 +251,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(receiver.recv_priority(), Ok(("now", Priority::Critical)));
     /// ```
     pub fn recv_priority(&self) -> Result<(T, Priority), RecvError> {
-        self.recv_priority_until(None).map_err(|_| RecvError)
+        self.recv_level().map(with_priority)
     }
 
     /// [`recv_priority`](Self::recv_priority), if there is a message now.
@@ -250,7 +260,7 @@ impl<T> Receiver<T> {
     ///
     /// [`TryRecvError`] says whether a message may still come.
     pub fn try_recv_priority(&self) -> Result<(T, Priority), TryRecvError> {
-        self.shared().try_recv_part().map(with_priority)
+        self.try_recv_level().map(with_priority)
     }
 
     /// [`recv_priority`](Self::recv_priority), waiting at most `timeout`.
@@ -262,8 +272,7 @@ impl<T> Receiver<T> {
         &self,
         timeout: Duration,
     ) -> Result<(T, Priority), RecvTimeoutError> {
-        // A deadline beyond what an Instant can hold is none.
-        self.recv_priority_until(Instant::now().checked_add(timeout))
+        self.recv_level_timeout(timeout).map(with_priority)
     }
 
     /// [`recv_priority`](Self::recv_priority), waiting until `deadline`.
@@ -275,7 +284,7 @@ impl<T> Receiver<T> {
         &self,
         deadline: Instant,
     ) -> Result<(T, Priority), RecvTimeoutError> {
-        self.recv_priority_until(Some(deadline))
+        self.recv_level_deadline(deadline).map(with_priority)
     }
 
     /// [`recv_priority`](Self::recv_priority), suspending the async task while there is no message.
@@ -288,22 +297,88 @@ impl<T> Receiver<T> {
     ///
     /// As of [`recv_async`](Self::recv_async): nothing is lost.
     pub async fn recv_priority_async(&self) -> Result<(T, Priority), RecvError> {
-        let shared = self.shared();
-        let attempt = |asker: Asker<'_>| received(shared.try_take_part(asker));
-        shared.suspend(Side::Receivers, attempt).await.map(with_priority)
+        self.recv_level_async().await.map(with_priority)
     }
 
-    fn recv_priority_until(
-        &self,
-        deadline: Option<Instant>,
-    ) -> Result<(T, Priority), RecvTimeoutError> {
+    /// As [`recv_priority`](Self::recv_priority), with the level itself: of a channel that has more than
+    /// four, it says which.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`] if the channel is empty and closed, also while waiting.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use moirai_sync::channel::priority;
+    ///
+    /// let (sender, receiver) = priority::unbounded(64);
+    /// sender.send_priority("backup", 5).unwrap();
+    /// sender.send_priority("alarm", 63).unwrap();
+    /// let (message, level) = receiver.recv_level().unwrap();
+    /// assert_eq!((message, u8::from(level)), ("alarm", 63));
+    /// let (message, level) = receiver.recv_level().unwrap();
+    /// assert_eq!((message, u8::from(level)), ("backup", 5));
+    /// ```
+    pub fn recv_level(&self) -> Result<(T, Level), RecvError> {
+        self.recv_level_until(None).map_err(|_| RecvError)
+    }
+
+    /// [`recv_level`](Self::recv_level), if there is a message now.
+    ///
+    /// # Errors
+    ///
+    /// [`TryRecvError`] says whether a message may still come.
+    pub fn try_recv_level(&self) -> Result<(T, Level), TryRecvError> {
+        self.shared().try_recv_part().map(with_level)
+    }
+
+    /// [`recv_level`](Self::recv_level), waiting at most `timeout`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError`] if none came in time, or the channel is empty and closed.
+    pub fn recv_level_timeout(&self, timeout: Duration) -> Result<(T, Level), RecvTimeoutError> {
+        // A deadline beyond what an Instant can hold is none.
+        self.recv_level_until(Instant::now().checked_add(timeout))
+    }
+
+    /// [`recv_level`](Self::recv_level), waiting until `deadline`.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvTimeoutError`] if none came in time, or the channel is empty and closed.
+    pub fn recv_level_deadline(&self, deadline: Instant) -> Result<(T, Level), RecvTimeoutError> {
+        self.recv_level_until(Some(deadline))
+    }
+
+    /// [`recv_level`](Self::recv_level), suspending the async task while there is no message.
+    ///
+    /// # Errors
+    ///
+    /// [`RecvError`] if the channel is empty and closed, also while waiting.
+    ///
+    /// # Cancel safety
+    ///
+    /// As of [`recv_async`](Self::recv_async): nothing is lost.
+    pub async fn recv_level_async(&self) -> Result<(T, Level), RecvError> {
+        let shared = self.shared();
+        let attempt = |asker: Asker<'_>| received(shared.try_take_part(asker));
+        shared.suspend(Side::Receivers, attempt).await.map(with_level)
+    }
+
+    fn recv_level_until(&self, deadline: Option<Instant>) -> Result<(T, Level), RecvTimeoutError> {
         let shared = self.shared();
         let attempt = |asker: Asker<'_>| received(shared.try_take_part(asker));
         let result = shared.wait(Side::Receivers, deadline, attempt);
-        Ok(with_priority(result.ok_or(RecvTimeoutError::Timeout)??))
+        Ok(with_level(result.ok_or(RecvTimeoutError::Timeout)??))
     }
 }
 
-fn with_priority<T>((message, level): (T, usize)) -> (T, Priority) {
-    (message, Level(level as u8).into())
+fn with_level<T>((message, level): (T, usize)) -> (T, Level) {
+    (message, Level(level as u8))
+}
+
+fn with_priority<T>((message, level): (T, Level)) -> (T, Priority) {
+    (message, level.into())
 }

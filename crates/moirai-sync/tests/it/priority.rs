@@ -84,6 +84,35 @@ fn every_way_to_send_and_receive_knows_the_level() {
 }
 
 #[test]
+fn the_level_of_a_message_can_be_read_back_in_every_way() {
+    let (sender, receiver) = priority::unbounded(64);
+    (0..64_u8).for_each(|number| sender.send_priority(number, number).unwrap());
+    let later = Duration::from_secs(60);
+    for number in (0..64).rev() {
+        let (message, level) = match number % 5 {
+            0 => receiver.recv_level().unwrap(),
+            1 => receiver.try_recv_level().unwrap(),
+            2 => receiver.recv_level_timeout(later).unwrap(),
+            3 => receiver.recv_level_deadline(Instant::now() + later).unwrap(),
+            _ => strand::block_on(receiver.recv_level_async()).unwrap(),
+        };
+        assert_eq!((message, u8::from(level)), (number, number));
+    }
+    assert_eq!(receiver.try_recv_level(), Err(TryRecvError::Empty));
+    assert_eq!(receiver.recv_level_timeout(Duration::ZERO), Err(RecvTimeoutError::Timeout));
+    assert_eq!(receiver.recv_level_deadline(Instant::now()), Err(RecvTimeoutError::Timeout));
+    drop(sender);
+    assert_eq!(receiver.try_recv_level(), Err(TryRecvError::Disconnected));
+    assert!(receiver.recv_level().is_err());
+    assert!(strand::block_on(receiver.recv_level_async()).is_err());
+
+    // The level that the message has, of those that there are.
+    let (sender, receiver) = priority::unbounded(3);
+    sender.send_priority((), 63).unwrap();
+    assert_eq!(receiver.recv_level(), Ok(((), Level::from(2))));
+}
+
+#[test]
 fn every_other_way_works_as_on_any_channel() {
     let (sender, receiver) = priority::unbounded(3);
     let weak = sender.downgrade();
@@ -157,12 +186,12 @@ fn a_channel_without_levels_has_one() {
     let channels = [channel::bounded(1), channel::unbounded(), channel::rendezvous()];
     for (sender, receiver) in channels {
         let thread = thread::spawn(move || sender.send_priority(7, Priority::Critical));
-        assert_eq!(receiver.recv_priority(), Ok((7, Priority::Normal)));
+        assert_eq!(receiver.recv_level(), Ok((7, Level::from(Priority::Normal))));
         thread.join().unwrap().unwrap();
         assert!(strand::block_on(receiver.recv_priority_async()).is_err());
     }
     let tick = channel::after(Duration::from_millis(1));
-    assert!(tick.recv_priority().is_ok());
+    assert_eq!(tick.recv_priority().map(|(_, priority)| priority), Ok(Priority::Normal));
     let never = channel::never::<u8>();
     assert_eq!(never.try_recv_priority(), Err(TryRecvError::Empty));
 }
