@@ -19,8 +19,9 @@
 //!
 //! **On a busy machine** a processor that is given away does not come back before somebody who computes has
 //! used up his slice, some milliseconds, while a thread that is woken runs at once. So whoever was kept
-//! waiting for his processor for [`CROWDED`] sleeps, and so he does the next time; if it happens again, he does
-//! not give it away for long. Once is no sign: of many who share a channel, two may have kept all at work.
+//! waiting for his processor for [`CROWDED`] sleeps, and so he does the next time; where giving it away had not
+//! paid the time before either, he does not do that again for long. Once is no sign: of many who share a channel,
+//! two may have kept all processors at work.
 //!
 //! On a thread with hooks nobody spins: there, others may be waiting for the thread.
 
@@ -195,7 +196,8 @@ const GIVE_WAY_NEAR: u32 = 32;
 /// How often a spin is left out at most before it is tried again.
 const LEFT_OUT_MAX: u16 = 31;
 
-/// How often the processor is not given away, at least and at most, after others were seen to keep it twice.
+/// How often the processor is not given away, at least and at most, after others were seen to keep it, and that it
+/// had not paid before.
 const LEFT_OUT_CROWDED_MIN: u16 = 255;
 const LEFT_OUT_CROWDED_MAX: u16 = 1023;
 
